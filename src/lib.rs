@@ -1,0 +1,28 @@
+//! FerroMQ: Apache RocketMQ's NameServer, Broker and client as a library of actix actors.
+//!
+//! # Map
+//!
+//! An arrow only ever points downwards; `tests/tidy.rs` holds the crate to it.
+//!
+//! ```text
+//! main, cli ─► actors, client ─► net, broker, namesrv ─► store ─► protocol ─► time
+//! ```
+//!
+//! | module | what it is | what is absent from it |
+//! |---|---|---|
+//! | [`time`] | the clock as an argument | – |
+//! | [`protocol`] | bytes to values and back | I/O, clocks, actors |
+//! | [`store`] | log, queues, index, recovery | async, threads, sockets |
+//! | [`broker`], [`namesrv`] | what to do: state and input in, decision out | sockets, files, sleeping |
+//! | [`net`] | framed TCP, permits, replies, routing by code | knowledge of any one request |
+//! | [`actors`] | mailboxes, order, wiring, timers | anything a unit test would want to call |
+//! | [`client`] | producer and consumer over the same wire | – |
+
+pub mod actors;
+pub mod broker;
+pub mod client;
+pub mod namesrv;
+pub mod net;
+pub mod protocol;
+pub mod store;
+pub mod time;

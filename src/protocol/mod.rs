@@ -1,0 +1,19 @@
+//! Bytes to values and back: frames, headers, bodies and messages of RocketMQ's wire protocol.
+//!
+//! Nothing here reads a socket, a file or a clock, so that every byte of the protocol can be tested from a literal.
+
+pub mod body;
+pub mod codes;
+pub mod command;
+pub mod compression;
+pub mod error;
+pub mod frame;
+pub mod header_binary;
+pub mod header_json;
+pub mod headers;
+pub mod ids;
+pub mod message;
+pub mod names;
+pub mod properties;
+pub mod sys_flag;
+pub mod units;

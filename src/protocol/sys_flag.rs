@@ -1,0 +1,1 @@
+//! Placeholder of sys_flag.

@@ -1,0 +1,100 @@
+//! Time as an argument: what asks for the time holds a [`Clock`], and only this file reads the system's.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Tells the time of day and the time that has passed.
+///
+/// The two are apart because the time of day may jump: what is written down uses [`Clock::now_ms`],
+/// what is waited for uses [`Clock::elapsed`].
+pub trait Clock: Send + Sync + 'static {
+    /// Milliseconds since the Unix epoch.
+    fn now_ms(&self) -> i64;
+
+    /// Time since this clock was made; never goes back.
+    fn elapsed(&self) -> Duration;
+}
+
+/// A clock that is handed around.
+pub type SharedClock = Arc<dyn Clock>;
+
+/// The operating system's clocks.
+#[derive(Debug)]
+pub struct SystemClock {
+    started: Instant,
+}
+
+impl SystemClock {
+    /// A clock whose [`Clock::elapsed`] starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    /// The same, ready to be handed around.
+    #[must_use]
+    pub fn shared() -> SharedClock {
+        Arc::new(Self::new())
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for SystemClock {
+    fn now_ms(&self) -> i64 {
+        // A clock set before 1970 counts as 1970: the wire has no use for negative store times.
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+/// A clock that moves only when it is told to: for tests and simulations.
+#[derive(Debug)]
+pub struct ManualClock {
+    now_ms: AtomicI64,
+    started_ms: i64,
+}
+
+impl ManualClock {
+    /// A clock that stands at `now_ms`.
+    #[must_use]
+    pub fn at(now_ms: i64) -> Arc<Self> {
+        Arc::new(Self { now_ms: AtomicI64::new(now_ms), started_ms: now_ms })
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, by: Duration) {
+        self.now_ms.fetch_add(by.as_millis() as i64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now_ms(&self) -> i64 {
+        self.now_ms.load(Ordering::Relaxed)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis((self.now_ms() - self.started_ms).max(0) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = ManualClock::at(1_000);
+        assert_eq!((clock.now_ms(), clock.elapsed()), (1_000, Duration::ZERO));
+        clock.advance(Duration::from_millis(250));
+        assert_eq!((clock.now_ms(), clock.elapsed()), (1_250, Duration::from_millis(250)));
+    }
+}
