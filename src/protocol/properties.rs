@@ -1,1 +1,149 @@
-//! Placeholder of properties.
+//! The properties of a message: text of `name 0x01 value` pairs, separated by 0x02.
+//!
+//! The stored text is kept as it is; looking up a name walks it, which for the dozen pairs of a message is cheaper
+//! than a map. The rules of reading are those of 4.9.7; a trailing separator, as 4.7.1 and 5.x write it, is accepted
+//! and never written.
+
+/// Stands between name and value.
+pub const NAME_VALUE_SEPARATOR: char = '\u{1}';
+/// Stands between pairs.
+pub const PAIR_SEPARATOR: char = '\u{2}';
+
+/// Names that mean something to brokers or clients.
+#[expect(missing_docs, reason = "the names say it; their use is described where they are used")]
+pub mod keys {
+    pub const KEYS: &str = "KEYS";
+    pub const TAGS: &str = "TAGS";
+    pub const WAIT: &str = "WAIT";
+    pub const DELAY: &str = "DELAY";
+    pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
+    pub const REAL_TOPIC: &str = "REAL_TOPIC";
+    pub const REAL_QID: &str = "REAL_QID";
+    pub const TRAN_MSG: &str = "TRAN_MSG";
+    pub const PGROUP: &str = "PGROUP";
+    pub const MIN_OFFSET: &str = "MIN_OFFSET";
+    pub const MAX_OFFSET: &str = "MAX_OFFSET";
+    pub const BUYER_ID: &str = "BUYER_ID";
+    pub const ORIGIN_MESSAGE_ID: &str = "ORIGIN_MESSAGE_ID";
+    pub const TRANSFER_FLAG: &str = "TRANSFER_FLAG";
+    pub const CORRECTION_FLAG: &str = "CORRECTION_FLAG";
+    pub const MQ2_FLAG: &str = "MQ2_FLAG";
+    pub const RECONSUME_TIME: &str = "RECONSUME_TIME";
+    pub const MAX_RECONSUME_TIMES: &str = "MAX_RECONSUME_TIMES";
+    pub const CONSUME_START_TIME: &str = "CONSUME_START_TIME";
+    pub const MSG_REGION: &str = "MSG_REGION";
+    pub const TRACE_ON: &str = "TRACE_ON";
+    pub const UNIQ_KEY: &str = "UNIQ_KEY";
+    pub const CLUSTER: &str = "CLUSTER";
+    pub const INSTANCE_ID: &str = "INSTANCE_ID";
+    pub const CORRELATION_ID: &str = "CORRELATION_ID";
+    pub const MESSAGE_REPLY_TO_CLIENT: &str = "REPLY_TO_CLIENT";
+    pub const MESSAGE_TTL: &str = "TTL";
+    pub const ARRIVE_TIME: &str = "ARRIVE_TIME";
+    pub const PUSH_REPLY_TIME: &str = "PUSH_REPLY_TIME";
+    pub const MESSAGE_TYPE: &str = "MSG_TYPE";
+    pub const CHECK_IMMUNITY_TIME: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
+    pub const TRANSACTION_PREPARED_QUEUE_OFFSET: &str = "TRAN_PREPARED_QUEUE_OFFSET";
+    pub const TRANSACTION_CHECK_TIMES: &str = "TRANSACTION_CHECK_TIMES";
+    pub const TRANSACTION_ID: &str = "__transactionId__";
+    pub const INNER_NUM: &str = "INNER_NUM";
+}
+
+/// The pairs of a text, in its order, duplicates included.
+///
+/// A piece is passed over when it is shorter than three characters, has no 0x01, or has it first or last; it is split
+/// at the first 0x01, so that a value may contain one.
+///
+/// # Source
+/// `MessageDecoder.string2messageProperties` 4.9.7 (measured: fixture `props_decode`).
+pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.split(PAIR_SEPARATOR).filter_map(|piece| {
+        let (name, value) = piece.split_once(NAME_VALUE_SEPARATOR)?;
+        let whole = !name.is_empty() && !value.is_empty() && !value.ends_with(NAME_VALUE_SEPARATOR);
+        whole.then_some((name, value))
+    })
+}
+
+/// The value of a name; of duplicates the last one counts.
+#[must_use]
+pub fn find<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    pairs(text).filter(|pair| pair.0 == name).last().map(|pair| pair.1)
+}
+
+/// Appends a pair, with a separator before it if the text has pairs already.
+pub fn append(text: &mut String, name: &str, value: &str) {
+    if !text.is_empty() && !text.ends_with(PAIR_SEPARATOR) {
+        text.push(PAIR_SEPARATOR);
+    }
+    text.push_str(name);
+    text.push(NAME_VALUE_SEPARATOR);
+    text.push_str(value);
+}
+
+/// Appends every pair of another text, as it stands.
+pub fn append_all(text: &mut String, others: &str) {
+    if others.is_empty() {
+        return;
+    }
+    if !text.is_empty() && !text.ends_with(PAIR_SEPARATOR) {
+        text.push(PAIR_SEPARATOR);
+    }
+    text.push_str(others);
+}
+
+/// The text without any pair of that name, and without a trailing separator.
+#[must_use]
+pub fn remove(text: &str, name: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for (other, value) in pairs(text).filter(|pair| pair.0 != name) {
+        append(&mut kept, other, value);
+    }
+    kept
+}
+
+/// Writes pairs as text. Empty values are written, though reading drops them, as the reference does.
+pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs {
+        append(&mut text, name, value);
+    }
+    text
+}
+
+/// The hash of a Java string: over UTF-16 units, `31 * hash + unit`, wrapping.
+///
+/// # Source
+/// `java.lang.String.hashCode` (documented there).
+#[must_use]
+pub fn java_hash(text: &str) -> i32 {
+    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+}
+
+/// What a queue entry holds for a tag: its hash, 0 for none.
+#[must_use]
+pub fn tags_code(tags: &str) -> i64 {
+    i64::from(java_hash(tags))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_duplicate_wins_and_empty_values_are_none() {
+        let text = "a\u{1}1\u{2}b\u{1}\u{2}a\u{1}2\u{2}";
+        assert_eq!(find(text, "a"), Some("2"));
+        assert_eq!(find(text, "b"), None);
+        assert_eq!(remove(text, "a"), "");
+    }
+
+    #[test]
+    fn appending_puts_one_separator_whether_or_not_one_is_there() {
+        let mut text = String::from("a\u{1}1");
+        append(&mut text, "b", "2");
+        assert_eq!(text, "a\u{1}1\u{2}b\u{1}2");
+        let mut trailing = String::from("a\u{1}1\u{2}");
+        append_all(&mut trailing, "b\u{1}2");
+        assert_eq!(trailing, text);
+    }
+}
