@@ -46,6 +46,10 @@ unit! {
     QueueId(u32)
 }
 unit! {
+    /// Names one connection of this process from its acceptance to its end; never used again afterwards.
+    ConnectionId(u64)
+}
+unit! {
     /// Pairs a reply with its request on one connection.
     Opaque(i32)
 }

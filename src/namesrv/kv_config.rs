@@ -1,0 +1,1 @@
+//! namesrv/kv_config

@@ -1,0 +1,1 @@
+//! namesrv/route_table

@@ -1,0 +1,101 @@
+//! What a name server tells clients about a topic: which brokers hold it, with how many queues, and where they are.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::plain_body;
+use super::topic_config::Permission;
+
+/// The id of a set's master; every other id is a slave's.
+pub const MASTER_ID: i64 = 0;
+
+/// Answer of GET_ROUTEINFO_BY_TOPIC.
+///
+/// # Layout
+/// Keys of `brokerAddrs` are written in quotes for every peer: all clients read that, Go reads nothing else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TopicRouteData {
+    /// The brokers that hold the topic and are up.
+    pub broker_datas: Vec<BrokerData>,
+    /// Filter servers by broker address.
+    pub filter_server_table: BTreeMap<String, Vec<String>>,
+    /// `broker:queues;broker:queues` of an ordered topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order_topic_conf: Option<String>,
+    /// The topic's queues on each broker.
+    pub queue_datas: Vec<QueueData>,
+}
+
+/// A set of one master and its slaves.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BrokerData {
+    /// `ip:port` by broker id; [`MASTER_ID`] is the master's.
+    pub broker_addrs: BTreeMap<i64, String>,
+    /// The set's name.
+    pub broker_name: String,
+    /// The cluster it belongs to.
+    pub cluster: String,
+}
+
+/// A topic's queues on one broker.
+///
+/// # Layout
+/// The last number is written twice: 4.9 and later read `topicSysFlag`, 4.7.1 and Go clients `topicSynFlag`, and each
+/// takes 0 for a name it does not find.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, rename_all = "camelCase", from = "QueueDataOnWire", into = "QueueDataOnWire")]
+pub struct QueueData {
+    /// The broker.
+    pub broker_name: String,
+    /// What may be done with the topic there.
+    pub perm: Permission,
+    /// How many queues consumers see.
+    pub read_queue_nums: u32,
+    /// Bits of [`super::topic_config::topic_sys_flag`].
+    pub topic_sys_flag: i32,
+    /// How many queues producers see.
+    pub write_queue_nums: u32,
+}
+
+plain_body!(TopicRouteData);
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default, rename_all = "camelCase")]
+struct QueueDataOnWire {
+    broker_name: String,
+    perm: u32,
+    read_queue_nums: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic_syn_flag: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topic_sys_flag: Option<i32>,
+    write_queue_nums: u32,
+}
+
+impl From<QueueDataOnWire> for QueueData {
+    fn from(wire: QueueDataOnWire) -> Self {
+        Self {
+            broker_name: wire.broker_name,
+            perm: Permission(wire.perm),
+            read_queue_nums: wire.read_queue_nums,
+            topic_sys_flag: wire.topic_sys_flag.or(wire.topic_syn_flag).unwrap_or(0),
+            write_queue_nums: wire.write_queue_nums,
+        }
+    }
+}
+
+impl From<QueueData> for QueueDataOnWire {
+    fn from(data: QueueData) -> Self {
+        Self {
+            broker_name: data.broker_name,
+            perm: data.perm.0,
+            read_queue_nums: data.read_queue_nums,
+            topic_syn_flag: Some(data.topic_sys_flag),
+            topic_sys_flag: Some(data.topic_sys_flag),
+            write_queue_nums: data.write_queue_nums,
+        }
+    }
+}

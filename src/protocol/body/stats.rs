@@ -1,0 +1,155 @@
+//! Figures: how far queues and groups have come, and the broker's counters.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::queue_table::QueueTable;
+use super::{Body, json, plain_body};
+
+/// Answer of GET_CONSUME_STATS.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ConsumeStats {
+    /// Messages per second that the group fetches.
+    pub consume_tps: f64,
+    /// The group's progress by queue.
+    pub offset_table: QueueTable<QueueProgress>,
+}
+
+/// How far a group has come in a queue.
+///
+/// # Source
+/// `org.apache.rocketmq.common.admin.OffsetWrapper` 4.9.7 (read).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct QueueProgress {
+    /// The next offset to be written.
+    pub broker_offset: i64,
+    /// The next offset the group wants.
+    pub consumer_offset: i64,
+    /// Store time of the message before that one, in milliseconds since the epoch; 0 when there is none.
+    pub last_timestamp: i64,
+}
+
+impl ConsumeStats {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend(br#"{"consumeTps":"#);
+        out.extend(json(&self.consume_tps));
+        out.extend(br#","offsetTable":"#);
+        self.offset_table.write(out);
+        out.push(b'}');
+    }
+}
+
+impl Body for ConsumeStats {
+    fn encode(&self) -> Bytes {
+        let mut out = Vec::new();
+        self.write(&mut out);
+        out.into()
+    }
+}
+
+/// Answer of GET_BROKER_CONSUME_STATS.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ConsumeStatsList {
+    /// The broker that answers.
+    pub broker_addr: String,
+    /// One table of a single group each, with the group's figures by topic.
+    pub consume_stats_list: Vec<BTreeMap<String, Vec<ConsumeStats>>>,
+    /// By how many messages all groups together are behind.
+    pub total_diff: i64,
+}
+
+impl Body for ConsumeStatsList {
+    fn encode(&self) -> Bytes {
+        let mut out = br#"{"brokerAddr":"#.to_vec();
+        out.extend(json(&self.broker_addr));
+        out.extend(br#","consumeStatsList":"#);
+        write_list(&mut out, b'[', &self.consume_stats_list, b']', |out, groups| {
+            write_list(out, b'{', groups, b'}', |out, (group, stats)| {
+                out.extend(json(group));
+                out.push(b':');
+                write_list(out, b'[', stats, b']', |out, stats| stats.write(out));
+            });
+        });
+        out.extend(br#","totalDiff":"#);
+        out.extend(json(&self.total_diff));
+        out.push(b'}');
+        out.into()
+    }
+}
+
+fn write_list<T>(
+    out: &mut Vec<u8>,
+    open: u8,
+    items: impl IntoIterator<Item = T>,
+    close: u8,
+    write_item: impl Fn(&mut Vec<u8>, T),
+) {
+    out.push(open);
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_item(out, item);
+    }
+    out.push(close);
+}
+
+/// Answer of GET_TOPIC_STATS_INFO.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TopicStatsTable {
+    /// What each queue holds.
+    pub offset_table: QueueTable<TopicOffset>,
+}
+
+/// What a queue holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TopicOffset {
+    /// Store time of the newest message in milliseconds since the epoch; 0 when there is none.
+    pub last_update_timestamp: i64,
+    /// The next offset to be written.
+    pub max_offset: i64,
+    /// The smallest that can be read.
+    pub min_offset: i64,
+}
+
+impl Body for TopicStatsTable {
+    fn encode(&self) -> Bytes {
+        let mut out = br#"{"offsetTable":"#.to_vec();
+        self.offset_table.write(&mut out);
+        out.push(b'}');
+        out.into()
+    }
+}
+
+/// Answer of VIEW_BROKER_STATS_DATA: one counter over three spans.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct BrokerStatsData {
+    /// The last day.
+    pub stats_day: BrokerStatsItem,
+    /// The last hour.
+    pub stats_hour: BrokerStatsItem,
+    /// The last minute.
+    pub stats_minute: BrokerStatsItem,
+}
+
+/// A counter over one span.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BrokerStatsItem {
+    /// The mean of what was counted in one go.
+    pub avgpt: f64,
+    /// The sum.
+    pub sum: i64,
+    /// The sum per second.
+    pub tps: f64,
+}
+
+plain_body!(BrokerStatsData);
