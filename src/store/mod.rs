@@ -1,1 +1,42 @@
-//! store.
+//! The log, its queues and its index on the disk, in the bytes of Apache RocketMQ 4.9.7.
+//!
+//! ```text
+//!   CommitLog (one writer) ──append, publish──► segments ◄──copy, slice, cursor── LogView (any reader)
+//!        │                                         ▲
+//!   Positions: written, visible, synced         LogFlush, Preparation, Populator (threads of the caller)
+//!
+//!   RecordCursor ─► dispatch ─► ConsumeQueue (one owner each), Index (one owner)
+//!   open ─► recovery ─► OpenStore: all of these, in step with each other
+//! ```
+//!
+//! What is deliberately absent: threads, async, clocks (times are arguments), and the decision what a producer is
+//! promised.
+
+pub mod appender;
+pub mod commitlog;
+pub mod consumequeue;
+pub mod disk;
+pub mod dispatch;
+pub mod error;
+mod file_disk;
+pub mod flush;
+pub mod layout;
+pub mod offset_table;
+pub mod positions;
+pub mod preparation;
+pub mod queues;
+pub mod segment;
+pub mod segments;
+pub mod view;
+
+pub use appender::{Appender, MappedAppender, StagedAppender};
+pub use commitlog::{CommitLog, NewMessage, Placed};
+pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSync};
+pub use disk::{Disk, FileDisk, SharedDisk};
+pub use error::StoreError;
+pub use flush::{LogFlush, Synced};
+pub use layout::StoreOptions;
+pub use positions::Positions;
+pub use preparation::{Populator, Preparation};
+pub use queues::Queues;
+pub use view::{LogView, RecordCursor, Unreadable};

@@ -1,0 +1,273 @@
+//! One consume queue: a dense row of 20-byte entries that point into the log.
+//!
+//! # Layout
+//! Entry `n` lies at byte `20 * n`, counted over the queue's files, each named by its first byte's number:
+//! physical offset i64, size i32, tag code i64. Format and worked example: `docs/format/consumequeue.md`.
+//!
+//! A queue has one owner. Its files are opened and mapped when they are needed and let go by
+//! [`ConsumeQueue::close_idle`]: a hundred thousand queues are an ordinary case, and so many mappings are not to be had.
+//!
+//! What is deliberately absent: the records themselves and filters.
+
+mod entry;
+mod file;
+mod recovery;
+mod search;
+mod sync;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+pub use entry::QueueEntry;
+pub use sync::QueueSync;
+
+use self::file::QueueFile;
+use super::disk::SharedDisk;
+use super::error::StoreError;
+use super::layout::{QUEUE_ENTRY_BYTES, StoreOptions};
+use crate::protocol::names::Topic;
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
+
+/// What became of an entry that was to be appended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// It stands where its record says.
+    InStep(QueueOffset),
+    /// It stands here, but its record says a later offset: entries are missing. No gap is left, as in the reference,
+    /// and the caller reports it.
+    OutOfStep(QueueOffset),
+    /// It was there already.
+    Duplicate,
+}
+
+/// What a read found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueRead {
+    /// So many entries were appended to the caller's row: up to the end of the queue, or of the queue file.
+    Entries(usize),
+    /// No file holds that offset; the next one that is there begins here.
+    NoFile {
+        /// First offset of the next file, or the end of the queue.
+        next: QueueOffset,
+    },
+}
+
+/// One queue of one topic.
+#[derive(Debug)]
+pub struct ConsumeQueue {
+    disk: SharedDisk,
+    options: Arc<StoreOptions>,
+    topic: Topic,
+    queue_id: QueueId,
+    directory: PathBuf,
+    /// Oldest first, without gaps.
+    files: Vec<QueueFile>,
+    /// Byte position of the next entry.
+    write: u64,
+    /// Byte position of the first entry whose record is still there.
+    min: u64,
+    /// End of the record that the last entry points to; 0 when there is none.
+    max_physical: u64,
+    sync: QueueSync,
+}
+
+impl ConsumeQueue {
+    /// A queue without files; its directory appears with the first entry.
+    #[must_use]
+    pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, topic: Topic, queue_id: QueueId) -> Self {
+        let directory = options.queue_dir(&topic, queue_id);
+        let sync = QueueSync::default();
+        Self { disk, options, topic, queue_id, directory, files: Vec::new(), write: 0, min: 0, max_physical: 0, sync }
+    }
+
+    /// Its topic.
+    #[must_use]
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// Its number within the topic.
+    #[must_use]
+    pub fn queue_id(&self) -> QueueId {
+        self.queue_id
+    }
+
+    /// The first offset whose record is still there, as [`ConsumeQueue::correct_min`] found it.
+    #[must_use]
+    pub fn min_offset(&self) -> QueueOffset {
+        QueueOffset(self.min / QUEUE_ENTRY_BYTES)
+    }
+
+    /// The next offset to be given out.
+    #[must_use]
+    pub fn max_offset(&self) -> QueueOffset {
+        QueueOffset(self.write / QUEUE_ENTRY_BYTES)
+    }
+
+    /// End of the record that the last entry points to.
+    #[must_use]
+    pub fn max_physical(&self) -> PhysicalOffset {
+        PhysicalOffset(self.max_physical)
+    }
+
+    /// Whether it has any file.
+    #[must_use]
+    pub fn has_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+
+    /// Appends the entry of a record whose number in the queue is `offset`. Replaying a record changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`], or what the operating system says; the entry is not there then.
+    pub fn append(&mut self, entry: QueueEntry, offset: QueueOffset) -> Result<Placement, StoreError> {
+        debug_assert!(entry.is_valid(), "only entries of records are appended");
+        if entry.end().0 <= self.max_physical {
+            return Ok(Placement::Duplicate);
+        }
+        let expected = offset.0 * QUEUE_ENTRY_BYTES;
+        if self.files.is_empty() && offset.0 != 0 {
+            self.begin_at(expected)?;
+        } else if offset.0 != 0 && expected < self.write {
+            return Ok(Placement::Duplicate);
+        }
+        let at = self.write;
+        self.put(at, entry)?;
+        self.write += QUEUE_ENTRY_BYTES;
+        self.max_physical = entry.end().0;
+        let placed = QueueOffset(at / QUEUE_ENTRY_BYTES);
+        Ok(if expected > at { Placement::OutOfStep(placed) } else { Placement::InStep(placed) })
+    }
+
+    /// Replaces an entry by a blank one that pulls pass over: its record is damaged, or makes its readers fall over.
+    ///
+    /// The blank is the one that fills the start of a rebuilt queue, which Java's broker passes over too; an invalid
+    /// entry would end the queue for both at the next start.
+    ///
+    /// # Errors
+    /// What the operating system says. `Ok(false)` if there is no such entry.
+    pub fn blank(&mut self, offset: QueueOffset) -> Result<bool, StoreError> {
+        let at = offset.0 * QUEUE_ENTRY_BYTES;
+        if at >= self.write || self.file_of(at).is_none() {
+            return Ok(false);
+        }
+        self.put(at, QueueEntry::BLANK)?;
+        Ok(true)
+    }
+
+    /// Appends up to `max` entries from `offset` on to `out`, never past the end of one queue file.
+    ///
+    /// # Errors
+    /// What the operating system says when the file has to be opened.
+    pub fn read(
+        &mut self,
+        offset: QueueOffset,
+        max: usize,
+        out: &mut Vec<QueueEntry>,
+    ) -> Result<QueueRead, StoreError> {
+        let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
+        let Some(index) = self.file_of(at).filter(|_| at < self.write) else {
+            let next = self.files.iter().map(|file| file.base).find(|base| *base > at).unwrap_or(self.write);
+            return Ok(QueueRead::NoFile { next: QueueOffset(next / QUEUE_ENTRY_BYTES) });
+        };
+        let file_end = self.files.get(index).map_or(at, |file| file.base + self.file_bytes());
+        let available = (file_end.min(self.write) - at) / QUEUE_ENTRY_BYTES;
+        let count = available.min(max as u64) as usize;
+        let bytes = self.bytes(index, at, count as u64 * QUEUE_ENTRY_BYTES)?;
+        out.extend(bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode));
+        Ok(QueueRead::Entries(count))
+    }
+
+    /// One entry; `None` if there is no such offset.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::read`].
+    pub fn entry(&mut self, offset: QueueOffset) -> Result<Option<QueueEntry>, StoreError> {
+        let mut one = Vec::with_capacity(1);
+        self.read(offset, 1, &mut one)?;
+        Ok(one.pop())
+    }
+
+    /// What another thread needs to make this queue's entries last.
+    #[must_use]
+    pub fn sync_handle(&self) -> QueueSync {
+        self.sync.clone()
+    }
+
+    /// Lets go of every file descriptor and mapping; the next use opens what it needs. What was not synced yet keeps
+    /// its descriptor until it is.
+    pub fn close_idle(&mut self) {
+        for file in &mut self.files {
+            file.close();
+        }
+    }
+
+    /// Removes all files and the directory: the topic was deleted.
+    ///
+    /// # Errors
+    /// What the operating system says; what was removed before stays removed.
+    pub fn destroy(&mut self) -> Result<(), StoreError> {
+        while let Some(file) = self.files.pop() {
+            let path = file.path(&self.directory);
+            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        (self.write, self.min, self.max_physical) = (0, 0, 0);
+        self.disk.remove_dir(&self.directory).map_err(StoreError::io("remove", &self.directory))
+    }
+
+    fn file_bytes(&self) -> u64 {
+        self.options.queue_file_bytes()
+    }
+
+    /// The file that holds a byte position.
+    fn file_of(&self, at: u64) -> Option<usize> {
+        let since_first = at.checked_sub(self.files.first()?.base)?;
+        let index = (since_first / self.file_bytes()) as usize;
+        (index < self.files.len()).then_some(index)
+    }
+
+    /// Begins a queue whose earlier entries are gone with the log that they pointed to: pre-blank entries fill the
+    /// file up to the first real one.
+    fn begin_at(&mut self, expected: u64) -> Result<(), StoreError> {
+        let base = expected - expected % self.file_bytes();
+        self.create_file(base)?;
+        for at in (base..expected).step_by(QUEUE_ENTRY_BYTES as usize) {
+            self.put(at, QueueEntry::BLANK)?;
+        }
+        self.write = expected;
+        self.min = expected;
+        Ok(())
+    }
+
+    /// Writes an entry, into a new file if it is the first one there.
+    fn put(&mut self, at: u64, entry: QueueEntry) -> Result<(), StoreError> {
+        if self.file_of(at).is_none() {
+            self.create_file(at - at % self.file_bytes())?;
+        }
+        let index = self.file_of(at).expect("was made above");
+        let file_bytes = self.file_bytes();
+        let Self { files, disk, directory, sync, write, .. } = self;
+        let file = files.get_mut(index).expect("found above");
+        let room = file.entry_mut(disk, directory, file_bytes, at, at >= *write)?;
+        room.copy_from_slice(&entry.encode());
+        sync.mark(file);
+        Ok(())
+    }
+
+    fn create_file(&mut self, base: u64) -> Result<(), StoreError> {
+        if self.files.is_empty() {
+            self.disk.create_dir(&self.directory).map_err(StoreError::io("create", &self.directory))?;
+        }
+        let mut file = QueueFile::new(base);
+        file.create(&self.disk, &self.directory, self.options.queue_file_bytes())?;
+        self.files.push(file);
+        Ok(())
+    }
+
+    /// Bytes of one file, given by their position in the queue.
+    fn bytes(&mut self, index: usize, at: u64, len: u64) -> Result<&[u8], StoreError> {
+        let file_bytes = self.file_bytes();
+        let Self { files, disk, directory, .. } = self;
+        files.get_mut(index).map_or(Ok(&[]), |file| file.bytes(disk, directory, file_bytes, at, len))
+    }
+}

@@ -1,0 +1,200 @@
+//! Finding the end of a queue, cutting it, and moving its beginning.
+//!
+//! Entries that are cut off are cleared on the disk at once. The reference cuts in memory only: once the log has grown
+//! past the places they point to, its next start takes them as valid and serves pieces out of other records.
+
+use super::{ConsumeQueue, QueueEntry, QueueFile};
+use crate::protocol::units::PhysicalOffset;
+use crate::store::disk::Entry;
+use crate::store::error::StoreError;
+use crate::store::layout::{QUEUE_ENTRY_BYTES, base_of};
+
+/// How many files from the end are looked through; those before are trusted.
+const FILES_LOOKED_THROUGH: usize = 3;
+
+impl ConsumeQueue {
+    /// Takes in the files of the queue's directory and finds the end: behind the last entry that is valid and does
+    /// not point to before the one in front of it. What lies behind the end is cleared.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongLength`], [`StoreError::StrayFile`], or what the operating system says.
+    pub fn recover(&mut self) -> Result<(), StoreError> {
+        let found = self.disk.list(&self.directory).map_err(StoreError::io("list", &self.directory))?;
+        self.files.clear();
+        for entry in &found {
+            self.take_in(entry)?;
+        }
+        (self.write, self.min, self.max_physical) = (0, 0, 0);
+        let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
+        let mut previous_end = 0;
+        for index in first..self.files.len() {
+            let (base, bytes) = self.whole_file(index)?;
+            let mut position = base;
+            for entry in bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode) {
+                let follows = entry.is_blank() || entry.physical.0 >= previous_end;
+                if !entry.is_valid() || !follows {
+                    break;
+                }
+                if !entry.is_blank() {
+                    previous_end = entry.end().0;
+                }
+                position += QUEUE_ENTRY_BYTES;
+            }
+            (self.write, self.max_physical) = (position, previous_end);
+            if position < base + self.file_bytes() {
+                break;
+            }
+        }
+        self.min = self.files.first().map_or(0, |file| file.base);
+        self.clear_behind_end()
+    }
+
+    /// Cuts off every entry from the first one on whose record does not end by `log_end`.
+    ///
+    /// # Errors
+    /// What the operating system says. The queue must not be appended to then.
+    pub fn truncate(&mut self, log_end: PhysicalOffset) -> Result<bool, StoreError> {
+        let before = self.write;
+        while self.write > self.files.first().map_or(self.write, |file| file.base) {
+            let at = self.write - QUEUE_ENTRY_BYTES;
+            let entry = self.entry_at(at)?;
+            if !entry.is_blank() && entry.end() <= log_end {
+                break;
+            }
+            // A blank one stays if a real one stands before it; that is known only when the walk has come there.
+            self.write = at;
+        }
+        if self.write == before {
+            return Ok(false);
+        }
+        self.restore_blanks(before, log_end)?;
+        if self.write == before {
+            return Ok(false);
+        }
+        self.max_physical = self.last_physical_end()?;
+        self.clear_behind_end()?;
+        Ok(true)
+    }
+
+    /// Finds the first entry whose record is still in a log that begins at `log_min`.
+    ///
+    /// Unlike the reference, which looks through the first file only, this goes on to the next ones, so that a pull
+    /// from the beginning always points to something that can be read.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn correct_min(&mut self, log_min: PhysicalOffset) -> Result<(), StoreError> {
+        let Some(first) = self.files.first().map(|file| file.base) else { return Ok(()) };
+        // The beginning never goes back, so what was passed over once need not be looked at again.
+        let mut at = self.min.max(first);
+        while at < self.write {
+            let Some(index) = self.file_of(at) else { break };
+            let file_end = (at - at % self.file_bytes() + self.file_bytes()).min(self.write);
+            let bytes = self.bytes(index, at, file_end - at)?;
+            let entries = bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode);
+            if let Some(passed) = entries.into_iter().position(|entry| entry.physical >= log_min) {
+                self.min = at + passed as u64 * QUEUE_ENTRY_BYTES;
+                return Ok(());
+            }
+            at = file_end;
+        }
+        self.min = self.min.max(first);
+        Ok(())
+    }
+
+    /// Removes the files whose last entry points to before `log_min`, never the last file, and corrects the minimum.
+    /// Tells how many were removed.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn clean(&mut self, log_min: PhysicalOffset) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        while self.files.len() > 1 {
+            let base = self.files.first().map_or(0, |file| file.base);
+            let last = self.entry_at(base + self.file_bytes() - QUEUE_ENTRY_BYTES)?;
+            if last.physical >= log_min {
+                break;
+            }
+            let path = self.files.remove(0).path(&self.directory);
+            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            removed += 1;
+        }
+        self.correct_min(log_min)?;
+        Ok(removed)
+    }
+
+    pub(super) fn entry_at(&mut self, at: u64) -> Result<QueueEntry, StoreError> {
+        let Some(index) = self.file_of(at) else { return Ok(QueueEntry::decode(&[])) };
+        self.bytes(index, at, QUEUE_ENTRY_BYTES).map(QueueEntry::decode)
+    }
+
+    fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
+        let path = self.directory.join(&entry.name);
+        if entry.is_dir {
+            return Ok(());
+        }
+        let Some(base) = base_of(&entry.name) else {
+            return Err(StoreError::StrayFile { path, problem: "its name is not an offset" });
+        };
+        let expected = self.file_bytes();
+        if entry.len != expected {
+            let key = "mappedFileSizeConsumeQueue";
+            return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
+        }
+        let follows = self.files.last().is_none_or(|last| last.base + expected == base);
+        if base % expected != 0 || !follows {
+            return Err(StoreError::StrayFile { path, problem: "the file before it is missing" });
+        }
+        self.files.push(QueueFile::new(base));
+        Ok(())
+    }
+
+    fn whole_file(&mut self, index: usize) -> Result<(u64, &[u8]), StoreError> {
+        let base = self.files.get(index).map_or(0, |file| file.base);
+        let len = self.file_bytes();
+        Ok((base, self.bytes(index, base, len)?))
+    }
+
+    /// Gives back the blank entries that stand before the first cut one: they were passed over while walking back.
+    fn restore_blanks(&mut self, before: u64, log_end: PhysicalOffset) -> Result<(), StoreError> {
+        while self.write < before {
+            let entry = self.entry_at(self.write)?;
+            if !entry.is_valid() || (!entry.is_blank() && entry.end() > log_end) {
+                break;
+            }
+            self.write += QUEUE_ENTRY_BYTES;
+        }
+        Ok(())
+    }
+
+    fn last_physical_end(&mut self) -> Result<u64, StoreError> {
+        let first = self.files.first().map_or(0, |file| file.base);
+        let mut at = self.write;
+        while at > first {
+            at -= QUEUE_ENTRY_BYTES;
+            let entry = self.entry_at(at)?;
+            if !entry.is_blank() {
+                return Ok(entry.end().0);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Removes the files behind the end and clears the rest of the one it lies in.
+    fn clear_behind_end(&mut self) -> Result<(), StoreError> {
+        while self.files.len() > 1 && self.files.last().is_some_and(|last| last.base >= self.write) {
+            let Some(file) = self.files.pop() else { break };
+            let path = file.path(&self.directory);
+            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        // The first file stays even when it is empty: its name keeps the offsets that were given out.
+        let Some(index) = self.file_of(self.write) else { return Ok(()) };
+        let (write, file_bytes) = (self.write, self.file_bytes());
+        let end = self.files.get(index).map_or(write, |file| file.base + file_bytes);
+        if self.bytes(index, write, end - write)?.iter().all(|byte| *byte == 0) {
+            return Ok(());
+        }
+        let Self { files, disk, directory, .. } = self;
+        files.get_mut(index).map_or(Ok(()), |file| file.clear_from(disk, directory, file_bytes, write))
+    }
+}

@@ -1,0 +1,58 @@
+//! What a thread that syncs holds of a queue.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::file::QueueFile;
+use crate::store::disk::SharedFile;
+use crate::store::error::StoreError;
+
+/// The files of one queue that hold entries which may not be on the disk. Clones share the list.
+#[derive(Clone, Debug, Default)]
+pub struct QueueSync(Arc<Unsynced>);
+
+#[derive(Debug, Default)]
+struct Unsynced {
+    /// One more than the base of the file that was listed last, 0 for none: spares the lock for every entry but the
+    /// first.
+    listed: AtomicU64,
+    files: Mutex<Vec<(u64, SharedFile)>>,
+}
+
+impl QueueSync {
+    /// Whether there is anything to be synced.
+    #[must_use]
+    pub fn is_dirty(&self) -> bool {
+        self.0.listed.load(Ordering::Acquire) != 0
+    }
+
+    /// Makes every entry that was appended before the call last.
+    ///
+    /// # Errors
+    /// What the operating system says. What is on the disk is unknown then, and the store is to be given up.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        let taken = {
+            let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+            self.0.listed.store(0, Ordering::Release);
+            std::mem::take(&mut *files)
+        };
+        for (base, file) in taken {
+            let path = crate::store::layout::file_name(base);
+            file.sync().map_err(StoreError::io("sync", path.as_ref()))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a file that was just written on the list. Called after the write: a sync that is running meanwhile either
+    /// finds the mark and covers the entry, or has cleared it and is followed by another.
+    pub(super) fn mark(&self, file: &QueueFile) {
+        if self.0.listed.load(Ordering::Acquire) == file.base + 1 {
+            return;
+        }
+        let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(handle) = file.handle().filter(|_| files.iter().all(|(base, _)| *base != file.base)) {
+            files.push((file.base, Arc::clone(handle)));
+        }
+        self.0.listed.store(file.base + 1, Ordering::Release);
+    }
+}

@@ -1,0 +1,195 @@
+//! The one door to the operating system's files.
+//!
+//! Every open, write, sync, allocation, mapping, rename and removal of the store goes through [`Disk`] and [`DiskFile`],
+//! so that a test can wrap them, record each call and fail any of them, and a simulation can replace them. The one
+//! thing that does not pass here are the stores into a mapping; what makes them last is [`DiskFile::sync`], which does.
+
+use std::fmt::Debug;
+use std::io;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use super::file_disk::FileDisk;
+pub use super::segment::Mapping;
+
+/// A disk that is handed around.
+pub type SharedDisk = Arc<dyn Disk>;
+/// An open file that is handed around; the last one closes it.
+pub type SharedFile = Arc<dyn DiskFile>;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// It must exist and is read and written.
+    Existing,
+    /// It must exist and is only read.
+    ReadOnly,
+    /// It is made if need be, and read and written.
+    Create,
+}
+
+/// What a directory holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The name within the directory.
+    pub name: String,
+    /// Whether it is a directory itself.
+    pub is_dir: bool,
+    /// Length of a file.
+    pub len: u64,
+    /// When its content changed last, in milliseconds since the epoch.
+    pub modified_ms: i64,
+}
+
+/// Room on the file system of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Space {
+    /// Bytes in all.
+    pub total: u64,
+    /// Bytes that this process could still write.
+    pub usable: u64,
+}
+
+/// Names, directories and the opening of files.
+pub trait Disk: Debug + Send + Sync {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SharedFile>;
+
+    /// What a path is; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn entry(&self, path: &Path) -> io::Result<Option<Entry>>;
+
+    /// What a directory holds, ordered by name; nothing if it does not exist.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>>;
+
+    /// Makes a directory and those above it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn create_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Gives a file another name, replacing what had it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file; one that is not there counts as removed.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn remove_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Removes an empty directory; one that is not there counts as removed.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn remove_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory last.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn sync_dir(&self, directory: &Path) -> io::Result<()>;
+
+    /// How much room there is.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn space(&self, path: &Path) -> io::Result<Space>;
+}
+
+/// One open file.
+pub trait DiskFile: Debug + Send + Sync {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether it has no bytes.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Makes it that long; what is added reads as zeros and takes no room yet.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+
+    /// Reads up to `out.len()` bytes; fewer only at the end of the file.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<usize>;
+
+    /// Writes all of `bytes`.
+    ///
+    /// # Errors
+    /// As the operating system says; part of them may have been written.
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()>;
+
+    /// Takes room on the disk for a range, so that storing there through a mapping cannot fail.
+    ///
+    /// What was never written there reads as zeros afterwards. The range must hold nothing of value: a file system
+    /// without allocation gets zeros written over it.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::StorageFull`] when there is no room.
+    fn allocate(&self, range: Range<u64>) -> io::Result<()>;
+
+    /// Makes a range read as zeros and keeps its room.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn zero(&self, range: Range<u64>) -> io::Result<()>;
+
+    /// Makes what was written, through a mapping too, last.
+    ///
+    /// # Errors
+    /// As the operating system says; afterwards nobody knows what is on the disk.
+    fn sync(&self) -> io::Result<()>;
+
+    /// Maps the first `len` bytes.
+    ///
+    /// # Errors
+    /// As the operating system says, no mappings left among them.
+    fn map(&self, len: u64) -> io::Result<Mapping>;
+
+    /// When the content changed last, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn modified_ms(&self) -> io::Result<i64>;
+
+    /// Takes the exclusive lock that Java's broker takes too; `false` if another process has it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn lock(&self) -> io::Result<bool>;
+}
+
+/// Reads a whole file.
+///
+/// # Errors
+/// As the operating system says.
+pub fn read_all(disk: &dyn Disk, path: &Path) -> io::Result<Vec<u8>> {
+    let file = disk.open(path, OpenMode::ReadOnly)?;
+    let mut bytes = vec![0; file.len()? as usize];
+    let read = file.read_at(&mut bytes, 0)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}

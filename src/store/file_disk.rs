@@ -1,0 +1,189 @@
+//! The real disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{FallocateFlags, FlockOperation};
+
+use super::disk::{Disk, DiskFile, Entry, OpenMode, SharedDisk, SharedFile, Space};
+use super::segment::Mapping;
+
+/// Files of the operating system.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FileDisk;
+
+impl FileDisk {
+    /// The same, ready to be handed around.
+    #[must_use]
+    pub fn shared() -> SharedDisk {
+        Arc::new(Self)
+    }
+}
+
+impl Disk for FileDisk {
+    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SharedFile> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(mode != OpenMode::ReadOnly)
+            .create(mode == OpenMode::Create)
+            .truncate(false)
+            .open(path)?;
+        Ok(Arc::new(RealFile(file)))
+    }
+
+    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
+        let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(entry_of(name, &metadata))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
+        let listing = match fs::read_dir(directory) {
+            Ok(listing) => listing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut entries = Vec::new();
+        for found in listing {
+            let found = found?;
+            entries.push(entry_of(found.file_name().to_string_lossy().into_owned(), &fs::metadata(found.path())?));
+        }
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+
+    fn create_dir(&self, directory: &Path) -> io::Result<()> {
+        fs::create_dir_all(directory)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> io::Result<()> {
+        absent_is_done(fs::remove_file(path))
+    }
+
+    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
+        absent_is_done(fs::remove_dir(directory))
+    }
+
+    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
+        File::open(directory)?.sync_all()
+    }
+
+    fn space(&self, path: &Path) -> io::Result<Space> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Space { total: found.f_blocks * found.f_frsize, usable: found.f_bavail * found.f_frsize })
+    }
+}
+
+/// An open file of the operating system.
+#[derive(Debug)]
+struct RealFile(File);
+
+impl DiskFile for RealFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<usize> {
+        let mut done = 0;
+        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, at + done as u64) {
+                Ok(0) => break,
+                Ok(read) => done += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(done)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
+        self.0.write_all_at(bytes, at)
+    }
+
+    fn allocate(&self, range: Range<u64>) -> io::Result<()> {
+        match fallocate(&self.0, FallocateFlags::empty(), &range) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => write_zeros(&self.0, range),
+            done => done,
+        }
+    }
+
+    fn zero(&self, range: Range<u64>) -> io::Result<()> {
+        match fallocate(&self.0, FallocateFlags::ZERO_RANGE, &range) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => write_zeros(&self.0, range),
+            done => done,
+        }
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn map(&self, len: u64) -> io::Result<Mapping> {
+        Mapping::of_file(&self.0, len as usize)
+    }
+
+    fn modified_ms(&self) -> io::Result<i64> {
+        Ok(modified_ms(&self.0.metadata()?))
+    }
+
+    fn lock(&self) -> io::Result<bool> {
+        match rustix::fs::fcntl_lock(&self.0, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(true),
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn fallocate(file: &File, flags: FallocateFlags, range: &Range<u64>) -> io::Result<()> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    loop {
+        match rustix::fs::fallocate(file, flags, range.start, range.end - range.start) {
+            Err(rustix::io::Errno::INTR) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {
+    const BLOCK: [u8; 64 * 1024] = [0; 64 * 1024];
+    let mut at = range.start;
+    while at < range.end {
+        let len = (range.end - at).min(BLOCK.len() as u64);
+        file.write_all_at(&BLOCK[..len as usize], at)?;
+        at += len;
+    }
+    Ok(())
+}
+
+fn entry_of(name: String, metadata: &fs::Metadata) -> Entry {
+    Entry { name, is_dir: metadata.is_dir(), len: metadata.len(), modified_ms: modified_ms(metadata) }
+}
+
+fn modified_ms(metadata: &fs::Metadata) -> i64 {
+    metadata.mtime() * 1_000 + metadata.mtime_nsec() / 1_000_000
+}
+
+fn absent_is_done(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}

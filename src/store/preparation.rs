@@ -1,0 +1,141 @@
+//! Segments made ahead of the writer, and pages made ahead of its stores.
+//!
+//! Making a segment takes milliseconds and may fail for want of room; storing into a page that is not there yet takes
+//! the whole arbiter. Both are done here on demand, by a thread that somebody else runs: the store has none.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::disk::{OpenMode, SharedDisk};
+use super::error::StoreError;
+use super::layout::StoreOptions;
+use super::segment::Segment;
+use super::segments::Segments;
+use crate::protocol::units::PhysicalOffset;
+
+/// Makes the next segment before it is needed. Clones share one slot.
+#[derive(Clone, Debug)]
+pub struct Preparation {
+    disk: SharedDisk,
+    options: Arc<StoreOptions>,
+    segments: Arc<Segments>,
+    /// The segment that follows the last one, once it is made. The lock is held while one is being made, so that the
+    /// writer, who needs it at that moment, waits for it instead of making a second.
+    next: Arc<Mutex<Option<Arc<Segment>>>>,
+}
+
+impl Preparation {
+    /// For a row of segments.
+    #[must_use]
+    pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, segments: Arc<Segments>) -> Self {
+        Self { disk, options, segments, next: Arc::default() }
+    }
+
+    /// Makes the segment that follows the last one, unless it is there; tells whether it had to.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`], or what the operating system says. Nothing is left behind then.
+    pub fn prepare_next(&self) -> Result<bool, StoreError> {
+        let mut next = self.slot();
+        let base = self.next_base();
+        if next.as_ref().is_some_and(|ready| ready.base() == base) {
+            return Ok(false);
+        }
+        *next = Some(self.create(base)?);
+        Ok(true)
+    }
+
+    /// The segment that begins at `base`: the one made ahead, or made now. It is added to the row by the caller.
+    ///
+    /// # Errors
+    /// As [`Preparation::prepare_next`].
+    pub(crate) fn take(&self, base: u64) -> Result<Arc<Segment>, StoreError> {
+        let mut next = self.slot();
+        match next.take_if(|ready| ready.base() == base) {
+            Some(ready) => Ok(ready),
+            None => self.create(base),
+        }
+    }
+
+    /// Removes the segment made ahead, as a clean stop does.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn discard(&self) -> Result<(), StoreError> {
+        let Some(unused) = self.slot().take() else { return Ok(()) };
+        self.disk.remove_file(unused.path()).map_err(StoreError::io("remove", unused.path()))
+    }
+
+    fn next_base(&self) -> u64 {
+        self.segments.all().last().map_or(0, |last| last.base() + self.segments.segment_bytes())
+    }
+
+    fn create(&self, base: u64) -> Result<Arc<Segment>, StoreError> {
+        let path = self.options.segment_path(base);
+        let directory = path.parent().expect("a segment lies in a directory");
+        self.disk.create_dir(directory).map_err(StoreError::io("create", directory))?;
+        let len = self.segments.segment_bytes();
+        let made = (|| {
+            let file = self.disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
+            // Whatever an earlier, failed attempt left must not be read as records.
+            file.set_len(0).map_err(StoreError::io("truncate", &path))?;
+            file.set_len(len).map_err(StoreError::io("extend", &path))?;
+            file.allocate(0..len).map_err(|source| StoreError::allocate(&path, len, source))?;
+            let map = file.map(len).map_err(StoreError::io("map", &path))?;
+            self.disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
+            Ok(Arc::new(Segment::new(base, path.clone(), file, map, 0)))
+        })();
+        if made.is_err() {
+            // The error that matters is the first one; a file that stays is truncated by the next attempt.
+            let _ = self.disk.remove_file(&path);
+        }
+        made
+    }
+
+    /// A panic while the lock was held leaves either no segment or a whole one.
+    fn slot(&self) -> MutexGuard<'_, Option<Arc<Segment>>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ready(&self) -> Option<Arc<Segment>> {
+        self.next.try_lock().ok()?.clone()
+    }
+}
+
+/// Has pages ready ahead of the writer, on request.
+#[derive(Debug)]
+pub struct Populator {
+    segments: Arc<Segments>,
+    preparation: Preparation,
+    done: u64,
+    /// Cleared when the kernel does not know the call: then there is nothing to be done.
+    supported: bool,
+}
+
+impl Populator {
+    /// Starts at the end of what is written.
+    #[must_use]
+    pub fn new(segments: Arc<Segments>, preparation: Preparation, from: PhysicalOffset) -> Self {
+        Self { segments, preparation, done: from.0, supported: true }
+    }
+
+    /// Where it has come to.
+    #[must_use]
+    pub fn position(&self) -> PhysicalOffset {
+        PhysicalOffset(self.done)
+    }
+
+    /// Goes on to `to`, or as far as there are segments, the one made ahead included.
+    pub fn advance(&mut self, to: PhysicalOffset) {
+        while self.supported && self.done < to.0 {
+            let found = self.segments.find(self.position()).or_else(|| {
+                let ready = self.preparation.ready()?;
+                let at = self.done.checked_sub(ready.base())?;
+                (at < ready.len() as u64).then_some((ready, at as usize))
+            });
+            let Some((segment, at)) = found else { return };
+            let until = (at as u64 + (to.0 - self.done)).min(segment.len() as u64) as usize;
+            self.supported = segment.populate(at..until).is_ok();
+            self.done = segment.base() + until as u64;
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Mapped files: the one module with `unsafe`.
+//!
+//! Two ways to hold a mapping, and neither lets a Rust slice exist over bytes that may still change:
+//!
+//! ```text
+//! Segment (log)      |  published, immutable  |  the one SegmentWriter's  |
+//!                    0 ───────────────── readable ──────────────────── len
+//!                      readers: any thread      &mut to its window only
+//!
+//! OwnedMapping (queue, index)   one owner: & reads, &mut writes
+//! ```
+//!
+//! What is deliberately absent: what the bytes mean, and files changed by somebody outside this process; against those
+//! the store has its lock.
+#![expect(unsafe_code, reason = "bytes of a mapping are reached through its raw pointer")]
+
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::{Bytes, BytesMut};
+use memmap2::{Advice, MmapOptions, MmapRaw};
+
+use super::disk::SharedFile;
+
+/// A mapped range of a file, or of memory alone. Cloning shares the mapping; the last clone unmaps it.
+#[derive(Clone, Debug)]
+pub struct Mapping(Arc<MmapRaw>);
+
+impl Mapping {
+    /// Maps the first `len` bytes of a file, shared with everybody who maps it.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn of_file(file: &File, len: usize) -> io::Result<Self> {
+        Ok(Self(Arc::new(MmapOptions::new().len(len).map_raw(file)?)))
+    }
+
+    /// Memory that belongs to no file, all zeros: for simulated disks.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn anonymous(len: usize) -> io::Result<Self> {
+        Ok(Self(Arc::new(MmapOptions::new().len(len).map_anon()?.into())))
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes the kernel hold pages for a range and make them writable, without touching what is in them.
+    ///
+    /// # Errors
+    /// As the operating system says: kernels before 5.14 do not know the call.
+    pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
+        let range = range.start.min(self.len())..range.end.min(self.len());
+        if range.is_empty() {
+            return Ok(());
+        }
+        self.0.advise_range(Advice::PopulateWrite, range.start, range.len())
+    }
+
+    /// A copy of a range as it is at this moment; for simulated disks, whose files are anonymous mappings.
+    ///
+    /// Bytes that another thread is storing just then may be seen in part.
+    #[must_use]
+    pub fn snapshot(&self, range: Range<usize>) -> Vec<u8> {
+        let range = range.start.min(self.len())..range.end.min(self.len());
+        // SAFETY: the range lies in the mapping, which `self` keeps. Volatile loads of single bytes: a store elsewhere
+        // at the same time yields the old or the new byte and no slice is made that could be changed under a reader.
+        range.map(|at| unsafe { self.0.as_ptr().add(at).read_volatile() }).collect()
+    }
+
+    /// Overwrites a range; for simulated disks, which write to a file that is mapped too.
+    ///
+    /// # Panics
+    /// If the range does not lie in the mapping.
+    pub fn overwrite(&self, at: usize, bytes: &[u8]) {
+        assert!(at.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "inside the mapping");
+        for (index, byte) in bytes.iter().enumerate() {
+            // SAFETY: in range by the assertion; a volatile store of one byte, as in `snapshot`.
+            unsafe { self.0.as_mut_ptr().add(at + index).write_volatile(*byte) }
+        }
+    }
+}
+
+/// A segment of the log: one fixed-size file, mapped whole.
+///
+/// # Invariant
+/// Bytes below `readable` never change any more; bytes from there on are touched by the one [`SegmentWriter`] only.
+#[derive(Debug)]
+pub struct Segment {
+    base: u64,
+    path: PathBuf,
+    file: SharedFile,
+    map: Mapping,
+    readable: AtomicUsize,
+    written_by_one: AtomicBool,
+}
+
+impl Segment {
+    /// A segment that begins at `base` of the log; its first `readable` bytes are final.
+    #[must_use]
+    pub fn new(base: u64, path: PathBuf, file: SharedFile, map: Mapping, readable: usize) -> Self {
+        assert!(readable <= map.len(), "what is readable lies in the file");
+        Self { base, path, file, map, readable: AtomicUsize::new(readable), written_by_one: AtomicBool::new(false) }
+    }
+
+    /// Offset of its first byte in the log.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether it has no bytes, which no segment is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// Its file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its file, for syncs and reads that go past the mapping.
+    #[must_use]
+    pub fn file(&self) -> &SharedFile {
+        &self.file
+    }
+
+    /// How many bytes may be read.
+    #[must_use]
+    pub fn readable(&self) -> usize {
+        self.readable.load(Ordering::Acquire)
+    }
+
+    /// The bytes of a range, if all of it is published. `at` counts from the segment's start.
+    #[must_use]
+    pub fn bytes(&self, at: usize, len: usize) -> Option<&[u8]> {
+        if at.checked_add(len)? > self.readable() {
+            return None;
+        }
+        // SAFETY: the range lies below `readable`, so in the mapping, and by the invariant nobody writes there any
+        // more; the acquire load above makes what was written visible. The mapping lives as long as `self`.
+        Some(unsafe { std::slice::from_raw_parts(self.map.0.as_ptr().add(at), len) })
+    }
+
+    /// A range that keeps the segment mapped as long as it lives, copying nothing.
+    #[must_use]
+    pub fn slice(self: &Arc<Self>, at: usize, len: usize) -> Option<Bytes> {
+        self.bytes(at, len)?;
+        Some(Bytes::from_owner(PublishedRange { segment: Arc::clone(self), at, len }))
+    }
+
+    /// Appends a range to `out`; `false`, and nothing appended, if it is not published.
+    pub fn copy_into(&self, at: usize, len: usize, out: &mut BytesMut) -> bool {
+        let Some(bytes) = self.bytes(at, len) else { return false };
+        out.extend_from_slice(bytes);
+        true
+    }
+
+    /// Has pages ready for a range that is going to be written.
+    ///
+    /// # Errors
+    /// As [`Mapping::populate`].
+    pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
+        self.map.populate(range)
+    }
+}
+
+/// What a [`Bytes`] over a segment owns.
+struct PublishedRange {
+    segment: Arc<Segment>,
+    at: usize,
+    len: usize,
+}
+
+impl AsRef<[u8]> for PublishedRange {
+    fn as_ref(&self) -> &[u8] {
+        self.segment.bytes(self.at, self.len).expect("was published when it was made, and that is never taken back")
+    }
+}
+
+/// The right to write the unpublished part of a segment; there is one per segment.
+#[derive(Debug)]
+pub struct SegmentWriter {
+    segment: Arc<Segment>,
+    /// Everything before it is handed out to be written, or published.
+    position: usize,
+}
+
+impl SegmentWriter {
+    /// Takes the right to write; `None` if somebody has it.
+    #[must_use]
+    pub fn take(segment: &Arc<Segment>) -> Option<Self> {
+        let free = !segment.written_by_one.swap(true, Ordering::AcqRel);
+        free.then(|| Self { segment: Arc::clone(segment), position: segment.readable() })
+    }
+
+    /// The segment.
+    #[must_use]
+    pub fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// Where the next window begins, counted from the segment's start.
+    #[must_use]
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    /// The next `len` bytes to be overwritten; `None` if so many are not left.
+    pub fn window(&mut self, len: usize) -> Option<&mut [u8]> {
+        let start = self.position;
+        self.skip(len)?;
+        // SAFETY: the window lies in the mapping (`skip`) and at or above `readable`, where only the one writer reaches,
+        // which `&mut self` is. The slice ends with the borrow, before `publish` can run.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.segment.map.0.as_mut_ptr().add(start), len) })
+    }
+
+    /// Passes over `len` bytes that were or will be written through the file; `None` if so many are not left.
+    pub fn skip(&mut self, len: usize) -> Option<()> {
+        let end = self.position.checked_add(len).filter(|end| *end <= self.segment.len())?;
+        self.position = end;
+        Some(())
+    }
+
+    /// Makes everything up to the position readable, for good.
+    pub fn publish(&mut self) {
+        self.segment.readable.store(self.position, Ordering::Release);
+    }
+}
+
+impl Drop for SegmentWriter {
+    fn drop(&mut self) {
+        self.segment.written_by_one.store(false, Ordering::Release);
+    }
+}
+
+/// A mapping with one owner, who may change any byte of it.
+#[derive(Debug)]
+pub struct OwnedMapping(Mapping);
+
+impl OwnedMapping {
+    /// Takes a mapping that nobody else reads or writes through, a simulated disk's own copies apart.
+    #[must_use]
+    pub fn new(map: Mapping) -> Self {
+        Self(map)
+    }
+
+    /// Its length in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes of a range, if it lies in the mapping.
+    #[must_use]
+    pub fn bytes(&self, at: usize, len: usize) -> Option<&[u8]> {
+        self.holds(at, len)?;
+        // SAFETY: in range; `&self` of the only owner rules out a writer for as long as the slice lives.
+        Some(unsafe { std::slice::from_raw_parts(self.0.0.as_ptr().add(at), len) })
+    }
+
+    /// The bytes of a range to be changed, if it lies in the mapping.
+    pub fn bytes_mut(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
+        self.holds(at, len)?;
+        // SAFETY: in range; `&mut self` of the only owner rules out any other reader or writer.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.0.0.as_mut_ptr().add(at), len) })
+    }
+
+    fn holds(&self, at: usize, len: usize) -> Option<()> {
+        (at.checked_add(len)? <= self.0.len()).then_some(())
+    }
+}
