@@ -155,6 +155,29 @@ impl ConsumeQueue {
         Ok(true)
     }
 
+    /// Appends a blank entry for a record whose number is `offset`: the record is there but cannot be read.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::append`].
+    pub(crate) fn append_blank(&mut self, offset: QueueOffset) -> Result<(), StoreError> {
+        if self.files.is_empty() && offset.0 != 0 {
+            self.begin_at(offset.0 * QUEUE_ENTRY_BYTES)?;
+        }
+        self.fill_to(offset.plus(1))
+    }
+
+    /// Appends blank entries until `offset` is the next one.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::append`].
+    pub(crate) fn fill_to(&mut self, offset: QueueOffset) -> Result<(), StoreError> {
+        while self.max_offset() < offset {
+            self.put(self.write, QueueEntry::BLANK)?;
+            self.write += QUEUE_ENTRY_BYTES;
+        }
+        Ok(())
+    }
+
     /// Appends up to `max` entries from `offset` on to `out`, never past the end of one queue file.
     ///
     /// # Errors

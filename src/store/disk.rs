@@ -144,8 +144,8 @@ pub trait DiskFile: Debug + Send + Sync {
 
     /// Takes room on the disk for a range, so that storing there through a mapping cannot fail.
     ///
-    /// What was never written there reads as zeros afterwards. The range must hold nothing of value: a file system
-    /// without allocation gets zeros written over it.
+    /// What is there stays; what was never written reads as zeros. Nobody may store into the range meanwhile: on a file
+    /// system without allocation it is read and written back.
     ///
     /// # Errors
     /// [`io::ErrorKind::StorageFull`] when there is no room.

@@ -99,16 +99,7 @@ impl DiskFile for RealFile {
     }
 
     fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<usize> {
-        let mut done = 0;
-        while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
-            match self.0.read_at(rest, at + done as u64) {
-                Ok(0) => break,
-                Ok(read) => done += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(done)
+        read_full(&self.0, out, at)
     }
 
     fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
@@ -117,7 +108,7 @@ impl DiskFile for RealFile {
 
     fn allocate(&self, range: Range<u64>) -> io::Result<()> {
         match fallocate(&self.0, FallocateFlags::empty(), &range) {
-            Err(error) if error.kind() == io::ErrorKind::Unsupported => write_zeros(&self.0, range),
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => write_back(&self.0, range),
             done => done,
         }
     }
@@ -160,6 +151,35 @@ fn fallocate(file: &File, flags: FallocateFlags, range: &Range<u64>) -> io::Resu
             done => return Ok(done?),
         }
     }
+}
+
+/// Fills `out`, or as much of it as there is before the end of the file.
+fn read_full(file: &File, out: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = out.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, at + done as u64) {
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(done)
+}
+
+/// Writes what is there, so that holes get room.
+fn write_back(file: &File, range: Range<u64>) -> io::Result<()> {
+    let mut block = vec![0; 64 * 1024];
+    let mut at = range.start;
+    while at < range.end {
+        let len = (range.end - at).min(block.len() as u64) as usize;
+        let part = &mut block[..len];
+        part.fill(0);
+        read_full(file, part, at)?;
+        file.write_all_at(part, at)?;
+        at += len as u64;
+    }
+    Ok(())
 }
 
 fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {

@@ -13,30 +13,45 @@
 //! promised.
 
 pub mod appender;
+pub mod checkpoint;
 pub mod commitlog;
+pub mod config_files;
 pub mod consumequeue;
 pub mod disk;
 pub mod dispatch;
+pub mod durable;
 pub mod error;
 mod file_disk;
 pub mod flush;
+pub mod index;
 pub mod layout;
+pub mod lock;
+mod log_files;
 pub mod offset_table;
+pub mod open;
 pub mod positions;
 pub mod preparation;
 pub mod queues;
+pub mod recovery;
+mod replay;
 pub mod segment;
 pub mod segments;
+pub mod state;
 pub mod view;
 
 pub use appender::{Appender, MappedAppender, StagedAppender};
+pub use checkpoint::Checkpoint;
 pub use commitlog::{CommitLog, NewMessage, Placed};
 pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSync};
 pub use disk::{Disk, FileDisk, SharedDisk};
+pub use durable::{CloseParts, Durable};
 pub use error::StoreError;
 pub use flush::{LogFlush, Synced};
+pub use index::{Index, IndexSync};
 pub use layout::StoreOptions;
+pub use open::{OpenStore, Report, open, open_with};
 pub use positions::Positions;
 pub use preparation::{Populator, Preparation};
 pub use queues::Queues;
+pub use recovery::{Damaged, Progress};
 pub use view::{LogView, RecordCursor, Unreadable};

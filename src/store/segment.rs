@@ -117,6 +117,14 @@ impl Segment {
         Self { base, path, file, map, readable: AtomicUsize::new(readable), written_by_one: AtomicBool::new(false) }
     }
 
+    /// The same segment with another end of what is final: recovery reads a whole file and then knows its end.
+    ///
+    /// Taking `self` by value is what keeps the invariant: no reader holds this segment any more.
+    #[must_use]
+    pub fn ending_at(self, readable: usize) -> Self {
+        Self::new(self.base, self.path, self.file, self.map, readable)
+    }
+
     /// Offset of its first byte in the log.
     #[must_use]
     pub fn base(&self) -> u64 {

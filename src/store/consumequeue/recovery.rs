@@ -76,6 +76,27 @@ impl ConsumeQueue {
         Ok(true)
     }
 
+    /// Cuts entries off the end until one is blank or passes the test.
+    ///
+    /// # Errors
+    /// What the operating system says. The queue must not be appended to then.
+    pub(crate) fn cut_tail_unless(&mut self, holds: impl Fn(&Self, &QueueEntry) -> bool) -> Result<(), StoreError> {
+        let before = self.write;
+        let first = self.files.first().map_or(self.write, |file| file.base);
+        while self.write > first {
+            let entry = self.entry_at(self.write - QUEUE_ENTRY_BYTES)?;
+            if entry.is_blank() || holds(self, &entry) {
+                break;
+            }
+            self.write -= QUEUE_ENTRY_BYTES;
+        }
+        if self.write == before {
+            return Ok(());
+        }
+        self.max_physical = self.last_physical_end()?;
+        self.clear_behind_end()
+    }
+
     /// Finds the first entry whose record is still in a log that begins at `log_min`.
     ///
     /// Unlike the reference, which looks through the first file only, this goes on to the next ones, so that a pull

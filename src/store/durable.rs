@@ -1,0 +1,142 @@
+//! What is known to be on the disk, written down: `checkpoint` for Java's broker and `ferromq.state` for ours.
+//!
+//! The checkpoint is always written first: a state that names a checkpoint which is not there counts for nothing.
+
+use std::sync::Arc;
+
+use super::checkpoint::Checkpoint;
+use super::consumequeue::QueueSync;
+use super::disk::{OpenMode, SharedDisk};
+use super::error::StoreError;
+use super::flush::{LogFlush, Synced};
+use super::index::IndexSync;
+use super::layout::StoreOptions;
+use super::preparation::Preparation;
+use super::state::{State, StateFile};
+use crate::protocol::units::{PhysicalOffset, StoreTime};
+
+const ABORT: &str = "abort";
+
+/// The two files and what they say; held by the one who syncs.
+#[derive(Debug)]
+pub struct Durable {
+    disk: SharedDisk,
+    options: Arc<StoreOptions>,
+    file: StateFile,
+    checkpoint: Checkpoint,
+    /// The checkpoint that is on the disk.
+    saved: Checkpoint,
+    log: Synced,
+    dispatched: PhysicalOffset,
+}
+
+impl Durable {
+    pub(super) fn new(
+        disk: SharedDisk,
+        options: Arc<StoreOptions>,
+        file: StateFile,
+        checkpoint: Checkpoint,
+        log: Synced,
+    ) -> Self {
+        Self { disk, options, file, checkpoint, saved: checkpoint, log, dispatched: log.up_to }
+    }
+
+    /// What the checkpoint will say.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        self.checkpoint
+    }
+
+    /// The log is known to be on the disk up to here.
+    #[must_use]
+    pub fn log(&self) -> Synced {
+        self.log
+    }
+
+    /// The log was synced.
+    pub fn note_log(&mut self, synced: Synced) {
+        self.log = synced;
+        self.checkpoint.log = self.checkpoint.log.max(synced.newest);
+    }
+
+    /// All queues and the index were synced; before that sync every record before `dispatched`, the last one of them
+    /// stored at `newest`, had been given to them.
+    pub fn note_queues(&mut self, dispatched: PhysicalOffset, newest: StoreTime) {
+        self.dispatched = self.dispatched.max(dispatched);
+        self.checkpoint.queues = self.checkpoint.queues.max(newest);
+    }
+
+    /// A full index file was synced; `newest` is the time of its last entry.
+    pub fn note_index(&mut self, newest: StoreTime) {
+        self.checkpoint.index = self.checkpoint.index.max(newest);
+    }
+
+    /// Writes both files, the checkpoint only if it has changed.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn save(&mut self) -> Result<(), StoreError> {
+        if self.saved != self.checkpoint {
+            self.checkpoint.save(&*self.disk, &self.options)?;
+            self.saved = self.checkpoint;
+        }
+        self.file.save(State::new(self.log.up_to, self.dispatched, self.log.newest, &self.checkpoint))
+    }
+
+    /// Ends a store in order: log, queues, index, then what is known of them, then `abort` goes. It stays, so that the
+    /// next start looks closely, when something was not dispatched yet.
+    ///
+    /// # Errors
+    /// What the operating system says; `abort` stays then.
+    pub fn close(&mut self, parts: CloseParts<'_>) -> Result<(), StoreError> {
+        let synced = parts.log.sync()?;
+        self.note_log(synced);
+        for queue in parts.queues {
+            queue.sync()?;
+        }
+        if let Some(index) = parts.index {
+            index.sync()?;
+        }
+        self.note_queues(parts.dispatched, synced.newest);
+        // The open index file counts too: it is on the disk, and the next start need not build it again.
+        parts.index.iter().for_each(|index| self.note_index(index.newest_time));
+        self.save()?;
+        parts.preparation.discard()?;
+        if parts.dispatched >= synced.up_to {
+            let abort = self.options.file(ABORT);
+            self.disk.remove_file(&abort).map_err(StoreError::io("remove", &abort))?;
+            self.disk.sync_dir(self.options.root()).map_err(StoreError::io("sync", self.options.root()))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is to be put on the disk at the end.
+#[derive(Debug)]
+pub struct CloseParts<'a> {
+    /// The log.
+    pub log: &'a mut LogFlush,
+    /// Every queue that was written to.
+    pub queues: Vec<QueueSync>,
+    /// The index file that takes the puts.
+    pub index: Option<&'a IndexSync>,
+    /// The segment made ahead, which is removed.
+    pub preparation: &'a Preparation,
+    /// Queues and index have every record before here.
+    pub dispatched: PhysicalOffset,
+}
+
+/// Whether the store was not closed in order; then makes the file that says so while it is open.
+pub(super) fn mark_open(disk: &SharedDisk, options: &StoreOptions) -> Result<bool, StoreError> {
+    let path = options.file(ABORT);
+    let unclean = disk.entry(&path).map_err(StoreError::io("stat", &path))?.is_some();
+    disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
+    disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
+    Ok(unclean)
+}
+
+/// Takes the mark back when a store that was in order could not be opened.
+pub(super) fn unmark(disk: &SharedDisk, options: &StoreOptions) {
+    // The error that is being reported matters more than one here, after which the next start just looks more closely.
+    let _ = disk.remove_file(&options.file(ABORT));
+}

@@ -1,0 +1,244 @@
+//! The key index: finds the records of a topic by a key that their producers gave.
+//!
+//! A row of files, each a hash table with chains; the newest takes the puts. Format and worked example:
+//! `docs/format/index.md`. Collisions of the hash are not filtered here: clients compare the keys.
+//!
+//! What is deliberately absent: the records themselves, and when the files are synced; the owner asks for handles.
+
+mod file;
+
+use std::sync::Arc;
+
+use self::file::IndexFile;
+use super::checkpoint::Checkpoint;
+use super::disk::{SharedDisk, SharedFile};
+use super::dispatch;
+use super::error::StoreError;
+use super::layout::StoreOptions;
+use crate::protocol::ids::civil_date;
+use crate::protocol::message::RecordHead;
+use crate::protocol::properties::java_hash;
+use crate::protocol::units::{PhysicalOffset, StoreTime};
+
+/// Most results of one query: `maxMsgsNumBatch`.
+pub const RESULTS_MAX: usize = 64;
+
+/// The index of one store; it has one owner.
+#[derive(Debug)]
+pub struct Index {
+    disk: SharedDisk,
+    options: Arc<StoreOptions>,
+    /// Oldest first.
+    files: Vec<IndexFile>,
+    /// Full files that nobody has synced yet.
+    sealed: Vec<IndexSync>,
+}
+
+/// What a query found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Where the records lie, oldest first.
+    pub records: Vec<PhysicalOffset>,
+    /// Store time of the newest indexed record.
+    pub newest_time: StoreTime,
+    /// Where the newest indexed record lies.
+    pub newest: PhysicalOffset,
+}
+
+/// What a thread needs to make an index file last.
+#[derive(Clone, Debug)]
+pub struct IndexSync {
+    file: SharedFile,
+    path: std::path::PathBuf,
+    /// Store time of its newest entry: once a *full* file is synced, the checkpoint's index time.
+    pub newest_time: StoreTime,
+}
+
+impl IndexSync {
+    /// Syncs the file.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        self.file.sync().map_err(StoreError::io("sync", &self.path))
+    }
+}
+
+impl Index {
+    /// No files yet.
+    #[must_use]
+    pub fn new(disk: SharedDisk, options: Arc<StoreOptions>) -> Self {
+        Self { disk, options, files: Vec::new(), sealed: Vec::new() }
+    }
+
+    /// Takes in the files under `index/`. After an unclean stop those that the checkpoint does not vouch for are
+    /// removed: which of their pages have reached the disk is unknown. What is no index file is named in `warnings`.
+    ///
+    /// # Errors
+    /// [`StoreError::WrongLength`], or what the operating system says.
+    pub fn load(
+        disk: SharedDisk,
+        options: Arc<StoreOptions>,
+        checkpoint: &Checkpoint,
+        clean: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, StoreError> {
+        let mut index = Self::new(disk, options);
+        let directory = index.options.index_dir();
+        for entry in index.disk.list(&directory).map_err(StoreError::io("list", &directory))? {
+            let path = directory.join(&entry.name);
+            let Some(name) = entry.name.parse().ok().filter(|_| !entry.is_dir) else {
+                warnings.push(format!("{}: not an index file, passed over", path.display()));
+                continue;
+            };
+            let expected = index.options.index_file_bytes();
+            if entry.len != expected {
+                let key = "maxHashSlotNum and maxIndexNum";
+                return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
+            }
+            let file = IndexFile::open(&index.disk, &index.options, path.clone(), name)?;
+            if !clean && file.header().end_time > checkpoint.index {
+                drop(file);
+                index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                continue;
+            }
+            index.files.push(file);
+        }
+        Ok(index)
+    }
+
+    /// Where the newest indexed record lies; every record behind it is not indexed yet. `None` for an empty index.
+    #[must_use]
+    pub fn newest(&self) -> Option<PhysicalOffset> {
+        self.files.last().map(|file| file.header().end).filter(|_| self.files.iter().any(|file| file.entries() > 0))
+    }
+
+    /// Indexes a record under each of its keys. Replaying a record changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::DiskFull`], or what the operating system says; some of its keys may be in then.
+    pub fn put_record(&mut self, record: &RecordHead<'_>) -> Result<(), StoreError> {
+        let newest = self.newest();
+        if newest.is_some_and(|newest| record.physical_offset < newest) {
+            return Ok(());
+        }
+        // The newest record may have been indexed in part before a crash; the reference indexes it twice then.
+        let replayed = newest == Some(record.physical_offset);
+        for key in dispatch::index_keys(record) {
+            let hash = key_hash(record.topic, key);
+            if replayed && self.files.last().is_some_and(|file| file.holds(hash, record.physical_offset)) {
+                continue;
+            }
+            self.put(hash, record.physical_offset, record.store_time)?;
+        }
+        Ok(())
+    }
+
+    /// The records of a topic with a key, stored between `begin` and `end`.
+    ///
+    /// # Source
+    /// `IndexService.queryOffset` 4.9.7 (measured: `queryByKey` of the store fixtures).
+    #[must_use]
+    pub fn lookup(&self, topic: &str, key: &str, max: usize, begin: StoreTime, end: StoreTime) -> Found {
+        let max = max.min(RESULTS_MAX);
+        let hash = key_hash(topic, key);
+        let mut found = Found::default();
+        if let Some(newest) = self.files.last().map(IndexFile::header) {
+            (found.newest_time, found.newest) = (newest.end_time, newest.end);
+        }
+        for file in self.files.iter().rev() {
+            let header = file.header();
+            if begin <= header.end_time && end >= header.begin_time {
+                file.lookup(hash, max, begin, end, &mut found.records);
+            }
+            if header.begin_time < begin || found.records.len() >= max {
+                break;
+            }
+        }
+        found.records.sort_unstable();
+        found
+    }
+
+    /// Removes the leading files that point to before `log_min` only, never the last one. Tells how many.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn clean(&mut self, log_min: PhysicalOffset) -> Result<usize, StoreError> {
+        let old = self.files.iter().take_while(|file| file.header().end < log_min).count();
+        let removed = old.min(self.files.len().saturating_sub(1));
+        for file in self.files.drain(..removed) {
+            self.disk.remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
+        }
+        Ok(removed)
+    }
+
+    /// The full files that wait for their sync, after which the checkpoint's index time is the newest of theirs.
+    #[must_use]
+    pub fn take_sealed(&mut self) -> Vec<IndexSync> {
+        std::mem::take(&mut self.sealed)
+    }
+
+    /// The file that takes the puts, to be synced when the store closes.
+    #[must_use]
+    pub fn current(&self) -> Option<IndexSync> {
+        self.files.last().map(IndexFile::sync_handle)
+    }
+
+    fn put(&mut self, hash: i32, physical: PhysicalOffset, time: StoreTime) -> Result<(), StoreError> {
+        if self.files.last().is_none_or(IndexFile::is_full) {
+            self.begin_file(time)?;
+        }
+        let file = self.files.last_mut().expect("was begun above");
+        file.put(hash, physical, time)
+    }
+
+    fn begin_file(&mut self, time: StoreTime) -> Result<(), StoreError> {
+        let previous = self.files.last();
+        self.sealed.extend(previous.map(IndexFile::sync_handle));
+        // Files are searched in the order of their names. Java names them by local time, so the clock alone would not
+        // keep ours behind its own.
+        let name = name_at(time).max(previous.map_or(0, |file| file.name() + 1));
+        let ends = previous.map(|file| file.header()).map(|header| (header.end_time, header.end));
+        let directory = self.options.index_dir();
+        self.disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
+        let path = directory.join(format!("{name:017}"));
+        let file = IndexFile::create(&self.disk, &self.options, path, name, ends)?;
+        self.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;
+        self.files.push(file);
+        Ok(())
+    }
+}
+
+/// The hash that stands for a key of a topic.
+fn key_hash(topic: &str, key: &str) -> i32 {
+    let hash = java_hash(&[topic, key].join("#"));
+    // The least number has no positive counterpart.
+    hash.checked_abs().unwrap_or(0)
+}
+
+/// `yyyyMMddHHmmssSSS` of a time, as a number.
+fn name_at(time: StoreTime) -> u64 {
+    const DAY_MS: i64 = 86_400_000;
+    let (year, month, day) = civil_date(time.0.div_euclid(DAY_MS));
+    let of_day = time.0.rem_euclid(DAY_MS) as u64;
+    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
+    let date = (year.clamp(0, 9999) as u64 * 100 + u64::from(month)) * 100 + u64::from(day);
+    ((date * 100 + hour) * 100 + minute) * 100_000 + second * 1_000 + of_day % 1_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_by_the_time_of_their_first_entry() {
+        assert_eq!(name_at(StoreTime(1_709_208_000_123)), 20_240_229_120_000_123);
+    }
+
+    #[test]
+    fn the_least_hash_counts_as_zero() {
+        // "polygenelubricants" is the known string with that hash.
+        assert_eq!(java_hash("polygenelubricants"), i32::MIN);
+        assert_eq!(key_hash("T", "k"), java_hash("T#k").abs());
+    }
+}

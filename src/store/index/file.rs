@@ -1,0 +1,254 @@
+//! One index file: a header, hash slots, and entries that are chained from newest to oldest.
+
+use std::path::{Path, PathBuf};
+
+use super::IndexSync;
+use crate::protocol::units::{PhysicalOffset, StoreTime};
+use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
+use crate::store::error::StoreError;
+use crate::store::layout::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES, StoreOptions};
+use crate::store::segment::OwnedMapping;
+
+/// Room taken ahead of the entries. The slots, which are hit at random, get theirs when the file is made.
+const STEP_BYTES: u64 = 1 << 20;
+
+/// The header.
+///
+/// # Layout
+/// 0 begin time i64, 8 end time i64, 16 begin offset i64, 24 end offset i64, 32 slots in use i32, 36 number of the next
+/// entry i32.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) begin_time: StoreTime,
+    pub(super) end_time: StoreTime,
+    pub(super) begin: PhysicalOffset,
+    pub(super) end: PhysicalOffset,
+    slots_in_use: i32,
+    /// At least 1: entry 0 is never used.
+    next_entry: i32,
+}
+
+/// An entry.
+///
+/// # Layout
+/// 0 hash of topic and key i32, 4 offset i64, 12 seconds since the file's begin i32, 16 next older entry i32.
+#[derive(Clone, Copy, Debug)]
+struct IndexEntry {
+    hash: i32,
+    physical: PhysicalOffset,
+    seconds: i32,
+    previous: i32,
+}
+
+#[derive(Debug)]
+pub(super) struct IndexFile {
+    path: PathBuf,
+    name: u64,
+    file: SharedFile,
+    map: OwnedMapping,
+    slots: u32,
+    entries_max: u32,
+    /// Bytes below this have room on the disk.
+    allocated: u64,
+}
+
+impl IndexFile {
+    pub(super) fn open(
+        disk: &SharedDisk,
+        options: &StoreOptions,
+        path: PathBuf,
+        name: u64,
+    ) -> Result<Self, StoreError> {
+        let file = disk.open(&path, OpenMode::Existing).map_err(StoreError::io("open", &path))?;
+        let map = OwnedMapping::new(file.map(options.index_file_bytes()).map_err(StoreError::io("map", &path))?);
+        let (slots, entries_max) = (options.index_slots, options.index_entries);
+        Ok(Self { path, name, file, map, slots, entries_max, allocated: 0 })
+    }
+
+    /// Makes a file. What follows another one begins with that one's end, until its first put says better.
+    pub(super) fn create(
+        disk: &SharedDisk,
+        options: &StoreOptions,
+        path: PathBuf,
+        name: u64,
+        previous_end: Option<(StoreTime, PhysicalOffset)>,
+    ) -> Result<Self, StoreError> {
+        let file = disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
+        file.set_len(options.index_file_bytes()).map_err(StoreError::io("extend", &path))?;
+        let mut made = Self::open(disk, options, path, name)?;
+        let head = made.entry_at(0);
+        let taken = made.file.allocate(0..head);
+        if let Err(source) = taken {
+            let _ = disk.remove_file(&made.path);
+            return Err(StoreError::allocate(&made.path, head, source));
+        }
+        made.allocated = head;
+        let (time, physical) = previous_end.unwrap_or_default();
+        let header =
+            Header { begin_time: time, end_time: time, begin: physical, end: physical, slots_in_use: 0, next_entry: 1 };
+        made.set_header(header);
+        Ok(made)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn name(&self) -> u64 {
+        self.name
+    }
+
+    pub(super) fn entries(&self) -> u32 {
+        self.header().next_entry as u32 - 1
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.header().next_entry as u32 >= self.entries_max
+    }
+
+    pub(super) fn sync_handle(&self) -> IndexSync {
+        IndexSync { file: self.file.clone(), path: self.path.clone(), newest_time: self.header().end_time }
+    }
+
+    pub(super) fn header(&self) -> Header {
+        let offset = |at| PhysicalOffset(self.long(at).max(0) as u64);
+        Header {
+            begin_time: StoreTime(self.long(0)),
+            end_time: StoreTime(self.long(8)),
+            begin: offset(16),
+            end: offset(24),
+            slots_in_use: self.int(32),
+            next_entry: self.int(36).max(1),
+        }
+    }
+
+    pub(super) fn put(&mut self, hash: i32, physical: PhysicalOffset, time: StoreTime) -> Result<(), StoreError> {
+        let mut header = self.header();
+        debug_assert!((header.next_entry as u32) < self.entries_max, "the caller looks whether there is room");
+        let at = self.entry_at(header.next_entry);
+        self.take_room(at + INDEX_ENTRY_BYTES)?;
+        let slot = self.slot_at(hash);
+        let previous = Some(self.int(slot)).filter(|entry| *entry > 0 && *entry <= header.next_entry).unwrap_or(0);
+        let since_begin_s = if header.begin_time.0 > 0 { (time.0 - header.begin_time.0) / 1_000 } else { 0 };
+        let seconds = since_begin_s.clamp(0, i64::from(i32::MAX)) as i32;
+        self.set_entry(at, IndexEntry { hash, physical, seconds, previous });
+        self.write(slot, &header.next_entry.to_be_bytes());
+        if header.next_entry <= 1 {
+            (header.begin, header.begin_time) = (physical, time);
+        }
+        header.slots_in_use += i32::from(previous == 0);
+        header.next_entry += 1;
+        (header.end, header.end_time) = (physical, time);
+        self.set_header(header);
+        Ok(())
+    }
+
+    /// Whether the newest entries of a chain hold that record.
+    pub(super) fn holds(&self, hash: i32, physical: PhysicalOffset) -> bool {
+        self.chain(hash).take_while(|entry| entry.physical >= physical).any(|entry| entry.hash == hash)
+    }
+
+    /// Adds the records of a hash, newest first, until `found` has `max`.
+    pub(super) fn lookup(
+        &self,
+        hash: i32,
+        max: usize,
+        begin: StoreTime,
+        end: StoreTime,
+        found: &mut Vec<PhysicalOffset>,
+    ) {
+        let file_begin = self.header().begin_time.0;
+        for entry in self.chain(hash) {
+            if found.len() >= max || entry.seconds < 0 {
+                return;
+            }
+            // Exact to the second only: that is how it is stored.
+            let time = StoreTime(file_begin + i64::from(entry.seconds) * 1_000);
+            if entry.hash == hash && (begin..=end).contains(&time) {
+                found.push(entry.physical);
+            }
+            if time < begin {
+                return;
+            }
+        }
+    }
+
+    /// The entries of a hash's slot, newest first. Damaged links end it: numbers only ever go down.
+    fn chain(&self, hash: i32) -> impl Iterator<Item = IndexEntry> + '_ {
+        let next_entry = self.header().next_entry;
+        let mut number = if next_entry <= 1 { 0 } else { self.int(self.slot_at(hash)) };
+        let mut limit = next_entry;
+        std::iter::from_fn(move || {
+            if number <= 0 || number > limit {
+                return None;
+            }
+            let entry = self.entry(self.entry_at(number));
+            limit = number - 1;
+            number = entry.previous;
+            Some(entry)
+        })
+    }
+
+    fn entry(&self, at: u64) -> IndexEntry {
+        IndexEntry {
+            hash: self.int(at),
+            physical: PhysicalOffset(self.long(at + 4).max(0) as u64),
+            seconds: self.int(at + 12),
+            previous: self.int(at + 16),
+        }
+    }
+
+    fn set_entry(&mut self, at: u64, entry: IndexEntry) {
+        let mut bytes = [0; INDEX_ENTRY_BYTES as usize];
+        bytes[..4].copy_from_slice(&entry.hash.to_be_bytes());
+        bytes[4..12].copy_from_slice(&entry.physical.0.to_be_bytes());
+        bytes[12..16].copy_from_slice(&entry.seconds.to_be_bytes());
+        bytes[16..].copy_from_slice(&entry.previous.to_be_bytes());
+        self.write(at, &bytes);
+    }
+
+    fn set_header(&mut self, header: Header) {
+        let mut bytes = [0; INDEX_HEADER_BYTES as usize];
+        bytes[..8].copy_from_slice(&header.begin_time.0.to_be_bytes());
+        bytes[8..16].copy_from_slice(&header.end_time.0.to_be_bytes());
+        bytes[16..24].copy_from_slice(&header.begin.0.to_be_bytes());
+        bytes[24..32].copy_from_slice(&header.end.0.to_be_bytes());
+        bytes[32..36].copy_from_slice(&header.slots_in_use.to_be_bytes());
+        bytes[36..].copy_from_slice(&header.next_entry.to_be_bytes());
+        self.write(0, &bytes);
+    }
+
+    fn slot_at(&self, hash: i32) -> u64 {
+        INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(hash.unsigned_abs() % self.slots)
+    }
+
+    fn entry_at(&self, number: i32) -> u64 {
+        INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(self.slots) + INDEX_ENTRY_BYTES * u64::from(number as u32)
+    }
+
+    /// Takes room up to `end` and a step further; in a file of Java's, which has none, for header and slots too.
+    fn take_room(&mut self, end: u64) -> Result<(), StoreError> {
+        if self.allocated >= end {
+            return Ok(());
+        }
+        let (start, until) = (self.allocated, (end + STEP_BYTES).min(self.map.len() as u64));
+        self.file.allocate(start..until).map_err(|source| StoreError::allocate(&self.path, until - start, source))?;
+        self.allocated = until;
+        Ok(())
+    }
+
+    fn int(&self, at: u64) -> i32 {
+        let bytes = self.map.bytes(at as usize, 4).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, i32::from_be_bytes)
+    }
+
+    fn long(&self, at: u64) -> i64 {
+        let bytes = self.map.bytes(at as usize, 8).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, i64::from_be_bytes)
+    }
+
+    fn write(&mut self, at: u64, bytes: &[u8]) {
+        let room = self.map.bytes_mut(at as usize, bytes.len()).expect("places come from the file's own numbers");
+        room.copy_from_slice(bytes);
+    }
+}

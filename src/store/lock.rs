@@ -1,0 +1,67 @@
+//! One broker per directory: the lock that Java's broker takes too, and a registry for this process.
+//!
+//! A POSIX record lock belongs to the process: it does not keep the same process from taking it twice, and is lost when
+//! any descriptor of the file is closed. So a second open within the process must not even open the file.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::disk::{OpenMode, SharedDisk, SharedFile};
+use super::error::StoreError;
+use super::layout::StoreOptions;
+
+static HELD: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
+
+/// The lock on a store; dropping it gives it up.
+#[derive(Debug)]
+pub struct StoreLock {
+    path: PathBuf,
+    /// Holds the operating system's lock as long as it is open.
+    _file: SharedFile,
+}
+
+impl StoreLock {
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another broker has it, in this process or elsewhere.
+    pub fn take(disk: &SharedDisk, options: &StoreOptions) -> Result<Self, StoreError> {
+        disk.create_dir(options.root()).map_err(StoreError::io("create", options.root()))?;
+        // One name per directory, whichever way it was reached; a simulated disk's paths are taken as they are.
+        let root = options.root().canonicalize().unwrap_or_else(|_| options.root().to_path_buf());
+        let path = root.join("lock");
+        if !registry(|held| held.insert(path.clone())) {
+            return Err(StoreError::Locked { path });
+        }
+        let file = Self::lock_file(disk, &path).inspect_err(|_| {
+            registry(|held| held.remove(&path));
+        })?;
+        Ok(Self { path, _file: file })
+    }
+
+    fn lock_file(disk: &SharedDisk, path: &std::path::Path) -> Result<SharedFile, StoreError> {
+        let file = disk.open(path, OpenMode::Create).map_err(StoreError::io("open", path))?;
+        if !file.lock().map_err(StoreError::io("lock", path))? {
+            return Err(StoreError::Locked { path: path.into() });
+        }
+        // Written only where it is not there yet. Java's broker writes it at each start, which is how `open` learns that
+        // it was here: our own start must not look the same.
+        let mut content = [0; 4];
+        let read = file.read_at(&mut content, 0).map_err(StoreError::io("read", path))?;
+        if content.get(..read) != Some(b"lock") {
+            file.write_all_at(b"lock", 0).map_err(StoreError::io("write", path))?;
+        }
+        Ok(file)
+    }
+}
+
+impl Drop for StoreLock {
+    fn drop(&mut self) {
+        registry(|held| held.remove(&self.path));
+    }
+}
+
+fn registry<R>(change: impl FnOnce(&mut HashSet<PathBuf>) -> R) -> R {
+    change(HELD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+}

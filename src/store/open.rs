@@ -1,0 +1,311 @@
+//! Opening a store: lock, look, walk, mend, and hand out the parts.
+
+use std::sync::Arc;
+
+use super::appender::{Appender, MappedAppender};
+use super::checkpoint::Checkpoint;
+use super::commitlog::CommitLog;
+use super::consumequeue::ConsumeQueue;
+use super::disk::SharedDisk;
+use super::durable::{self, CloseParts, Durable};
+use super::error::StoreError;
+use super::flush::{LogFlush, Synced};
+use super::index::Index;
+use super::layout::StoreOptions;
+use super::lock::StoreLock;
+use super::log_files;
+use super::positions::Positions;
+use super::preparation::Preparation;
+use super::queues::Queues;
+use super::recovery::{self, Damaged, DurableUpTo, Progress, Walk, Walked};
+use super::replay::Replay;
+use super::segment::Segment;
+use super::segments::Segments;
+use super::state::{State, StateFile};
+use crate::protocol::message::RecordError;
+use crate::protocol::units::PhysicalOffset;
+
+/// An open store, in parts: each goes to the one who owns it from now on.
+#[derive(Debug)]
+pub struct OpenStore {
+    /// Keeps others out for as long as it lives.
+    pub lock: StoreLock,
+    /// The log, for its writer.
+    pub log: CommitLog,
+    /// The queues, for whoever hands them to their owners.
+    pub queues: Queues,
+    /// The key index, unless it is turned off.
+    pub index: Option<Index>,
+    /// What is known to be on the disk, for the one who syncs.
+    pub durable: Durable,
+    /// What was found.
+    pub report: Report,
+}
+
+/// What opening a store found and did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Whether it was not closed in order.
+    pub unclean: bool,
+    /// Where the walk through the log began.
+    pub walked_from: PhysicalOffset,
+    /// Where the log begins.
+    pub log_min: PhysicalOffset,
+    /// Where the log ends.
+    pub log_end: PhysicalOffset,
+    /// A torn tail was cut off at the end, for this reason.
+    pub torn: Option<RecordError>,
+    /// Damaged records that were kept, with blank entries in their queues.
+    pub damaged: Vec<Damaged>,
+    /// Queue entries that were made again.
+    pub entries_added: u64,
+    /// Queues that pointed behind the end of the log and were cut.
+    pub queues_cut: usize,
+    /// What else is worth a line in the log.
+    pub warnings: Vec<String>,
+}
+
+/// Opens the store, or makes a new one where there is none; the log is written through its mapping.
+///
+/// # Errors
+/// See [`StoreError`]; nothing is kept locked then.
+pub fn open(
+    disk: SharedDisk,
+    options: StoreOptions,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<OpenStore, StoreError> {
+    open_with(disk, options, Box::new(MappedAppender::default()), progress)
+}
+
+/// As [`open`], with a way of writing the log.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(
+    disk: SharedDisk,
+    options: StoreOptions,
+    appender: Box<dyn Appender>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<OpenStore, StoreError> {
+    let options = Arc::new(options);
+    refuse_foreign(&disk, &options)?;
+    // Java's broker writes its lock file at each start: one that is newer than our state means that it was here since.
+    let lock_path = options.file("lock");
+    let locked_before = disk.entry(&lock_path).map_err(StoreError::io("stat", &lock_path))?;
+    let state_path = options.file("ferromq.state");
+    let state_before = disk.entry(&state_path).map_err(StoreError::io("stat", &state_path))?;
+    let ours = match (&locked_before, &state_before) {
+        (Some(lock), Some(state)) => state.modified_ms >= lock.modified_ms,
+        _ => false,
+    };
+    let lock = StoreLock::take(&disk, &options)?;
+    let unclean = durable::mark_open(&disk, &options)?;
+    let opening = Opening { disk: Arc::clone(&disk), options: Arc::clone(&options), unclean, ours };
+    opening.run(lock, appender, progress).inspect_err(|_| {
+        if !unclean {
+            durable::unmark(&disk, &options);
+        }
+    })
+}
+
+impl OpenStore {
+    /// Closes a store whose parts have not been handed out: everything in order and on the disk.
+    ///
+    /// # Errors
+    /// What the operating system says; the next start looks closely then.
+    pub fn close(mut self) -> Result<(), StoreError> {
+        let view = self.log.view();
+        let current = self.index.as_ref().and_then(Index::current);
+        let mut flush = LogFlush::new(view.clone());
+        self.durable.close(CloseParts {
+            log: &mut flush,
+            queues: self.queues.idle().map(ConsumeQueue::sync_handle).collect(),
+            index: current.as_ref(),
+            preparation: &self.log.preparation(),
+            dispatched: view.written(),
+        })
+    }
+}
+
+/// What is known before the walk.
+struct Opening {
+    disk: SharedDisk,
+    options: Arc<StoreOptions>,
+    unclean: bool,
+    /// Nobody but ferromq has opened this store since the state was written.
+    ours: bool,
+}
+
+impl Opening {
+    fn run(
+        self,
+        lock: StoreLock,
+        appender: Box<dyn Appender>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<OpenStore, StoreError> {
+        let Self { disk, options, unclean, ours } = &self;
+        let mut report = Report { unclean: *unclean, ..Report::default() };
+        let checkpoint = Checkpoint::load(&**disk, options)?;
+        let (state_file, state) = StateFile::open(&**disk, options)?;
+        let state = state.filter(|state| *ours && state.matches(&checkpoint));
+        let segments = log_files::load(&**disk, options)?;
+        self.refuse_missing_log(&segments)?;
+        let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
+        let mut index = match options.index_enabled {
+            true => Some(self.load_index(&checkpoint, &mut report)?),
+            false => None,
+        };
+        report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
+        if state.is_none() || *unclean {
+            self.cut_foreign_tails(&mut queues, &segments, report.log_min)?;
+        }
+        let walked = self.walk(&segments, &checkpoint, state, &mut queues, index.as_mut(), &mut report, progress)?;
+        report.log_end = walked.end;
+        report.torn = walked.torn;
+        report.damaged = walked.damaged;
+        for queue in queues.idle_mut() {
+            report.queues_cut += usize::from(queue.truncate(walked.end)?);
+            queue.correct_min(report.log_min)?;
+            queue.close_idle();
+        }
+        // After our own clean stop what lies behind the end is known to be zeros.
+        let clear = *unclean || state.is_none();
+        let segments = log_files::cut(&**disk, segments, walked.end.0, clear)?;
+        let newest = walked.newest.max(state.map_or(checkpoint.log, |state| state.newest()));
+        let from = state.map_or(report.walked_from, |state| state.durable());
+        let synced = self.sync(&segments, from, &queues, index.as_ref(), Synced { up_to: walked.end, newest })?;
+        let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced);
+        durable.note_log(synced);
+        durable.note_queues(synced.up_to, newest);
+        durable.save()?;
+        let log = self.writer(segments, synced, &queues, appender);
+        Ok(OpenStore { lock, log, queues, index, durable, report })
+    }
+
+    fn load_index(&self, checkpoint: &Checkpoint, report: &mut Report) -> Result<Index, StoreError> {
+        let (disk, options) = (Arc::clone(&self.disk), Arc::clone(&self.options));
+        Index::load(disk, options, checkpoint, !self.unclean, &mut report.warnings)
+    }
+
+    /// An empty log directory beside full queues is a mistake of whoever moved files: Java would delete the queues.
+    fn refuse_missing_log(&self, segments: &[Arc<Segment>]) -> Result<(), StoreError> {
+        if !segments.is_empty() {
+            return Ok(());
+        }
+        let root = self.options.queues_dir();
+        let topics = self.disk.list(&root).map_err(StoreError::io("list", &root))?;
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let path = self.options.log_dirs().into_iter().next().unwrap_or_default();
+        Err(StoreError::LogMissing { path, queues: topics.len() })
+    }
+
+    /// Cuts entries off the ends of queues that do not point to a record of theirs: left over from a cut that was made
+    /// in memory only.
+    fn cut_foreign_tails(
+        &self,
+        queues: &mut Queues,
+        segments: &[Arc<Segment>],
+        log_min: PhysicalOffset,
+    ) -> Result<(), StoreError> {
+        for queue in queues.idle_mut() {
+            queue.cut_tail_unless(|queue, entry| {
+                entry.physical < log_min || recovery::holds_record_of(segments, queue, entry)
+            })?;
+        }
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "called once; a struct would only rename the locals of its caller")]
+    fn walk(
+        &self,
+        segments: &[Arc<Segment>],
+        checkpoint: &Checkpoint,
+        state: Option<State>,
+        queues: &mut Queues,
+        mut index: Option<&mut Index>,
+        report: &mut Report,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Walked, StoreError> {
+        let log_min = report.log_min;
+        let durable_time = checkpoint.durable_time();
+        let checked_from = match state {
+            Some(state) => state.durable().min(state.dispatched()).max(log_min),
+            None => recovery::java_start(segments, self.unclean, durable_time),
+        };
+        let durable = state.map_or(DurableUpTo::Time(durable_time), |state| DurableUpTo::Position(state.durable()));
+        let indexed = index.as_deref().map_or(checked_from, |index| index.newest().unwrap_or(log_min));
+        let mut from = checked_from.min(indexed).max(log_min);
+        if from < checked_from && !recovery::is_border(segments, from) {
+            from = log_min;
+        }
+        report.walked_from = from;
+        let mut walk = Walk { segments, durable, trusted: checked_from, check_crc: self.options.check_crc, progress };
+        loop {
+            let mut replay = Replay {
+                queues: &mut *queues,
+                index: index.as_deref_mut(),
+                delay_levels_ms: &self.options.delay_levels_ms,
+                log_min,
+                began: from,
+                added: 0,
+                again_from: None,
+            };
+            let walked = walk.run(from, &mut replay)?;
+            report.entries_added += replay.added;
+            let Some(again) = replay.again_from else { return Ok(walked) };
+            // Each round begins earlier than the one before, at the very beginning at last.
+            from = if recovery::is_border(segments, again) { again } else { log_min };
+        }
+    }
+
+    /// What recovery has read may be in the page cache only.
+    fn sync(
+        &self,
+        segments: &[Arc<Segment>],
+        from: PhysicalOffset,
+        queues: &Queues,
+        index: Option<&Index>,
+        synced: Synced,
+    ) -> Result<Synced, StoreError> {
+        let changed = self.unclean || synced.up_to > from;
+        for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
+            segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
+        }
+        for queue in queues.idle() {
+            queue.sync_handle().sync()?;
+        }
+        index.and_then(Index::current).filter(|_| changed).map_or(Ok(()), |current| current.sync())?;
+        Ok(synced)
+    }
+
+    fn writer(
+        &self,
+        segments: Vec<Arc<Segment>>,
+        synced: Synced,
+        queues: &Queues,
+        appender: Box<dyn Appender>,
+    ) -> CommitLog {
+        let segments = Arc::new(Segments::new(segments, self.options.log_segment_bytes));
+        let positions = Arc::new(Positions::at(synced.up_to, synced.up_to, synced.newest));
+        let preparation = Preparation::new(Arc::clone(&self.disk), Arc::clone(&self.options), Arc::clone(&segments));
+        CommitLog::new(segments, positions, preparation, appender, queues.next_offsets())
+    }
+}
+
+/// Kinds of store that would be misread.
+fn refuse_foreign(disk: &SharedDisk, options: &StoreOptions) -> Result<(), StoreError> {
+    let entries = disk.list(options.root()).map_err(StoreError::io("list", options.root()))?;
+    for entry in entries.into_iter().filter(|entry| entry.is_dir) {
+        let path = options.file(&entry.name);
+        if entry.name.starts_with("dledger-") {
+            return Err(StoreError::Unsupported { path, what: "a store in DLedger mode" });
+        }
+        let used = || disk.list(&path).map(|topics| !topics.is_empty());
+        if entry.name == "batchconsumequeue" && used().map_err(StoreError::io("list", &path))? {
+            return Err(StoreError::Unsupported { path, what: "a queue of inner batches (RocketMQ 5)" });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! Walking the log at the start: where it ends, what of it is damaged, and what queues and index lack.
+//!
+//! ```text
+//!   min          began                  durable                    end
+//!    │─── trusted ──│──── each record checked, given to queues ──────│ zeros, or a torn tail that is cut
+//!                              damage here is reported │ damage here is a torn tail
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::consumequeue::{ConsumeQueue, QueueEntry};
+use super::error::StoreError;
+use super::replay::Replay;
+use super::segment::Segment;
+use crate::protocol::message::{MAGIC_BLANK, MAGIC_V1, RecordError, RecordHead};
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+
+/// How often progress is told.
+const PROGRESS_BYTES: u64 = 64 << 20;
+
+/// What is known to have been on the disk: below it, damage is the medium's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DurableUpTo {
+    /// A place in the log, from `ferromq.state`.
+    Position(PhysicalOffset),
+    /// Records stored up to this time, from Java's checkpoint.
+    Time(StoreTime),
+}
+
+/// A damaged record that was kept, without its body being delivered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damaged {
+    /// The segment.
+    pub path: PathBuf,
+    /// Where in the log.
+    pub at: PhysicalOffset,
+    /// Its topic.
+    pub topic: String,
+    /// Its queue.
+    pub queue_id: QueueId,
+    /// Its number there.
+    pub queue_offset: QueueOffset,
+    /// What is wrong.
+    pub problem: RecordError,
+}
+
+/// How far a walk has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes walked.
+    pub done: u64,
+    /// Bytes to be walked at most: the rest of the last segment may be empty.
+    pub total: u64,
+}
+
+/// The log as it lies on the disk, whole segments readable.
+pub(super) struct Walk<'a> {
+    pub(super) segments: &'a [Arc<Segment>],
+    pub(super) durable: DurableUpTo,
+    /// Records before this place were checked by an earlier start; their bodies are not read again.
+    pub(super) trusted: PhysicalOffset,
+    pub(super) check_crc: bool,
+    pub(super) progress: &'a mut dyn FnMut(Progress),
+}
+
+/// What a walk found.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Walked {
+    /// The end of the log.
+    pub(super) end: PhysicalOffset,
+    /// The greatest store time seen.
+    pub(super) newest: StoreTime,
+    /// Bytes from the end on are not zeros: a torn or damaged record.
+    pub(super) torn: Option<RecordError>,
+    pub(super) damaged: Vec<Damaged>,
+}
+
+impl Walk<'_> {
+    /// Walks from `from` to the end, giving each record to `replay`.
+    ///
+    /// # Errors
+    /// [`StoreError::BrokenFrame`] for damage below the durable position, or what queues and index say.
+    pub(super) fn run(&mut self, from: PhysicalOffset, replay: &mut Replay<'_>) -> Result<Walked, StoreError> {
+        let mut walked = Walked { end: from, ..Walked::default() };
+        let total = self.segments.last().map_or(0, |last| last.base() + last.len() as u64 - from.0);
+        let mut told = 0;
+        let segments = self.segments;
+        for segment in segments.iter().filter(|segment| segment.base() + segment.len() as u64 > from.0) {
+            walked.end = walked.end.max(PhysicalOffset(segment.base()));
+            loop {
+                let done = walked.end.0 - from.0;
+                if done >= told + PROGRESS_BYTES {
+                    told = done;
+                    (self.progress)(Progress { done, total });
+                }
+                match self.step(segment, &mut walked, replay)? {
+                    Step::Record => {}
+                    Step::SegmentEnd => break,
+                    Step::LogEnd => return self.ended(segment, walked),
+                }
+            }
+        }
+        match segments.last() {
+            // A blank that ends the last segment is written again with the next record.
+            Some(last) => self.ended(last, walked),
+            None => Ok(walked),
+        }
+    }
+
+    fn step(&self, segment: &Segment, walked: &mut Walked, replay: &mut Replay<'_>) -> Result<Step, StoreError> {
+        let at = (walked.end.0 - segment.base()) as usize;
+        let rest = segment.bytes(at, segment.len() - at).unwrap_or_default();
+        if rest.is_empty() {
+            return Ok(Step::SegmentEnd);
+        }
+        let head = match RecordHead::parse(rest) {
+            Ok(head) if head.physical_offset == walked.end => head,
+            Ok(head) => {
+                let value = head.physical_offset.0 as i64;
+                walked.torn = Some(RecordError::Number { field: "physical offset", value });
+                return Ok(Step::LogEnd);
+            }
+            Err(problem) if problem.is_blank() => return Ok(Step::SegmentEnd),
+            Err(problem) => {
+                let empty = rest.iter().take(8).all(|byte| *byte == 0);
+                walked.torn = (!empty).then_some(problem);
+                return Ok(Step::LogEnd);
+            }
+        };
+        let check = self.check_crc && walked.end >= self.trusted;
+        let problem = if check { head.check_body().err() } else { None };
+        if let Some(problem) = &problem {
+            if !self.is_durable(head.end(), head.store_time) {
+                walked.torn = Some(problem.clone());
+                return Ok(Step::LogEnd);
+            }
+            walked.damaged.push(Damaged {
+                path: segment.path().into(),
+                at: walked.end,
+                topic: head.topic.into(),
+                queue_id: head.queue_id,
+                queue_offset: head.queue_offset,
+                problem: problem.clone(),
+            });
+        }
+        replay.give(&head, problem.is_some())?;
+        walked.newest = walked.newest.max(head.store_time);
+        walked.end = head.end();
+        Ok(Step::Record)
+    }
+
+    /// The log ends here, unless it is known to have been longer.
+    fn ended(&self, segment: &Segment, walked: Walked) -> Result<Walked, StoreError> {
+        let durable = match self.durable {
+            DurableUpTo::Position(position) if walked.end < position => position.0,
+            // The record that the checkpoint's time was taken from lies behind this place. Zeros are left alone: who
+            // takes away the last segment of a store knows what he does, and Java's broker opens it too.
+            DurableUpTo::Time(time) if walked.torn.is_some() && walked.newest <= time && time.0 > 0 => walked.end.0 + 1,
+            _ => return Ok(walked),
+        };
+        let at = walked.end.0 - segment.base();
+        let missing = RecordError::Cut { needed: 1, left: 0 };
+        Err(StoreError::BrokenFrame {
+            path: segment.path().into(),
+            at,
+            offset: walked.end.0,
+            durable,
+            problem: walked.torn.unwrap_or(missing),
+        })
+    }
+
+    fn is_durable(&self, end: PhysicalOffset, stored: StoreTime) -> bool {
+        match self.durable {
+            DurableUpTo::Position(position) => end <= position,
+            DurableUpTo::Time(time) => stored <= time,
+        }
+    }
+}
+
+/// What stands at a place of the log.
+enum Step {
+    Record,
+    SegmentEnd,
+    LogEnd,
+}
+
+/// Where a walk begins when only Java's files tell: after a clean stop at the third segment from the end, after an
+/// unclean one at the last segment whose first record was surely on the disk.
+///
+/// # Source
+/// `CommitLog.recoverNormally` and `recoverAbnormally` 4.9.7 (measured: store fixtures).
+pub(super) fn java_start(segments: &[Arc<Segment>], unclean: bool, durable: StoreTime) -> PhysicalOffset {
+    let first = segments.first().map_or(0, |first| first.base());
+    if !unclean {
+        return PhysicalOffset(segments.iter().rev().nth(2).map_or(first, |segment| segment.base()));
+    }
+    let sure = segments.iter().rev().find(|segment| {
+        let record = segment.bytes(0, segment.len()).and_then(|bytes| RecordHead::parse(bytes).ok());
+        record.is_some_and(|head| head.magic == MAGIC_V1 && head.store_time.0 != 0 && head.store_time <= durable)
+    });
+    PhysicalOffset(sure.map_or(first, |segment| segment.base()))
+}
+
+/// Whether a place is where a record or a blank begins, or the end of what is there.
+pub(super) fn is_border(segments: &[Arc<Segment>], at: PhysicalOffset) -> bool {
+    let found = segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0));
+    let Some(segment) = found else { return false };
+    let from = (at.0 - segment.base()) as usize;
+    let rest = segment.bytes(from, segment.len() - from).unwrap_or_default();
+    match RecordHead::parse(rest) {
+        Ok(head) => head.physical_offset == at,
+        Err(RecordError::Magic { found }) => found == MAGIC_BLANK || found == 0,
+        Err(_) => false,
+    }
+}
+
+/// Whether a queue's entry points to a record of that very queue.
+pub(super) fn holds_record_of(segments: &[Arc<Segment>], queue: &ConsumeQueue, entry: &QueueEntry) -> bool {
+    let at = entry.physical;
+    let found = segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0));
+    let record = found.and_then(|segment| {
+        let from = (at.0 - segment.base()) as usize;
+        RecordHead::parse(segment.bytes(from, segment.len() - from)?).ok()
+    });
+    record.is_some_and(|head| {
+        head.physical_offset == at
+            && i64::from(head.total_size) == i64::from(entry.size)
+            && head.queue_id == queue.queue_id()
+            && head.topic == queue.topic().as_str()
+    })
+}

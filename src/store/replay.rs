@@ -1,0 +1,90 @@
+//! Giving the records of the log to queues and index once more.
+//!
+//! What they have already falls out by their own rules, so the same record may be given any number of times. A queue
+//! that lags behind the place where the walk began is noticed by its first record, and the walk is begun again from
+//! the place up to which that queue is whole.
+
+use super::consumequeue::{ConsumeQueue, Placement, QueueEntry};
+use super::dispatch;
+use super::error::StoreError;
+use super::index::Index;
+use super::queues::Queues;
+use crate::protocol::message::RecordHead;
+use crate::protocol::names::Topic;
+use crate::protocol::units::PhysicalOffset;
+
+/// Queues and index while they are brought up to the log.
+#[derive(Debug)]
+pub(super) struct Replay<'a> {
+    pub(super) queues: &'a mut Queues,
+    pub(super) index: Option<&'a mut Index>,
+    pub(super) delay_levels_ms: &'a [i64],
+    /// Where the log begins.
+    pub(super) log_min: PhysicalOffset,
+    /// Where this walk began.
+    pub(super) began: PhysicalOffset,
+    /// Entries that were added.
+    pub(super) added: u64,
+    /// Where a lagging queue is whole up to: the walk must be done again from there.
+    pub(super) again_from: Option<PhysicalOffset>,
+}
+
+impl Replay<'_> {
+    /// Gives a record. A damaged one gets a blank entry, so that the offsets behind it stay what they were, and no keys.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(super) fn give(&mut self, record: &RecordHead<'_>, damaged: bool) -> Result<(), StoreError> {
+        if let Some(entry) = dispatch::queue_entry(record, self.delay_levels_ms) {
+            // A topic that no client could name has no queue.
+            if let Ok(topic) = Topic::parse(record.topic) {
+                self.enqueue(&topic, record, entry, damaged)?;
+            }
+        }
+        match &mut self.index {
+            Some(index) if !damaged => index.put_record(record),
+            _ => Ok(()),
+        }
+    }
+
+    fn enqueue(
+        &mut self,
+        topic: &Topic,
+        record: &RecordHead<'_>,
+        entry: QueueEntry,
+        damaged: bool,
+    ) -> Result<(), StoreError> {
+        let (log_min, began) = (self.log_min, self.began);
+        let queue = self.queues.queue_mut(topic, record.queue_id)?;
+        let offset = record.queue_offset;
+        if damaged && offset < queue.max_offset() {
+            queue.blank(offset)?;
+            return Ok(());
+        }
+        if entry.end() <= queue.max_physical() {
+            return Ok(());
+        }
+        let whole_from = whole_up_to(queue, log_min);
+        if offset > queue.max_offset() && whole_from < began {
+            let again = self.again_from.map_or(whole_from, |other| other.min(whole_from));
+            self.again_from = Some(again);
+            return Ok(());
+        }
+        if damaged {
+            return queue.append_blank(offset);
+        }
+        if queue.has_files() && offset > queue.max_offset() {
+            // The records between are gone with the log: their places stay, so that this offset is the true one.
+            queue.fill_to(offset)?;
+        }
+        if queue.append(entry, offset)? != Placement::Duplicate {
+            self.added += 1;
+        }
+        Ok(())
+    }
+}
+
+/// The queue has an entry for each of its records before this place.
+fn whole_up_to(queue: &ConsumeQueue, log_min: PhysicalOffset) -> PhysicalOffset {
+    queue.max_physical().max(log_min)
+}
