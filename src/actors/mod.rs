@@ -1,1 +1,4 @@
 //! actors.
+pub mod fault;
+pub mod published;
+pub mod arbiters;

@@ -1,1 +1,7 @@
-//! broker.
+//! What the broker does with a request: state and input in, decision out.
+//!
+//! No socket, no file, no clock: `actors/` hands in what was read and the time, and carries out what is decided.
+
+pub mod filter;
+pub mod hold;
+pub mod pull;

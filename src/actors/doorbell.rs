@@ -1,0 +1,38 @@
+//! Wakes the DispatchActor: once for however many appends come before it looks.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix::Recipient;
+
+use super::dispatch_actor::Appended;
+use super::fault::notify;
+
+/// A bell with a memory of one: ringing it while it rings does nothing.
+#[derive(Default)]
+pub struct Doorbell {
+    rung: AtomicBool,
+    listener: OnceLock<Recipient<Appended>>,
+}
+
+impl Doorbell {
+    /// Says who hears it; only the first is heard of.
+    pub fn answered_by(&self, listener: Recipient<Appended>) {
+        // The wiring calls this once, and nobody rings before.
+        let _ = self.listener.set(listener);
+    }
+
+    /// Rings, unless it was rung and not yet answered.
+    pub fn ring(&self) {
+        if !self.rung.swap(true, Ordering::AcqRel)
+            && let Some(listener) = self.listener.get()
+        {
+            notify(listener, Appended);
+        }
+    }
+
+    /// Called by the listener before it looks: what comes after rings again.
+    pub fn answer(&self) {
+        self.rung.store(false, Ordering::Release);
+    }
+}

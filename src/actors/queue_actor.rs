@@ -1,0 +1,289 @@
+//! Owns one consume queue: its entries, and the answers to pulls from it.
+//!
+//! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
+//! questions ([`BoundsOf`], [`OffsetAt`], [`StoreTimeOf`]) from whoever asks. Sends [`Park`] and [`Wake`] to the
+//! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
+//! the queue from the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
+
+use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
+use super::flush_actor::QueueDirty;
+use super::hold_actor::{HoldPorts, Park, Wake};
+use super::pull_reply::PullReply;
+use super::read_pool::ReadPool;
+use crate::broker::filter::TagFilter;
+use crate::broker::hold::{Arrival, Wait};
+use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
+use crate::protocol::codes::response;
+use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
+use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, StoreError};
+use crate::time::SharedClock;
+
+/// New entries, in order, each with the number that its record says.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Enqueue {
+    /// What to append.
+    pub entries: Vec<(QueueOffset, QueueEntry)>,
+}
+
+/// Asks for messages.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pull {
+    /// The first entry wanted.
+    pub offset: QueueOffset,
+    /// How many messages at most.
+    pub wanted: u32,
+    /// Which of them.
+    pub filter: TagFilter,
+    /// How long it may wait when there is nothing; none once it has waited.
+    pub suspend: Option<Duration>,
+    /// Whom it is answered to.
+    pub reply: PullReply,
+}
+
+impl Pull {
+    /// Answers that there is nothing: the client comes again.
+    pub fn answer_not_found(self) {
+        self.reply.without_records(response::PULL_NOT_FOUND, PullStatus::OffsetOverflowOne, self.offset);
+    }
+}
+
+/// What are the bounds of the queue and of the log under it?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "QueueBounds")]
+pub struct BoundsOf;
+
+/// Which entry was stored nearest to a time?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<QueueOffset, StoreError>")]
+pub struct OffsetAt {
+    /// The time.
+    pub time: StoreTime,
+}
+
+/// When was an entry stored? `None` when it or its record is not there.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Result<Option<StoreTime>, StoreError>")]
+pub struct StoreTimeOf {
+    /// The entry; none asks for the oldest.
+    pub offset: Option<QueueOffset>,
+}
+
+/// How to reach a QueueActor, or what stands in for one.
+#[derive(Clone)]
+pub struct QueuePorts {
+    /// Appends entries.
+    pub enqueue: Recipient<Enqueue>,
+    /// Asks for messages.
+    pub pull: Recipient<Pull>,
+    /// Asks for the bounds.
+    pub bounds: Recipient<BoundsOf>,
+    /// Asks for an offset by time.
+    pub offset_at: Recipient<OffsetAt>,
+    /// Asks for a time by offset.
+    pub store_time: Recipient<StoreTimeOf>,
+}
+
+impl From<Addr<QueueActor>> for QueuePorts {
+    fn from(queue: Addr<QueueActor>) -> Self {
+        Self {
+            enqueue: queue.clone().recipient(),
+            pull: queue.clone().recipient(),
+            bounds: queue.clone().recipient(),
+            offset_at: queue.clone().recipient(),
+            store_time: queue.recipient(),
+        }
+    }
+}
+
+/// What all queues of a broker share.
+pub struct QueueShared {
+    /// Reads the log.
+    pub log: LogView,
+    /// The bounds of an answer.
+    pub limits: PullLimits,
+    /// Below this nothing is known to be in memory: it was there when the broker started.
+    pub written_since: PhysicalOffset,
+    /// Where pulls wait.
+    pub hold: HoldPorts,
+    /// Who syncs.
+    pub dirty: Recipient<QueueDirty>,
+    /// Who reads what may not be in memory.
+    pub pool: ReadPool,
+    /// Tells how long a pull may wait.
+    pub clock: SharedClock,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// One consume queue.
+pub struct QueueActor {
+    queue: ConsumeQueue,
+    shared: Arc<QueueShared>,
+    scratch: Vec<QueueEntry>,
+    /// Whether a pull was ever parked here: from then on arrivals are announced.
+    awaited: bool,
+}
+
+impl QueueActor {
+    /// An actor that owns `queue`.
+    #[must_use]
+    pub fn new(queue: ConsumeQueue, shared: Arc<QueueShared>) -> Self {
+        Self { queue, shared, scratch: Vec::new(), awaited: false }
+    }
+
+    fn enqueue(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> Result<(), StoreError> {
+        let was_dirty = self.queue.sync_handle().is_dirty();
+        let first = self.queue.max_offset();
+        for (offset, entry) in entries {
+            if let Placement::OutOfStep(placed) = self.queue.append(*entry, *offset)? {
+                let (topic, queue) = (self.queue.topic(), self.queue.queue_id());
+                tracing::error!(%topic, %queue, %offset, %placed, "entries are missing from a queue");
+            }
+        }
+        if !was_dirty {
+            notify(&self.shared.dirty, QueueDirty { sync: self.queue.sync_handle() });
+        }
+        if self.awaited {
+            let tags_codes = entries.iter().map(|(_, entry)| entry.tags_code).collect();
+            let arrival = Arrival { first, tags_codes };
+            let (topic, queue_id) = (self.queue.topic().clone(), self.queue.queue_id());
+            notify(&self.shared.hold.wake, Wake { topic, queue_id, arrival });
+        }
+        Ok(())
+    }
+
+    fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
+        let bounds = self.bounds();
+        let selection = match self.select(&pull, &bounds) {
+            Ok(selection) => selection,
+            Err(error) => return pull.reply.refuse(error.into()),
+        };
+        let code = selection.status.code(pull.offset);
+        match (code, pull.suspend) {
+            (response::SUCCESS, _) => self.answer(pull.reply, selection, &bounds),
+            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
+            _ => pull.reply.within(&bounds).without_records(code, selection.status, selection.next),
+        }
+    }
+
+    fn select(&mut self, pull: &Pull, bounds: &QueueBounds) -> Result<Selection, StoreError> {
+        if let Some(selection) = pull::out_of_bounds(pull.offset, bounds) {
+            return Ok(selection);
+        }
+        self.scratch.clear();
+        let read = self.queue.read(pull.offset, pull::entries_max(pull.wanted), &mut self.scratch)?;
+        Ok(match read {
+            QueueRead::Entries(_) => {
+                pull::select(pull.offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
+            }
+            QueueRead::NoFile { next } => Selection::empty(PullStatus::OffsetFoundNull, next),
+        })
+    }
+
+    fn answer(&self, reply: PullReply, selection: Selection, bounds: &QueueBounds) {
+        let oldest = selection.records.first().map_or(bounds.log_end, |(physical, _)| *physical);
+        let memory = bounds.log_end.0.saturating_sub(self.shared.limits.memory_bytes);
+        let reply = reply.within(bounds);
+        if oldest >= self.shared.written_since && oldest.0 >= memory {
+            reply.from_memory(&self.shared.log, &selection);
+        } else {
+            self.shared.pool.read(reply, selection);
+        }
+    }
+
+    fn park(&mut self, pull: Pull, limit: Duration, ctx: &mut Context<Self>) {
+        self.awaited = true;
+        pull.reply.release();
+        let wait = Wait {
+            topic: self.queue.topic().clone(),
+            queue_id: self.queue.queue_id(),
+            from: pull.offset,
+            filter: pull.filter.clone(),
+            until: self.shared.clock.elapsed() + limit,
+            connection: pull.reply.connection(),
+        };
+        let pull = Pull { suspend: None, ..pull };
+        notify(&self.shared.hold.park, Park { wait, pull, queue: ctx.address().recipient() });
+    }
+
+    fn bounds(&self) -> QueueBounds {
+        QueueBounds {
+            min: self.queue.min_offset(),
+            max: self.queue.max_offset(),
+            log_min: self.shared.log.min(),
+            log_end: self.shared.log.visible(),
+        }
+    }
+
+    fn store_time(&mut self, offset: Option<QueueOffset>) -> Result<Option<StoreTime>, StoreError> {
+        let offset = offset.unwrap_or_else(|| self.queue.min_offset());
+        let entry = self.queue.entry(offset)?.filter(|entry| !entry.is_blank());
+        Ok(entry.and_then(|entry| self.shared.log.with_record(entry.physical, |record| record.store_time)))
+    }
+}
+
+impl Actor for QueueActor {
+    type Context = Context<Self>;
+}
+
+impl Guarded for QueueActor {
+    const NAME: &'static str = "QueueActor";
+    const ON_PANIC: OnPanic = OnPanic::EndBroker;
+
+    fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+}
+
+impl Handler<Enqueue> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Enqueue", |actor, _| {
+            if let Err(error) = actor.enqueue(&enqueue.entries) {
+                let at = format!("queue {} of {}", actor.queue.queue_id(), actor.queue.topic());
+                actor.shared.faults.end(Terminal { actor: Self::NAME, at, cause: error.to_string() });
+            }
+        });
+    }
+}
+
+impl Handler<Pull> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, pull: Pull, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Pull", |actor, ctx| actor.pull(pull, ctx));
+    }
+}
+
+impl Handler<BoundsOf> for QueueActor {
+    type Result = actix::MessageResult<BoundsOf>;
+
+    fn handle(&mut self, _: BoundsOf, _: &mut Context<Self>) -> Self::Result {
+        actix::MessageResult(self.bounds())
+    }
+}
+
+impl Handler<OffsetAt> for QueueActor {
+    type Result = Result<QueueOffset, StoreError>;
+
+    fn handle(&mut self, at: OffsetAt, ctx: &mut Context<Self>) -> Self::Result {
+        let found = guarded(self, ctx, "OffsetAt", |actor, _| actor.queue.offset_at(at.time, &actor.shared.log));
+        found.unwrap_or(Err(StoreError::Poisoned))
+    }
+}
+
+impl Handler<StoreTimeOf> for QueueActor {
+    type Result = Result<Option<StoreTime>, StoreError>;
+
+    fn handle(&mut self, of: StoreTimeOf, ctx: &mut Context<Self>) -> Self::Result {
+        guarded(self, ctx, "StoreTimeOf", |actor, _| actor.store_time(of.offset)).unwrap_or(Err(StoreError::Poisoned))
+    }
+}

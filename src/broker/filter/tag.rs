@@ -1,0 +1,67 @@
+//! Filtering by tag: the hash in the queue entry is compared, the text only by the consumer.
+
+use std::sync::Arc;
+
+use crate::protocol::properties::java_hash;
+
+/// A subscription's tags; cloning shares them.
+///
+/// Two tags with the same hash both pass: the consumer compares the text again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagFilter {
+    /// Sorted hashes; none: everything passes.
+    codes: Option<Arc<[i32]>>,
+}
+
+impl TagFilter {
+    /// The filter that lets everything pass.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Reads a tag expression: tags between `||`; empty or `*` lets everything pass.
+    #[must_use]
+    pub fn parse(expression: &str) -> Self {
+        if matches!(expression.trim(), "" | "*") {
+            return Self::all();
+        }
+        Self::of_codes(expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()).map(java_hash))
+    }
+
+    /// The filter for tags with these hashes, as a heartbeat carries them; none lets everything pass.
+    #[must_use]
+    pub fn of_codes(codes: impl IntoIterator<Item = i32>) -> Self {
+        let mut codes: Vec<i32> = codes.into_iter().collect();
+        codes.sort_unstable();
+        Self { codes: (!codes.is_empty()).then(|| codes.into()) }
+    }
+
+    /// Whether an entry with this tag code passes.
+    #[must_use]
+    pub fn passes(&self, tags_code: i64) -> bool {
+        // The queue stores the 32-bit hash sign-extended; only its low half is compared.
+        self.codes.as_ref().is_none_or(|codes| codes.binary_search(&(tags_code as i32)).is_ok())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::properties::tags_code;
+
+    fn check(expression: &str, tag: &str, passes: bool) {
+        assert_eq!(TagFilter::parse(expression).passes(tags_code(tag)), passes, "{tag:?} against {expression:?}");
+    }
+
+    #[test]
+    fn expressions_name_the_tags_that_pass() {
+        check("*", "A", true);
+        check("", "A", true);
+        check(" A || B ", "B", true);
+        check("A||B", "C", false);
+        check("||", "C", true);
+        check("Aa", "BB", true);
+        check("A", "", false);
+    }
+}

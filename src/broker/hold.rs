@@ -1,0 +1,208 @@
+//! Pulls that found nothing and wait: which of them a new entry wakes, which have waited long enough.
+//!
+//! Does not answer anybody: what it gives back is run again by its queue, and that run never parks.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
+
+use super::filter::TagFilter;
+use crate::protocol::names::Topic;
+use crate::protocol::units::{ConnectionId, QueueId, QueueOffset};
+
+/// What a parked pull waits for.
+#[derive(Clone, Debug)]
+pub struct Wait {
+    /// The topic of the queue.
+    pub topic: Topic,
+    /// The queue.
+    pub queue_id: QueueId,
+    /// The first entry that it has not seen.
+    pub from: QueueOffset,
+    /// Entries whose tag does not pass do not wake it.
+    pub filter: TagFilter,
+    /// When it has waited long enough, on the clock that [`HoldTable::expire`] is told.
+    pub until: Duration,
+    /// Who waits: it is forgotten when the connection ends.
+    pub connection: ConnectionId,
+}
+
+/// New entries of one queue, as far as a waiting pull cares.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The queue offset of the first entry.
+    pub first: QueueOffset,
+    /// The tag codes of the entries, in order.
+    pub tags_codes: Vec<i64>,
+}
+
+/// The parked pulls of a broker; `P` is what is needed to run one again.
+#[derive(Debug)]
+pub struct HoldTable<P> {
+    next: u64,
+    parked: HashMap<u64, (Wait, P)>,
+    by_queue: HashMap<Topic, HashMap<QueueId, HashSet<u64>>>,
+    by_time: BTreeMap<(Duration, u64), ()>,
+}
+
+impl<P> Default for HoldTable<P> {
+    fn default() -> Self {
+        Self { next: 0, parked: HashMap::new(), by_queue: HashMap::new(), by_time: BTreeMap::new() }
+    }
+}
+
+impl<P> HoldTable<P> {
+    /// Parks a pull.
+    pub fn park(&mut self, wait: Wait, pull: P) {
+        let number = self.next;
+        self.next += 1;
+        self.by_time.insert((wait.until, number), ());
+        self.by_queue.entry(wait.topic.clone()).or_default().entry(wait.queue_id).or_default().insert(number);
+        self.parked.insert(number, (wait, pull));
+    }
+
+    /// Takes out the pulls that an arrival wakes.
+    pub fn arrived(&mut self, topic: &Topic, queue_id: QueueId, arrival: &Arrival) -> Vec<P> {
+        let Some(waiting) = self.by_queue.get(topic).and_then(|queues| queues.get(&queue_id)) else {
+            return Vec::new();
+        };
+        let parked = &self.parked;
+        let woken: Vec<u64> = waiting
+            .iter()
+            .copied()
+            .filter(|number| parked.get(number).is_some_and(|(wait, _)| wait.is_ended_by(arrival)))
+            .collect();
+        woken.into_iter().filter_map(|number| self.take(number)).collect()
+    }
+
+    /// Takes out the pulls that have waited long enough.
+    pub fn expire(&mut self, now: Duration) -> Vec<P> {
+        let mut expired = Vec::new();
+        while let Some((&(until, number), ())) = self.by_time.first_key_value() {
+            if until > now {
+                break;
+            }
+            expired.extend(self.take(number));
+        }
+        expired
+    }
+
+    /// When the next pull will have waited long enough.
+    #[must_use]
+    pub fn next_expiry(&self) -> Option<Duration> {
+        self.by_time.first_key_value().map(|(&(until, _), ())| until)
+    }
+
+    /// Forgets the pulls of a connection that is gone.
+    pub fn connection_closed(&mut self, connection: ConnectionId) {
+        let gone: Vec<u64> = self
+            .parked
+            .iter()
+            .filter(|(_, (wait, _))| wait.connection == connection)
+            .map(|(&number, _)| number)
+            .collect();
+        for number in gone {
+            self.take(number);
+        }
+    }
+
+    /// Takes out everything.
+    pub fn take_all(&mut self) -> Vec<P> {
+        self.by_queue.clear();
+        self.by_time.clear();
+        self.parked.drain().map(|(_, (_, pull))| pull).collect()
+    }
+
+    /// How many pulls are parked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Whether none is parked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.parked.is_empty()
+    }
+
+    fn take(&mut self, number: u64) -> Option<P> {
+        let (wait, pull) = self.parked.remove(&number)?;
+        self.by_time.remove(&(wait.until, number));
+        if let Some(queues) = self.by_queue.get_mut(&wait.topic) {
+            if let Some(waiting) = queues.get_mut(&wait.queue_id) {
+                waiting.remove(&number);
+                if waiting.is_empty() {
+                    queues.remove(&wait.queue_id);
+                }
+            }
+            if queues.is_empty() {
+                self.by_queue.remove(&wait.topic);
+            }
+        }
+        Some(pull)
+    }
+}
+
+impl Wait {
+    fn is_ended_by(&self, arrival: &Arrival) -> bool {
+        (arrival.first.0..)
+            .zip(&arrival.tags_codes)
+            .any(|(offset, &tags_code)| offset >= self.from.0 && self.filter.passes(tags_code))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::protocol::properties::tags_code;
+
+    fn wait(queue: u32, from: u64, filter: TagFilter, until_ms: u64) -> Wait {
+        Wait {
+            topic: Topic::parse("T").unwrap(),
+            queue_id: QueueId(queue),
+            from: QueueOffset(from),
+            filter,
+            until: Duration::from_millis(until_ms),
+            connection: ConnectionId(u64::from(queue)),
+        }
+    }
+
+    fn arrive(table: &mut HoldTable<&'static str>, queue: u32, first: u64, tags: &[&str]) -> Vec<&'static str> {
+        let arrival =
+            Arrival { first: QueueOffset(first), tags_codes: tags.iter().map(|tags| tags_code(tags)).collect() };
+        table.arrived(&Topic::parse("T").unwrap(), QueueId(queue), &arrival)
+    }
+
+    #[test]
+    fn an_arrival_wakes_the_pulls_of_its_queue_whose_filter_it_passes() {
+        let mut table = HoldTable::default();
+        table.park(wait(0, 5, TagFilter::all(), 100), "all");
+        table.park(wait(0, 5, TagFilter::parse("A || B"), 100), "a or b");
+        table.park(wait(1, 5, TagFilter::all(), 100), "other queue");
+        assert_eq!(arrive(&mut table, 0, 4, &["A"]), Vec::<&str>::new(), "it has seen entry 4");
+        assert_eq!(arrive(&mut table, 0, 5, &["C"]), ["all"]);
+        assert_eq!(arrive(&mut table, 0, 6, &["C", "B"]), ["a or b"]);
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn pulls_expire_in_the_order_of_their_time() {
+        let mut table = HoldTable::default();
+        table.park(wait(0, 0, TagFilter::all(), 300), "late");
+        table.park(wait(0, 0, TagFilter::all(), 100), "early");
+        assert_eq!(table.next_expiry(), Some(Duration::from_millis(100)));
+        assert_eq!(table.expire(Duration::from_millis(99)), Vec::<&str>::new());
+        assert_eq!(table.expire(Duration::from_millis(100)), ["early"]);
+        assert_eq!(table.expire(Duration::from_millis(400)), ["late"]);
+        assert!(table.is_empty() && table.next_expiry().is_none() && table.by_queue.is_empty());
+    }
+
+    #[test]
+    fn a_closed_connection_takes_its_pulls_along() {
+        let mut table = HoldTable::default();
+        table.park(wait(0, 0, TagFilter::all(), 100), "zero");
+        table.park(wait(1, 0, TagFilter::all(), 100), "one");
+        table.connection_closed(ConnectionId(0));
+        assert_eq!(table.take_all(), ["one"]);
+    }
+}

@@ -1,0 +1,190 @@
+//! The two tasks of a connection: one reads, decodes and hands over, the other writes.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::net::TcpStream;
+
+use super::budget::Budget;
+use super::bulk::STEP_BYTES;
+use super::intake::Intake;
+use super::peer::{Outgoing, Peer};
+use super::router::Router;
+use crate::protocol::frame;
+use crate::time::SharedClock;
+
+/// Most bytes taken from a socket at once: what one read brings is one batch, and a batch is what others wait for.
+const READ_BYTES_MAX: usize = 64 * 1024;
+/// What a connection that has said little so far is read with.
+const READ_BYTES_MIN: usize = 2 * 1024;
+/// An idle connection keeps no buffer larger than this.
+const IDLE_BUFFER_BYTES: usize = 1024;
+
+/// What all connections of a listener share.
+pub(super) struct Shared {
+    pub(super) router: Arc<Router>,
+    pub(super) clock: SharedClock,
+    pub(super) frame_bytes_max: usize,
+    /// Bounds what all connections together hold of frames that have not arrived whole.
+    pub(super) partial: Arc<Budget>,
+}
+
+/// Serves one connection until either side ends it.
+pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>) {
+    let stream = Rc::new(stream);
+    let writer = actix_rt::spawn(write(Rc::clone(&stream), Arc::clone(&peer)));
+    let ended = Reader::new(Rc::clone(&stream), Arc::clone(&peer), Rc::clone(&shared)).run().await;
+    if let Err(error) = ended {
+        tracing::debug!(peer = %peer.remote, %error, "connection ended");
+    }
+    peer.close();
+    shared.router.connection_closed(&peer);
+    // The writer sees the close; a panic in it has been printed and concerns this connection only.
+    let _ = writer.await;
+}
+
+struct Reader {
+    stream: Rc<TcpStream>,
+    peer: Arc<Peer>,
+    shared: Rc<Shared>,
+    intake: Intake,
+    buffer: BytesMut,
+    read_bytes: usize,
+    partial_bytes: usize,
+}
+
+impl Reader {
+    fn new(stream: Rc<TcpStream>, peer: Arc<Peer>, shared: Rc<Shared>) -> Self {
+        let intake = Intake::new(Arc::clone(&peer), Arc::clone(&shared.router));
+        let (buffer, read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
+        Self { stream, peer, shared, intake, buffer, read_bytes, partial_bytes: 0 }
+    }
+
+    async fn run(mut self) -> Result<(), ReadError> {
+        let mut frames = Vec::new();
+        loop {
+            let may_read = self.peer.has_room() && !self.intake.is_full() && !self.lacks_partial_room();
+            tokio::select! {
+                biased;
+                () = self.peer.ended() => return Ok(()),
+                ready = self.stream.readable(), if may_read => ready?,
+                () = self.peer.room(), if !self.peer.has_room() => continue,
+                () = self.intake.permit() => { self.intake.release_held(); continue }
+                () = self.shared.partial.room(), if self.lacks_partial_room() => continue,
+            }
+            if !self.read()? {
+                return Ok(());
+            }
+            frame::decode_all(&mut self.buffer, self.shared.frame_bytes_max, &mut frames)?;
+            self.account_partial();
+            if !frames.is_empty() {
+                self.intake.take(&mut frames, self.shared.clock.elapsed())?;
+            }
+        }
+    }
+
+    /// Reads what is there, once; false at the end of the stream.
+    fn read(&mut self) -> Result<bool, ReadError> {
+        // A buffer whose frames are all answered is taken over again instead of a new one.
+        self.buffer.reserve(self.read_bytes);
+        match self.stream.try_read_buf(&mut self.buffer) {
+            Ok(0) => return Ok(false),
+            Ok(count) if count >= self.read_bytes => self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX),
+            Ok(count) if count < self.read_bytes / 4 => self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if self.buffer.is_empty() {
+                    self.buffer = BytesMut::new();
+                }
+                return Ok(true);
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.peer.touch();
+        Ok(true)
+    }
+
+    fn lacks_partial_room(&self) -> bool {
+        self.partial_bytes > 0 && self.shared.partial.is_spent()
+    }
+
+    /// Notes how much of an unfinished large frame is held; small rests are not worth counting.
+    fn account_partial(&mut self) {
+        let bytes = if self.buffer.len() > READ_BYTES_MAX { self.buffer.len() } else { 0 };
+        if bytes > self.partial_bytes {
+            self.shared.partial.take(bytes - self.partial_bytes);
+        } else {
+            self.shared.partial.give_back(self.partial_bytes - bytes);
+        }
+        self.partial_bytes = bytes;
+        if self.buffer.is_empty() {
+            // What is idle holds no memory; the next read makes a buffer of the size that the last ones needed.
+            self.buffer = BytesMut::new();
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.partial.give_back(self.partial_bytes);
+    }
+}
+
+/// Why a connection is read no further.
+#[derive(Debug, thiserror::Error)]
+enum ReadError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Protocol(#[from] crate::protocol::error::ProtocolError),
+}
+
+async fn write(stream: Rc<TcpStream>, peer: Arc<Peer>) {
+    let mut out = BytesMut::new();
+    loop {
+        let written = match peer.next_outgoing(&mut out) {
+            Outgoing::Closed => return,
+            Outgoing::Nothing => {
+                if out.capacity() > IDLE_BUFFER_BYTES {
+                    out = BytesMut::new();
+                }
+                peer.outgoing().await;
+                continue;
+            }
+            Outgoing::Acks => write_all(&stream, &out).await,
+            Outgoing::Bulk(mut bulk) => {
+                out.extend_from_slice(&bulk.head);
+                let mut written = Ok(());
+                while written.is_ok() {
+                    let step = STEP_BYTES.saturating_sub(out.len()).max(1);
+                    bulk.source.fill(&mut out, step);
+                    written = write_all(&stream, &out).await;
+                    out.clear();
+                    if bulk.source.remaining() == 0 {
+                        break;
+                    }
+                }
+                written
+            }
+        };
+        out.clear();
+        if let Err(error) = written {
+            tracing::debug!(peer = %peer.remote, %error, "cannot write");
+            return peer.close();
+        }
+        peer.wrote();
+    }
+}
+
+async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match stream.try_write(bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

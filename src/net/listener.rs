@@ -1,0 +1,260 @@
+//! Accepts connections, spreads them over arbiters, watches over those that are idle or owed a reply, and stops.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_rt::ArbiterHandle;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use super::budget::Budget;
+use super::connection::{self, Shared};
+use super::peer::Peer;
+use super::router::Router;
+use crate::protocol::frame::FRAME_BYTES_MAX;
+use crate::protocol::units::ConnectionId;
+use crate::time::SharedClock;
+
+/// Most bytes of unfinished frames over 64 KB that all connections hold together.
+pub const PARTIAL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How often connections are looked over.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How often a stop looks whether the last replies have left.
+const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long accepting pauses when the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Connection numbers are never used twice by one process, whichever listener gives them.
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+/// What a listener is told.
+#[derive(Clone)]
+pub struct ListenOptions {
+    /// Tells how long requests wait and connections are idle.
+    pub clock: SharedClock,
+    /// Connections with neither read nor write for this long are closed.
+    pub idle_limit: Duration,
+    /// Arbiters that the connections are spread over, in turn; none: the one that serves the listener.
+    pub arbiters: Vec<ArbiterHandle>,
+}
+
+/// A bound port that nobody accepts from yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: StdListener,
+    local: SocketAddr,
+}
+
+impl Listener {
+    /// Binds `address`; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// The system's: above all that the port is in use.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = StdListener::bind(address)?;
+        socket.set_nonblocking(true)?;
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Accepts on this thread's arbiter until [`Server::stop`].
+    ///
+    /// # Errors
+    /// The system's, when the socket cannot be handed to the runtime.
+    pub fn serve(self, router: Router, options: ListenOptions) -> io::Result<Server> {
+        let listener = TcpListener::from_std(self.socket)?;
+        let server = Server {
+            local: self.local,
+            table: Arc::new(Table::default()),
+            stopping: Arc::new(AtomicBool::new(false)),
+            stop: Arc::new(Notify::new()),
+        };
+        let acceptor = Acceptor {
+            router: Arc::new(router),
+            options,
+            table: Arc::clone(&server.table),
+            partial: Arc::new(Budget::new(PARTIAL_BYTES_MAX)),
+        };
+        actix_rt::spawn(sweep(Arc::clone(&server.table), acceptor.options.idle_limit, server.clone()));
+        actix_rt::spawn(accept(listener, acceptor, server.clone()));
+        Ok(server)
+    }
+}
+
+/// A listener at work.
+#[derive(Clone)]
+pub struct Server {
+    local: SocketAddr,
+    table: Arc<Table>,
+    stopping: Arc<AtomicBool>,
+    stop: Arc<Notify>,
+}
+
+impl Server {
+    /// Where it listens.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.table.peers().len()
+    }
+
+    /// Accepts no more; connections that are open are served on.
+    pub fn stop_accepting(&self) {
+        self.stopping.store(true, Ordering::Release);
+        // One for the acceptor, one for the sweep.
+        self.stop.notify_waiters();
+        self.stop.notify_one();
+    }
+
+    /// Waits until what is in flight is answered, at most for `limit`, then closes every connection.
+    pub async fn drain(&self, limit: Duration) {
+        let drained = async {
+            while self.table.peers().iter().any(|peer| !peer.is_settled()) {
+                tokio::time::sleep(DRAIN_LOOK_EVERY).await;
+            }
+        };
+        // Past the limit the connections are closed all the same.
+        let _ = tokio::time::timeout(limit, drained).await;
+        self.table.peers().iter().for_each(|peer| peer.close());
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+}
+
+/// The open connections of one listener.
+#[derive(Default)]
+struct Table {
+    peers: Mutex<HashMap<ConnectionId, Arc<Peer>>>,
+}
+
+impl Table {
+    fn peers(&self) -> Vec<Arc<Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    fn enter(&self, peer: &Arc<Peer>) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.id, Arc::clone(peer));
+    }
+
+    fn leave(&self, peer: &Peer) {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).remove(&peer.id);
+    }
+}
+
+struct Acceptor {
+    router: Arc<Router>,
+    options: ListenOptions,
+    table: Arc<Table>,
+    partial: Arc<Budget>,
+}
+
+async fn accept(listener: TcpListener, acceptor: Acceptor, server: Server) {
+    let mut turn = 0;
+    while !server.is_stopping() {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = server.stop.notified() => continue,
+        };
+        match accepted {
+            Ok((stream, remote)) => {
+                acceptor.admit(stream, remote, turn);
+                turn += 1;
+            }
+            Err(error) => {
+                tracing::warn!(%error, listener = %server.local, "cannot accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+impl Acceptor {
+    fn admit(&self, stream: TcpStream, remote: SocketAddr, turn: usize) {
+        let Ok(local) = stream.local_addr() else { return };
+        // Replies are written whole; waiting for more would only delay them.
+        let _ = stream.set_nodelay(true);
+        let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
+        let peer = Peer::new(id, remote, local, Arc::clone(&self.options.clock));
+        self.table.enter(&peer);
+        let serve = Serve {
+            peer,
+            table: Arc::clone(&self.table),
+            router: Arc::clone(&self.router),
+            clock: Arc::clone(&self.options.clock),
+            partial: Arc::clone(&self.partial),
+        };
+        let count = self.options.arbiters.len().max(1);
+        match self.options.arbiters.get(turn % count) {
+            None => serve.here(stream),
+            Some(arbiter) => serve.on(arbiter, stream),
+        }
+    }
+}
+
+/// What a connection needs, on its way to the arbiter that serves it.
+struct Serve {
+    peer: Arc<Peer>,
+    table: Arc<Table>,
+    router: Arc<Router>,
+    clock: SharedClock,
+    partial: Arc<Budget>,
+}
+
+impl Serve {
+    fn here(self, stream: TcpStream) {
+        let frame_bytes_max = FRAME_BYTES_MAX;
+        let shared = Rc::new(Shared { router: self.router, clock: self.clock, frame_bytes_max, partial: self.partial });
+        actix_rt::spawn(async move {
+            connection::serve(stream, Arc::clone(&self.peer), shared).await;
+            self.table.leave(&self.peer);
+        });
+    }
+
+    fn on(self, arbiter: &ArbiterHandle, stream: TcpStream) {
+        // A socket belongs to the runtime that polls it, so it travels as a plain one.
+        let Ok(stream) = stream.into_std() else { return self.table.leave(&self.peer) };
+        arbiter.spawn_fn(move || {
+            let table = Arc::clone(&self.table);
+            let peer = Arc::clone(&self.peer);
+            match TcpStream::from_std(stream) {
+                Ok(stream) => self.here(stream),
+                Err(_) => table.leave(&peer),
+            }
+        });
+    }
+}
+
+async fn sweep(table: Arc<Table>, idle_limit: Duration, server: Server) {
+    let mut tick = tokio::time::interval(SWEEP_EVERY);
+    while !server.is_stopping() || server.connections() > 0 {
+        tick.tick().await;
+        for peer in table.peers() {
+            let swept = peer.sweep();
+            if swept.overdue > 0 {
+                tracing::warn!(peer = %peer.remote, requests = swept.overdue, "answered for those who did not in time");
+            }
+            if swept.idle >= idle_limit {
+                tracing::debug!(peer = %peer.remote, "closed: idle");
+                peer.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! Ext fields: the named texts in a command's header, read in place.
+//!
+//! A header that was received is kept as it came, with a span for each key and value; a text is made only of what is asked
+//! for. Which fields a request has, and of which type, is known to `headers`.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display, Write};
+
+use bytes::Bytes;
+
+use super::error::ProtocolError;
+use super::text;
+
+/// Most ext fields in one header.
+///
+/// Requests have up to 25. Without a limit, a hostile header of 16 MiB could make us hold millions of them.
+pub const FIELDS_MAX: usize = 1024;
+
+/// Longest piece of a wrong value that an error repeats, in characters.
+const ERROR_VALUE_CHARS_MAX: usize = 64;
+
+/// The fields of a request or reply, by name.
+///
+/// # Invariant
+/// Every span lies within `text`, on character boundaries of valid UTF-8; a value marked as escaped holds only whole JSON
+/// escapes. Both are checked by whoever makes the spans: the two header decoders and [`ExtFieldsBuilder`].
+#[derive(Clone, Default)]
+pub struct ExtFields {
+    text: Bytes,
+    spans: Vec<Span>,
+}
+
+impl ExtFields {
+    /// Starts a set of fields of our own.
+    #[must_use]
+    pub fn builder() -> ExtFieldsBuilder {
+        ExtFieldsBuilder::default()
+    }
+
+    /// Fields whose keys and values lie in `text`.
+    pub(super) fn of_spans(text: Bytes, spans: Vec<Span>) -> Self {
+        Self { text, spans }
+    }
+
+    /// Whether there is not one field. A null counts as one, since the peer did write it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The value of a field; of a key that comes twice, the later one. `None` when it is missing or null.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        Some(self.value(name)?.text())
+    }
+
+    /// The value of a field that must be there.
+    ///
+    /// # Errors
+    /// It is missing or null.
+    pub fn required(&self, name: &'static str) -> Result<Cow<'_, str>, ProtocolError> {
+        Ok(self.value_required(name)?.text())
+    }
+
+    /// A 32-bit number that must be there.
+    ///
+    /// # Errors
+    /// It is missing, or not such a number.
+    pub fn int32(&self, name: &'static str) -> Result<i32, ProtocolError> {
+        self.value_required(name)?.int32(name)
+    }
+
+    /// A 32-bit number that may be missing.
+    ///
+    /// # Errors
+    /// It is there and not such a number.
+    pub fn optional_int32(&self, name: &'static str) -> Result<Option<i32>, ProtocolError> {
+        self.value(name).map(|value| value.int32(name)).transpose()
+    }
+
+    /// A 64-bit number that must be there.
+    ///
+    /// # Errors
+    /// It is missing, or not such a number.
+    pub fn int64(&self, name: &'static str) -> Result<i64, ProtocolError> {
+        self.value_required(name)?.int64(name)
+    }
+
+    /// A 64-bit number that may be missing.
+    ///
+    /// # Errors
+    /// It is there and not such a number.
+    pub fn optional_int64(&self, name: &'static str) -> Result<Option<i64>, ProtocolError> {
+        self.value(name).map(|value| value.int64(name)).transpose()
+    }
+
+    /// A yes or no that must be there. As in Java, whatever is not `true` is no.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn bool(&self, name: &'static str) -> Result<bool, ProtocolError> {
+        Ok(self.value_required(name)?.bool())
+    }
+
+    /// A yes or no that may be missing.
+    #[must_use]
+    pub fn optional_bool(&self, name: &str) -> Option<bool> {
+        self.value(name).map(RawValue::bool)
+    }
+
+    /// The fields in the order of the header, each key once with the value that counts, nulls left out.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        // Quadratic, which for at most FIELDS_MAX short keys is cheaper than a map.
+        self.spans.iter().enumerate().filter_map(move |(index, span)| {
+            let key = self.key(span);
+            let later = self.spans.get(index + 1..).unwrap_or_default();
+            let counts = span.kind != ValueKind::Null && !later.iter().any(|other| self.key(other) == key);
+            counts.then(|| (utf8(key), self.value_of(span).text()))
+        })
+    }
+
+    /// The fields as they came: duplicates and nulls included, nothing decoded. For readers that want each field once
+    /// and let the later one overwrite the earlier.
+    pub(super) fn raw(&self) -> impl Iterator<Item = (&[u8], Option<RawValue<'_>>)> {
+        self.spans.iter().map(|span| {
+            let value = (span.kind != ValueKind::Null).then(|| self.value_of(span));
+            (self.key(span), value)
+        })
+    }
+
+    fn value(&self, name: &str) -> Option<RawValue<'_>> {
+        let span = self.spans.iter().rev().find(|span| self.key(span) == name.as_bytes())?;
+        (span.kind != ValueKind::Null).then(|| self.value_of(span))
+    }
+
+    fn value_required(&self, name: &'static str) -> Result<RawValue<'_>, ProtocolError> {
+        self.value(name).ok_or(ProtocolError::FieldMissing { field: name })
+    }
+
+    fn key(&self, span: &Span) -> &[u8] {
+        self.slice(span.key)
+    }
+
+    fn value_of(&self, span: &Span) -> RawValue<'_> {
+        RawValue { bytes: self.slice(span.value), escaped: span.kind == ValueKind::Escaped }
+    }
+
+    fn slice(&self, (start, end): (u32, u32)) -> &[u8] {
+        self.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+impl PartialEq for ExtFields {
+    /// Equal when the same keys have the same values, however they were written down.
+    fn eq(&self, other: &Self) -> bool {
+        let (mut ours, mut theirs): (Vec<_>, Vec<_>) = (self.iter().collect(), other.iter().collect());
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        ours == theirs
+    }
+}
+
+impl fmt::Debug for ExtFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Where a key and its value lie, as byte positions in the text they were found in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    /// From and up to where the key goes; keys are never escaped.
+    pub(super) key: (u32, u32),
+    /// From and up to where the value goes, without quotes.
+    pub(super) value: (u32, u32),
+    /// What the value's bytes are.
+    pub(super) kind: ValueKind,
+}
+
+/// What the bytes of a value are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ValueKind {
+    /// The value itself.
+    Plain,
+    /// The inside of a JSON string that has escapes.
+    Escaped,
+    /// Nothing: the peer wrote the key with a null.
+    Null,
+}
+
+/// A value as it lies in the header.
+#[derive(Clone, Copy)]
+pub(super) struct RawValue<'a> {
+    bytes: &'a [u8],
+    escaped: bool,
+}
+
+impl<'a> RawValue<'a> {
+    /// The value as text; a copy is made only of one with escapes.
+    pub(super) fn text(self) -> Cow<'a, str> {
+        if self.escaped { Cow::Owned(text::unescape(utf8(self.bytes))) } else { Cow::Borrowed(utf8(self.bytes)) }
+    }
+
+    /// The value as a 32-bit number; `field` names it in the error.
+    pub(super) fn int32(self, field: &'static str) -> Result<i32, ProtocolError> {
+        let number = self.number().and_then(|number| i32::try_from(number).ok());
+        number.ok_or_else(|| self.invalid(field, "a 32-bit number"))
+    }
+
+    /// The value as a 64-bit number; `field` names it in the error.
+    pub(super) fn int64(self, field: &'static str) -> Result<i64, ProtocolError> {
+        self.number().ok_or_else(|| self.invalid(field, "a 64-bit number"))
+    }
+
+    /// The value as a yes or no.
+    pub(super) fn bool(self) -> bool {
+        self.bytes.eq_ignore_ascii_case(b"true") || (self.escaped && self.text().eq_ignore_ascii_case("true"))
+    }
+
+    fn number(self) -> Option<i64> {
+        if self.escaped { text::parse_decimal(self.text().as_bytes()) } else { text::parse_decimal(self.bytes) }
+    }
+
+    fn invalid(self, field: &'static str, expected: &'static str) -> ProtocolError {
+        let value = self.text().chars().take(ERROR_VALUE_CHARS_MAX).collect();
+        ProtocolError::FieldInvalid { field, value, expected }
+    }
+}
+
+fn utf8(bytes: &[u8]) -> &str {
+    // The decoders have checked it; checking a few bytes again is what it costs to keep this free of `unsafe`.
+    std::str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// Collects fields of our own: a request to send, or a reply's.
+#[derive(Debug, Default)]
+pub struct ExtFieldsBuilder {
+    text: String,
+    spans: Vec<Span>,
+}
+
+impl ExtFieldsBuilder {
+    /// Adds a field; of a key that is pushed twice, the later value counts.
+    pub fn push(&mut self, name: &str, value: impl Display) -> &mut Self {
+        let start = self.text.len();
+        self.text.push_str(name);
+        let middle = self.text.len();
+        write!(self.text, "{value}").expect("a String takes whatever a Display writes");
+        let at = |position: usize| u32::try_from(position).expect("fields of our own stay far below 4 GiB");
+        self.spans.push(Span {
+            key: (at(start), at(middle)),
+            value: (at(middle), at(self.text.len())),
+            kind: ValueKind::Plain,
+        });
+        self
+    }
+
+    /// Adds a field when there is a value for it.
+    pub fn push_some(&mut self, name: &str, value: Option<impl Display>) -> &mut Self {
+        if let Some(value) = value {
+            self.push(name, value);
+        }
+        self
+    }
+
+    /// The fields as a set that can be read and sent.
+    #[must_use]
+    pub fn build(self) -> ExtFields {
+        ExtFields { text: Bytes::from(self.text), spans: self.spans }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+    use super::*;
+
+    fn fields() -> ExtFields {
+        let mut builder = ExtFields::builder();
+        builder.push("queueId", 3).push("big", i64::MAX).push("yes", true).push("queueId", "four").push("empty", "");
+        builder.build()
+    }
+
+    #[test]
+    fn the_later_of_two_values_counts() {
+        assert_eq!(fields().get("queueId").unwrap(), "four");
+        assert_eq!(fields().iter().filter(|(key, _)| *key == "queueId").count(), 1);
+    }
+
+    #[test]
+    fn numbers_are_checked_and_the_error_says_what_was_found() {
+        assert_eq!(fields().int64("big"), Ok(i64::MAX));
+        let expected = ProtocolError::FieldInvalid {
+            field: "big",
+            value: "9223372036854775807".into(),
+            expected: "a 32-bit number",
+        };
+        assert_eq!(fields().int32("big"), Err(expected));
+        assert_eq!(fields().int32("nothing"), Err(ProtocolError::FieldMissing { field: "nothing" }));
+        assert_eq!(fields().optional_int32("nothing"), Ok(None));
+        assert!(fields().optional_int64("queueId").is_err());
+    }
+
+    #[test]
+    fn anything_but_true_is_no() {
+        assert_eq!((fields().bool("yes"), fields().bool("queueId")), (Ok(true), Ok(false)));
+        assert_eq!(fields().optional_bool("nothing"), None);
+        assert_eq!(fields().get("empty").unwrap(), "");
+    }
+}

@@ -1,0 +1,75 @@
+//! Name server: registration of brokers and key-value configuration.
+
+use super::headers;
+
+headers! {
+    /// REGISTER_BROKER.
+    RegisterBroker {
+        /// Name of the set of master and slaves.
+        broker_name: text "brokerName",
+        /// Where clients reach it.
+        broker_addr: text "brokerAddr",
+        /// Its cluster.
+        cluster_name: text "clusterName",
+        /// Where slaves reach it.
+        ha_server_addr: text "haServerAddr",
+        /// 0 for the master.
+        broker_id: int64 "brokerId",
+        /// Whether the body is compressed.
+        compressed: bool_or_false "compressed",
+        /// CRC of the body without its top bit; 0 is not checked.
+        body_crc32: optional_int32 "bodyCrc32",
+    }
+
+    /// What a registration is answered with; slaves learn their master.
+    RegisterBrokerReply {
+        /// Where the master replicates from.
+        ha_server_addr: optional_text "haServerAddr",
+        /// Where the master serves.
+        master_addr: optional_text "masterAddr",
+    }
+
+    /// UNREGISTER_BROKER and QUERY_DATA_VERSION.
+    OfBroker {
+        /// Name of the set of master and slaves.
+        broker_name: text "brokerName",
+        /// Where clients reach it.
+        broker_addr: text "brokerAddr",
+        /// Its cluster.
+        cluster_name: text "clusterName",
+        /// 0 for the master.
+        broker_id: int64 "brokerId",
+    }
+
+    /// What QUERY_DATA_VERSION is answered with.
+    DataVersionReply {
+        /// Whether the broker has to register.
+        changed: bool "changed",
+    }
+
+    /// GET_ROUTEINFO_BY_TOPIC.
+    RouteOf {
+        /// The topic.
+        topic: text "topic",
+        /// Whether the asker cannot read fastjson's dialect.
+        accept_standard_json_only: bool_or_false "acceptStandardJsonOnly",
+    }
+
+    /// PUT_KV_CONFIG.
+    PutKv {
+        /// The table.
+        namespace: text "namespace",
+        /// The key.
+        key: text "key",
+        /// The value.
+        value: text "value",
+    }
+
+    /// GET_KV_CONFIG and DELETE_KV_CONFIG.
+    OfKey {
+        /// The table.
+        namespace: text "namespace",
+        /// The key.
+        key: text "key",
+    }
+}

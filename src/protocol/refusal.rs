@@ -1,0 +1,48 @@
+//! A reply that is not a success: a code and words for people.
+
+use super::codes::response;
+use super::command::Command;
+use super::error::ProtocolError;
+use super::names::NameError;
+use super::units::Opaque;
+
+/// Why a request is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// One of [`response`].
+    pub code: i32,
+    /// What was wrong and what to do; tools match on the texts that RocketMQ has.
+    pub remark: String,
+}
+
+impl Refusal {
+    /// A refusal with this code and these words.
+    #[must_use]
+    pub fn new(code: i32, remark: impl Into<String>) -> Self {
+        Self { code, remark: remark.into() }
+    }
+
+    /// A refusal for which RocketMQ has no better code than SYSTEM_ERROR.
+    #[must_use]
+    pub fn error(remark: impl Into<String>) -> Self {
+        Self::new(response::SYSTEM_ERROR, remark)
+    }
+
+    /// The refusal as a command; the opaque is set when it is sent.
+    #[must_use]
+    pub fn into_command(self) -> Command {
+        Command::reply(self.code, Opaque(0)).with_remark(self.remark)
+    }
+}
+
+impl From<ProtocolError> for Refusal {
+    fn from(error: ProtocolError) -> Self {
+        Self::error(error.to_string())
+    }
+}
+
+impl From<NameError> for Refusal {
+    fn from(error: NameError) -> Self {
+        Self::error(error.to_string())
+    }
+}
