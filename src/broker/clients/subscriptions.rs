@@ -1,0 +1,128 @@
+//! What the groups that are online want: the part of the client registry that every pull reads.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use thiserror::Error;
+
+use crate::protocol::body::heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel};
+use crate::protocol::body::subscription::SubscriptionData;
+
+/// What a group that is online wants, as its members' last heartbeats say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GroupSubscription {
+    /// Who drives the pulls.
+    pub consume_type: ConsumeType,
+    /// How members share messages.
+    pub message_model: MessageModel,
+    /// Where the group begins when it has stored no offset.
+    pub consume_from_where: ConsumeFromWhere,
+    /// What it wants, by topic.
+    pub topics: BTreeMap<Arc<str>, Arc<SubscriptionData>>,
+}
+
+impl GroupSubscription {
+    /// Takes over what a heartbeat says, and returns whether topics came or went.
+    ///
+    /// Of a topic that stays, the newer subscription counts: members are restarted one by one, and an old one's heartbeat
+    /// must not take back what a new one wants.
+    ///
+    /// # Source
+    /// `ConsumerGroupInfo.updateSubscription` 4.9.7 (read).
+    pub(super) fn take(&mut self, consumer: &ConsumerData) -> bool {
+        self.consume_type = consumer.consume_type;
+        self.message_model = consumer.message_model;
+        self.consume_from_where = consumer.consume_from_where;
+        let before = self.topics.len();
+        self.topics.retain(|topic, _| consumer.subscription_data_set.iter().any(|wanted| *wanted.topic == **topic));
+        let mut topics_changed = self.topics.len() != before;
+        for wanted in &consumer.subscription_data_set {
+            match self.topics.get_mut(wanted.topic.as_str()) {
+                Some(known) if wanted.sub_version > known.sub_version => *known = wanted.clone(),
+                Some(_) => {}
+                None => {
+                    self.topics.insert(wanted.topic.as_str().into(), wanted.clone());
+                    topics_changed = true;
+                }
+            }
+        }
+        topics_changed
+    }
+}
+
+/// Why a pull that relies on the group's heartbeats is refused. The texts are RocketMQ's; each is a response code of its
+/// own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SubscriptionRefusal {
+    /// No member of the group is online: SUBSCRIPTION_NOT_EXIST.
+    #[error("the consumer's group info not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
+    GroupOffline,
+    /// The group consumes by broadcast and must not: NO_PERMISSION.
+    #[error("the consumer group can not consume by broadcast way")]
+    BroadcastForbidden,
+    /// The group does not want the topic: SUBSCRIPTION_NOT_EXIST.
+    #[error("the consumer's subscription not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
+    NotSubscribed,
+    /// The consumer has changed its subscription and not yet said so by a heartbeat: SUBSCRIPTION_NOT_LATEST.
+    #[error("the consumer's subscription not latest")]
+    NotLatest,
+}
+
+/// What all groups that are online want, at one moment. Cloning shares everything.
+#[derive(Clone, Debug, Default)]
+pub struct SubscriptionTable {
+    groups: OrdMap<Arc<str>, Arc<GroupSubscription>>,
+}
+
+impl SubscriptionTable {
+    /// What a group wants, if a member is online.
+    #[must_use]
+    pub fn group(&self, group: &str) -> Option<&Arc<GroupSubscription>> {
+        self.groups.get(group)
+    }
+
+    /// The subscription that a pull without one of its own is filtered by. `sub_version` is the request's, and
+    /// `broadcast_allowed` the group's setting.
+    ///
+    /// # Errors
+    /// See [`SubscriptionRefusal`], checked in this order.
+    ///
+    /// # Source
+    /// `PullMessageProcessor.processRequest` 4.9.7 (read; texts recorded).
+    pub fn for_pull(
+        &self,
+        group: &str,
+        topic: &str,
+        sub_version: i64,
+        broadcast_allowed: bool,
+    ) -> Result<&Arc<SubscriptionData>, SubscriptionRefusal> {
+        let group = self.group(group).ok_or(SubscriptionRefusal::GroupOffline)?;
+        if group.message_model == MessageModel::Broadcasting && !broadcast_allowed {
+            return Err(SubscriptionRefusal::BroadcastForbidden);
+        }
+        let subscription = group.topics.get(topic).ok_or(SubscriptionRefusal::NotSubscribed)?;
+        if subscription.sub_version < sub_version {
+            return Err(SubscriptionRefusal::NotLatest);
+        }
+        Ok(subscription)
+    }
+
+    /// The groups that are online and want a topic.
+    pub fn groups_of<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        self.groups.iter().filter(move |(_, group)| group.topics.contains_key(topic)).map(|(name, _)| name)
+    }
+
+    /// Whether nothing has changed since `other` was cloned from this; costs a comparison of pointers.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.groups.ptr_eq(&other.groups)
+    }
+
+    pub(super) fn insert(&mut self, group: Arc<str>, subscription: Arc<GroupSubscription>) {
+        self.groups.insert(group, subscription);
+    }
+
+    pub(super) fn remove(&mut self, group: &str) {
+        self.groups.remove(group);
+    }
+}

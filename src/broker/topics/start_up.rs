@@ -1,0 +1,111 @@
+//! The topics that a broker has from the start, and the names that are its own.
+
+use crate::protocol::body::topic_config::{Permission, TopicConfig};
+
+/// After whose pattern topics are made when something is sent to an unknown one.
+pub const AUTO_CREATE_TOPIC: &str = "TBW102";
+/// Where delayed messages wait, a queue per level.
+pub const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
+/// Where the broker reports consumers that asked for offsets it no longer has.
+pub const OFFSET_MOVED_EVENT: &str = "OFFSET_MOVED_EVENT";
+
+const SELF_TEST_TOPIC: &str = "SELF_TEST_TOPIC";
+const BENCHMARK_TOPIC: &str = "BenchmarkTest";
+const SCHEDULE_LEVELS: u32 = 18;
+
+/// Names that are the broker's own whatever its settings are.
+///
+/// # Source
+/// `org.apache.rocketmq.common.topic.TopicValidator` 4.9.7 (read).
+const SYSTEM_TOPICS: [&str; 9] = [
+    AUTO_CREATE_TOPIC,
+    SCHEDULE_TOPIC,
+    BENCHMARK_TOPIC,
+    "RMQ_SYS_TRANS_HALF_TOPIC",
+    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
+    "TRANS_CHECK_MAX_TIME_TOPIC",
+    "RMQ_SYS_TRACE_TOPIC",
+    SELF_TEST_TOPIC,
+    OFFSET_MOVED_EVENT,
+];
+const SYSTEM_TOPIC_PREFIX: &str = "rmq_sys_";
+
+/// What the configuration says about topics.
+#[derive(Clone, Debug)]
+pub struct TopicSettings {
+    /// `brokerClusterName`.
+    pub cluster: String,
+    /// `brokerName`.
+    pub broker_name: String,
+    /// `autoCreateTopicEnable`.
+    pub auto_create: bool,
+    /// `defaultTopicQueueNums`: queues of TBW102, and so the most that a topic gets which is made by a send.
+    pub default_queues: u32,
+    /// `clusterTopicEnable`.
+    pub cluster_topic: bool,
+    /// `brokerTopicEnable`.
+    pub broker_topic: bool,
+    /// `msgTraceTopicName` when `traceTopicEnable` is set.
+    pub trace_topic: Option<String>,
+}
+
+impl Default for TopicSettings {
+    fn default() -> Self {
+        Self {
+            cluster: "DefaultCluster".into(),
+            broker_name: "broker-a".into(),
+            auto_create: true,
+            default_queues: 8,
+            cluster_topic: true,
+            broker_topic: true,
+            trace_topic: None,
+        }
+    }
+}
+
+/// The topic that replies of a cluster's request-reply go to.
+#[must_use]
+pub fn reply_topic(cluster: &str) -> String {
+    format!("{cluster}_REPLY_TOPIC")
+}
+
+/// The topics of a broker that has no file yet.
+///
+/// # Source
+/// Constructor of `TopicConfigManager` 4.9.7 (read; compared with a fresh broker).
+pub(super) fn topics(settings: &TopicSettings) -> Vec<TopicConfig> {
+    let open = |enabled: bool| if enabled { Permission::READ_WRITE_INHERIT } else { Permission::INHERIT };
+    let mut topics = vec![
+        TopicConfig::new(SELF_TEST_TOPIC, 1, Permission::READ_WRITE),
+        TopicConfig::new(BENCHMARK_TOPIC, 1024, Permission::READ_WRITE),
+        TopicConfig::new(&settings.cluster, 16, open(settings.cluster_topic)),
+        TopicConfig::new(&settings.broker_name, 1, open(settings.broker_topic)),
+        TopicConfig::new(OFFSET_MOVED_EVENT, 1, Permission::READ_WRITE),
+        TopicConfig::new(SCHEDULE_TOPIC, SCHEDULE_LEVELS, Permission::READ_WRITE),
+        TopicConfig::new(reply_topic(&settings.cluster), 1, Permission::READ_WRITE),
+    ];
+    if settings.auto_create {
+        topics.push(TopicConfig::new(AUTO_CREATE_TOPIC, settings.default_queues, Permission::READ_WRITE_INHERIT));
+    }
+    if let Some(trace_topic) = &settings.trace_topic {
+        topics.push(TopicConfig::new(trace_topic, 1, Permission::READ_WRITE));
+    }
+    topics
+}
+
+/// Whether a name is the broker's own, so that administrators may neither change nor delete the topic.
+#[must_use]
+pub fn is_system_topic(settings: &TopicSettings, name: &str) -> bool {
+    SYSTEM_TOPICS.contains(&name)
+        || name.starts_with(SYSTEM_TOPIC_PREFIX)
+        || name == settings.cluster
+        || name == settings.broker_name
+        || name == reply_topic(&settings.cluster)
+        || settings.trace_topic.as_deref() == Some(name)
+}
+
+/// The names that GET_SYSTEM_TOPIC_LIST_FROM_BROKER answers with.
+pub fn system_topics(settings: &TopicSettings) -> impl Iterator<Item = String> {
+    let configured = [settings.cluster.clone(), settings.broker_name.clone(), reply_topic(&settings.cluster)];
+    SYSTEM_TOPICS.iter().map(ToString::to_string).chain(configured).chain(settings.trace_topic.clone())
+}
