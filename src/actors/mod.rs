@@ -1,4 +1,4 @@
 //! actors.
+pub mod arbiters;
 pub mod fault;
 pub mod published;
-pub mod arbiters;

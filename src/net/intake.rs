@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::peer::{Charge, Owing, Peer};
-use crate::protocol::refusal::Refusal;
 use super::router::{Request, Router};
 use crate::protocol::codes::response;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::frame::Frame;
+use crate::protocol::refusal::Refusal;
 
 /// Most bytes of requests that one connection may have waiting for a permit before it is read no further.
 const HELD_BYTES_MAX: usize = 256 * 1024;
@@ -89,7 +89,9 @@ impl Intake {
     /// Hands over what was held and has a permit now; what was answered for lateness meanwhile is dropped.
     pub(super) fn release_held(&mut self) {
         while let Some(held) = self.held.pop_front() {
-            let Some(budget) = self.router.lanes().get(held.lane).and_then(|lane| lane.budget.as_ref()) else { continue };
+            let Some(budget) = self.router.lanes().get(held.lane).and_then(|lane| lane.budget.as_ref()) else {
+                continue;
+            };
             if !held.request.reply.is_awaited() {
                 self.held_bytes -= held.bytes;
                 continue;
