@@ -172,6 +172,20 @@ impl Index {
         Ok(removed)
     }
 
+    /// Removes the newest files that point to `log_end` or behind it: the log was cut, and what is appended there next
+    /// would be taken for indexed. What they held from before is put again by the caller. Tells how many.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn cut(&mut self, log_end: PhysicalOffset) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        while let Some(file) = self.files.pop_if(|file| file.header().end >= log_end) {
+            self.disk.remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
     /// The full files that wait for their sync, after which the checkpoint's index time is the newest of theirs.
     #[must_use]
     pub fn take_sealed(&mut self) -> Vec<IndexSync> {

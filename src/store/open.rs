@@ -254,8 +254,14 @@ impl Opening {
             };
             let walked = walk.run(from, &mut replay)?;
             report.entries_added += replay.added;
-            let Some(again) = replay.again_from else { return Ok(walked) };
-            // Each round begins earlier than the one before, at the very beginning at last.
+            let mut again = replay.again_from;
+            if let Some(index) = index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
+                index.cut(walked.end)?;
+                let indexed = index.newest().unwrap_or(log_min);
+                again = Some(again.map_or(indexed, |again| again.min(indexed)));
+            }
+            let Some(again) = again else { return Ok(walked) };
+            // Each round begins where a queue or the index is whole, which the next one will not find fault with.
             from = if recovery::is_border(segments, again) { again } else { log_min };
         }
     }

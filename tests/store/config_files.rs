@@ -1,0 +1,52 @@
+//! The JSON files under `config/` survive whatever happens while they are written.
+
+use std::fs;
+use std::io;
+
+use ferromq::store::config_files::{load, save};
+use ferromq::store::disk::FileDisk;
+
+use crate::fault_disk::{CALLS, FaultDisk};
+
+fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
+    text.trim().parse()
+}
+
+#[test]
+fn the_old_or_the_new_text_is_there_whatever_fails() {
+    for call in CALLS {
+        for nth in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("config/topics.json");
+            save(&FileDisk, &path, "1").unwrap();
+            let (disk, fault) = FaultDisk::failing(call, nth, io::ErrorKind::Other);
+            let saved = save(&*disk, &path, "2");
+            let loaded = load(&FileDisk, &path, parse).unwrap();
+            assert!(loaded.warnings.is_empty());
+            assert!(matches!(loaded.value, Some(1 | 2)), "{call:?} {nth}");
+            if saved.is_ok() {
+                assert_eq!(loaded.value, Some(2));
+            }
+            if !fault.struck() {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_damaged_file_falls_back_to_its_copy_with_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("consumerOffset.json");
+    assert!(load(&FileDisk, &path, parse).unwrap().value.is_none());
+    save(&FileDisk, &path, "1").unwrap();
+    save(&FileDisk, &path, "2").unwrap();
+    for damage in ["", "2x"] {
+        fs::write(&path, damage).unwrap();
+        let loaded = load(&FileDisk, &path, parse).unwrap();
+        assert_eq!((loaded.value, loaded.warnings.len()), (Some(1), 1));
+    }
+    fs::write(path.with_extension("json.bak"), "y").unwrap();
+    let loaded = load(&FileDisk, &path, parse).unwrap();
+    assert_eq!((loaded.value, loaded.warnings.len()), (None, 2));
+}

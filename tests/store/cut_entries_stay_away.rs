@@ -1,0 +1,59 @@
+//! Queue entries behind a cut never come back. Java's broker cuts them in memory only, and serves pieces out of the
+//! middle of other records once the log has grown past the places that they point to.
+
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::QueueId;
+
+use crate::append_and_reopen::{message, put};
+use crate::fixture::{Fixture, entries, message_at};
+
+/// Opens a damaged store, appends well past the cut, and opens it twice more, once without a clean stop.
+fn check(name: &str) {
+    let fixture = Fixture::unpack(name);
+    let mut store = fixture.open();
+    let mut expected = Vec::new();
+    for number in 0..200u32 {
+        let new = message("FixPlain", number % 3, &vec![number as u8; 113 + number as usize % 50]);
+        let placed = put(&mut store, new, 1_795_240_300_000 + i64::from(number)).unwrap();
+        expected.push((number % 3, placed.queue_offset, placed.physical));
+    }
+    store.close().unwrap();
+    for _ in 0..2 {
+        let mut store = fixture.open();
+        let topic = Topic::parse("FixPlain").unwrap();
+        let mut found = Vec::new();
+        for queue in 0..3 {
+            let queue_id = QueueId(queue);
+            let entries = entries(&mut store, &topic, queue_id);
+            for (offset, entry) in &entries {
+                let message = message_at(&store, entry).unwrap();
+                assert_eq!((message.queue_id, message.queue_offset), (queue_id, *offset), "{name}");
+                found.push((queue, *offset, entry.physical));
+            }
+        }
+        assert!(expected.iter().all(|place| found.contains(place)), "{name}: every new message is found");
+        assert_eq!(store.report.queues_cut, 0, "{name}: there is nothing left to be cut");
+        // The next round finds `abort`.
+        drop(store);
+    }
+}
+
+#[test]
+fn after_a_torn_tail() {
+    check("c1-torn-tail-abort");
+}
+
+#[test]
+fn after_damage_in_the_middle() {
+    check("c3-body-flip-abort");
+}
+
+#[test]
+fn after_rubbish_at_the_end() {
+    check("c8-garbage-tail-abort");
+}
+
+#[test]
+fn after_a_lost_segment() {
+    check("c6-log-shorter-than-queues");
+}

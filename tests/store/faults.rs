@@ -1,0 +1,95 @@
+//! The disk fails, at each call of each kind in turn: an error, never a panic, and what was acknowledged is still there.
+
+use std::io;
+
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::QueueId;
+use ferromq::store::disk::FileDisk;
+use ferromq::store::{LogFlush, StoreError, open};
+
+use crate::append_and_reopen::{message, options, put};
+use crate::fault_disk::{CALLS, Call, FaultDisk};
+
+/// Opens, appends until several segments, queue files and index files are full, syncs, closes; stops at the first
+/// error. Tells how many messages were put and synced before it.
+fn run(disk: std::sync::Arc<FaultDisk>, directory: &tempfile::TempDir) -> (u64, Result<(), StoreError>) {
+    let mut acknowledged = 0;
+    let result = (|| {
+        let mut store = open(disk, options(directory), &mut |_| {})?;
+        let mut flush = LogFlush::new(store.log.view());
+        for number in 0..40 {
+            put(&mut store, message("T", 0, &[number; 300]), i64::from(number))?;
+            if number % 4 == 3 {
+                flush.sync()?;
+                acknowledged = u64::from(number) + 1;
+            }
+        }
+        store.close()
+    })();
+    (acknowledged, result)
+}
+
+#[test]
+fn each_call_in_turn() {
+    for call in CALLS {
+        for nth in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let (disk, fault) = FaultDisk::failing(call, nth, io::ErrorKind::Other);
+            let (acknowledged, result) = run(disk, &directory);
+            if !fault.struck() {
+                result.unwrap();
+                assert!(nth > 0 || matches!(call, Call::Rename | Call::Zero), "{call:?} is never called");
+                break;
+            }
+            let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
+            let queue = store.queues.queue_mut(&Topic::parse("T").unwrap(), QueueId(0)).unwrap();
+            let kept = queue.max_offset().0;
+            assert!(
+                kept >= acknowledged,
+                "{call:?} {nth}: {kept} of {acknowledged} acknowledged are there, {result:?}"
+            );
+            put(&mut store, message("T", 0, b"goes on"), 1_000).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_said_before_anything_is_written_and_goes_by() {
+    let directory = tempfile::tempdir().unwrap();
+    // The first allocation is the first segment's, the second and third its queue's and index's.
+    let (disk, fault) = FaultDisk::failing(Call::Allocate, 4, io::ErrorKind::StorageFull);
+    let mut store = open(disk, options(&directory), &mut |_| {}).unwrap();
+    let (mut put_ok, mut full) = (0, 0);
+    for number in 0..60 {
+        let end = store.log.end();
+        match put(&mut store, message("T", 0, &[1; 300]), number) {
+            Ok(_) => put_ok += 1,
+            Err(StoreError::DiskFull { .. }) => {
+                full += 1;
+                assert!(store.log.end() == end || !fault.struck() || end.0 % 4096 != 0);
+            }
+            Err(other) => panic!("{other}"),
+        }
+    }
+    assert_eq!((put_ok, full), (59, 1));
+}
+
+/// Nobody knows what is on the disk after a failed sync: the next one must not be believed.
+#[test]
+fn after_a_failed_sync_no_sync_succeeds() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
+    store.close().unwrap();
+    for nth in 0.. {
+        let (disk, fault) = FaultDisk::failing(Call::Sync, nth, io::ErrorKind::Other);
+        let Ok(opened) = open(disk, options(&directory), &mut |_| {}) else { continue };
+        store = opened;
+        put(&mut store, message("T", 0, b"x"), 1).unwrap();
+        let mut flush = LogFlush::new(store.log.view());
+        assert!(matches!(flush.sync(), Err(StoreError::Io { action: "sync", .. })), "{nth}");
+        assert!(fault.struck());
+        assert!(matches!(flush.sync(), Err(StoreError::Poisoned)));
+        assert!(store.log.positions().synced() < store.log.end());
+        return;
+    }
+}

@@ -1,0 +1,126 @@
+//! A copy of a fixture store and what the Java broker said about it.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use bytes::BytesMut;
+use ferromq::protocol::message::{self, Message};
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use ferromq::store::disk::FileDisk;
+use ferromq::store::{OpenStore, QueueEntry, StoreError, StoreOptions, open};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// An unpacked fixture.
+pub(crate) struct Fixture {
+    pub(crate) directory: TempDir,
+    pub(crate) manifest: Value,
+}
+
+impl Fixture {
+    /// Unpacks a fixture, file times included: searches by time look at them.
+    pub(crate) fn unpack(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/store");
+        let directory = tempfile::tempdir().unwrap();
+        let packed = File::open(folder.join(format!("{name}.tar.gz"))).unwrap();
+        tar::Archive::new(flate2::read::GzDecoder::new(packed)).unpack(directory.path()).unwrap();
+        let manifest = std::fs::read(folder.join(format!("{name}.json"))).unwrap();
+        Self { directory, manifest: serde_json::from_slice(&manifest).unwrap() }
+    }
+
+    /// The sizes that it was made with.
+    pub(crate) fn options(&self) -> StoreOptions {
+        let size = |key: &str| self.manifest["storeConfig"][key].as_u64().unwrap();
+        StoreOptions {
+            log_segment_bytes: size("mappedFileSizeCommitLog"),
+            queue_file_bytes: size("mappedFileSizeConsumeQueue"),
+            index_slots: size("maxHashSlotNum") as u32,
+            index_entries: size("maxIndexNum") as u32,
+            ..StoreOptions::at(self.directory.path().join("store"))
+        }
+    }
+
+    pub(crate) fn open(&self) -> OpenStore {
+        self.try_open().unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<OpenStore, StoreError> {
+        open(FileDisk::shared(), self.options(), &mut |_| {})
+    }
+
+    pub(crate) fn rows(&self, section: &str) -> &[Value] {
+        self.manifest[section].as_array().unwrap()
+    }
+}
+
+/// What every row of the manifest begins with.
+pub(crate) fn queue_of(row: &Value) -> (Topic, QueueId) {
+    (Topic::parse(row["topic"].as_str().unwrap()).unwrap(), QueueId(row["queueId"].as_u64().unwrap() as u32))
+}
+
+/// Every entry of a queue that pulls would look at, with its offset.
+pub(crate) fn entries(store: &mut OpenStore, topic: &Topic, queue_id: QueueId) -> Vec<(QueueOffset, QueueEntry)> {
+    let queue = store.queues.queue_mut(topic, queue_id).unwrap();
+    let (min, max) = (queue.min_offset().0, queue.max_offset().0);
+    (min..max)
+        .map(|offset| (QueueOffset(offset), queue.entry(QueueOffset(offset)).unwrap().unwrap()))
+        .filter(|(_, entry)| !entry.is_blank())
+        .collect()
+}
+
+/// The message that an entry points to.
+pub(crate) fn message_at(store: &OpenStore, entry: &QueueEntry) -> Option<Message> {
+    let view = store.log.view();
+    let slice = view.slice(entry.physical, entry.size as u32)?;
+    let mut copied = BytesMut::new();
+    assert!(view.copy_into(entry.physical, entry.size as u32, &mut copied));
+    let mut cold = BytesMut::new();
+    assert!(view.read_cold(entry.physical, entry.size as u32, &mut cold).unwrap());
+    assert!(slice == copied && copied == cold, "the three ways of reading agree");
+    Some(message::decode(&slice).unwrap().0)
+}
+
+/// Compares a message with a row of the manifest.
+pub(crate) fn check_message(row: &Value, entry: &QueueEntry, message: &Message) {
+    let number = |key: &str| row[key].as_i64().unwrap();
+    let what = format!("{} {} {}", row["topic"], row["queueId"], row["queueOffset"]);
+    assert_eq!(message.topic.as_str(), row["topic"].as_str().unwrap(), "{what}");
+    assert_eq!(i64::from(message.queue_id.0), number("queueId"), "{what}");
+    assert_eq!(message.physical_offset.0 as i64, number("physicalOffset"), "{what}");
+    assert_eq!(message.stored_size() as i64, number("storeSize"), "{what}");
+    assert_eq!(i64::from(entry.size), number("cqSize"), "{what}");
+    assert_eq!(entry.tags_code, number("tagsCode"), "{what}");
+    assert_eq!(message.offset_id(), row["msgId"].as_str().unwrap(), "{what}");
+    assert_eq!(i64::from(message.body_crc), number("bodyCRC"), "{what}");
+    assert_eq!(i64::from(message.flag), number("flag"), "{what}");
+    assert_eq!(i64::from(message.sys_flag), number("sysFlag"), "{what}");
+    assert_eq!(message.born_time.0, number("bornTimestamp"), "{what}");
+    assert_eq!(message.store_time.0, number("storeTimestamp"), "{what}");
+    assert_eq!(message.born_host, host(row, "bornHost"), "{what}");
+    assert_eq!(message.store_host, host(row, "storeHost"), "{what}");
+    assert_eq!(i64::from(message.reconsume_times), number("reconsumeTimes"), "{what}");
+    assert_eq!(message.prepared_transaction_offset, number("preparedTransactionOffset"), "{what}");
+    assert_eq!(message.body.len() as i64, number("bodyLength"), "{what}");
+    if let Some(hex) = row["bodyHex"].as_str() {
+        assert_eq!(message.body.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), hex, "{what}");
+    }
+    for (name, value) in row["properties"].as_object().unwrap() {
+        assert_eq!(message.property(name), value.as_str(), "{what}: {name}");
+    }
+    let mut block = Vec::new();
+    message.encode(&mut block).unwrap();
+    assert_eq!(block.len(), message.stored_size(), "{what}");
+}
+
+/// The store time of the record that an entry points to.
+pub(crate) fn store_time(store: &OpenStore) -> impl Fn(PhysicalOffset, i32) -> Option<StoreTime> + use<> {
+    let view = store.log.view();
+    move |at, _| view.with_record(at, |head| head.store_time)
+}
+
+fn host(row: &Value, key: &str) -> SocketAddr {
+    let (address, port) = row[key].as_str().unwrap().split_once('|').unwrap();
+    SocketAddr::new(address.parse().unwrap(), port.parse().unwrap())
+}

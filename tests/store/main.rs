@@ -1,0 +1,12 @@
+//! The store against files that a RocketMQ 4.9.7 broker wrote, against faults of the disk, and against itself.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod answers_better_than_java;
+mod append_and_reopen;
+mod config_files;
+mod cut_entries_stay_away;
+mod fault_disk;
+mod faults;
+mod fixture;
+mod opens_java_stores;
+mod refuses_to_open;
