@@ -25,13 +25,13 @@ pub enum ProtocolError {
         /// The length field as it was read.
         length: i32,
     },
-    /// A frame's header is longer than the frame.
-    #[error("a header of {length} bytes does not fit into the {available} that its frame has for it")]
+    /// A frame's header is longer than the frame, or than any header has reason to be.
+    #[error("a header of {length} bytes is longer than the {limit} that it may have")]
     HeaderTooLong {
         /// Bytes that the header word claims.
         length: usize,
-        /// Bytes that follow the header word in this frame.
-        available: usize,
+        /// Bytes that the header may have.
+        limit: usize,
     },
     /// A header is in an encoding that nobody has defined.
     #[error("header serialization {0} is unknown, 0 is JSON and 1 is binary")]

@@ -14,9 +14,6 @@ use super::ext_fields::{FIELDS_MAX, Span, ValueKind};
 use super::text;
 use super::units::Opaque;
 
-/// Longest header that is worth the slow way, in bytes. A tree of values takes many times the room of its text.
-const ODD_HEADER_BYTES_MAX: usize = 1 << 20;
-
 /// Room for the fields of any request of the hot path, so that they are collected with one allocation.
 const FIELDS_EXPECTED: usize = 16;
 
@@ -281,9 +278,6 @@ fn looks_like_number(token: &[u8]) -> bool {
 
 /// Reads a header that the scanner has given up on.
 fn decode_odd(header: &[u8]) -> Result<Command, ProtocolError> {
-    if header.len() > ODD_HEADER_BYTES_MAX {
-        return Err(not_json(format_args!("{} bytes of unusual shape", header.len())));
-    }
     let object: Map<String, Value> = serde_json::from_slice(header).map_err(not_json)?;
     let remark = match object.get("remark") {
         None | Some(Value::Null) => None,

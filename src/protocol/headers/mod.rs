@@ -7,8 +7,10 @@ pub mod client;
 pub mod namesrv;
 pub mod offset;
 pub mod pull;
+pub mod query;
 pub mod send;
 pub mod topic;
+pub mod transaction;
 
 /// Declares headers: each field with its Rust name, its kind and its name on the wire.
 ///

@@ -72,4 +72,48 @@ headers! {
         /// The key.
         key: text "key",
     }
+
+    /// What GET_KV_CONFIG is answered with.
+    KvReply {
+        /// The value.
+        value: optional_text "value",
+    }
+
+    /// GET_KVLIST_BY_NAMESPACE.
+    OfNamespace {
+        /// The table.
+        namespace: text "namespace",
+    }
+
+    /// WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER.
+    OfBrokerName {
+        /// Name of the set of master and slaves.
+        broker_name: text "brokerName",
+    }
+
+    /// What WIPE_WRITE_PERM_OF_BROKER is answered with.
+    WipeWritePermReply {
+        /// Topics that can no longer be written there.
+        wipe_topic_count: int32 "wipeTopicCount",
+    }
+
+    /// What ADD_WRITE_PERM_OF_BROKER is answered with.
+    AddWritePermReply {
+        /// Topics that can be written there again.
+        add_topic_count: int32 "addTopicCount",
+    }
+
+    /// DELETE_TOPIC_IN_NAMESRV.
+    DeleteRoute {
+        /// The topic.
+        topic: text "topic",
+        /// Only in this cluster; everywhere when absent.
+        cluster_name: optional_text "clusterName",
+    }
+
+    /// GET_TOPICS_BY_CLUSTER.
+    OfCluster {
+        /// Its name.
+        cluster: text "cluster",
+    }
 }

@@ -1,11 +1,15 @@
-//! Sends: SEND_MESSAGE with long names, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE with one letter per field.
+//! Sends: SEND_MESSAGE with long names, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE with one letter per field; what they are
+//! answered with, and messages that go back to where they came from.
 
 use std::borrow::Cow;
 
+use super::headers;
 use crate::protocol::command::{ExtFields, ExtFieldsBuilder};
 use crate::protocol::error::ProtocolError;
+use crate::protocol::ext_fields::RawValue;
 
-/// The fields of a send, whichever names they came by. Borrows from the received header: nothing is copied for a send.
+/// The fields of a send, whichever names they came by. Borrows from the received header: only
+/// properties that came as JSON are copied, since they hold escapes.
 ///
 /// # Source
 /// `SendMessageRequestHeader`, `SendMessageRequestHeaderV2` 4.9.7 (read); fixtures `frame_json_send_v1`, `_v2`.
@@ -40,63 +44,220 @@ pub struct SendHeader<'a> {
 }
 
 impl<'a> SendHeader<'a> {
-    /// Reads the fields by the names that are there: `b` is the topic of the short form.
+    /// Reads the fields by their long or their short names; no name is both, so the request's code need not be known.
     ///
     /// # Errors
-    /// Names the first field that is missing or cannot be read.
+    /// Names the first field that is missing or cannot be read, by its long name.
     pub fn parse(ext: &'a ExtFields) -> Result<Self, ProtocolError> {
-        match ext.get("b") {
-            Some(topic) => Self::parse_short(ext, topic),
-            None => Self::parse_long(ext),
-        }
-    }
-
-    fn parse_short(ext: &'a ExtFields, topic: Cow<'a, str>) -> Result<Self, ProtocolError> {
+        let fields = Fields::collect(ext);
         Ok(Self {
-            producer_group: ext.get("a").unwrap_or_default(),
-            topic,
-            default_topic: ext.get("c").unwrap_or_default(),
-            default_topic_queue_nums: ext.int32("d")?,
-            queue_id: ext.int32("e")?,
-            sys_flag: ext.int32("f")?,
-            born_timestamp: ext.int64("g")?,
-            flag: ext.int32("h")?,
-            properties: ext.get("i"),
-            reconsume_times: ext.optional_int32("j")?,
-            unit_mode: ext.optional_bool("k").unwrap_or(false),
-            max_reconsume_times: ext.optional_int32("l")?,
-            batch: ext.optional_bool("m").unwrap_or(false),
+            producer_group: fields.text(Name::ProducerGroup).unwrap_or_default(),
+            topic: fields.text(Name::Topic).unwrap_or_default(),
+            default_topic: fields.text(Name::DefaultTopic).unwrap_or_default(),
+            default_topic_queue_nums: fields.int32(Name::DefaultTopicQueueNums)?,
+            queue_id: fields.int32(Name::QueueId)?,
+            sys_flag: fields.int32(Name::SysFlag)?,
+            born_timestamp: fields.required(Name::BornTimestamp)?.int64(Name::BornTimestamp.long())?,
+            flag: fields.int32(Name::Flag)?,
+            properties: fields.text(Name::Properties),
+            reconsume_times: fields.optional_int32(Name::ReconsumeTimes)?,
+            unit_mode: fields.bool(Name::UnitMode),
+            max_reconsume_times: fields.optional_int32(Name::MaxReconsumeTimes)?,
+            batch: fields.bool(Name::Batch),
         })
     }
 
-    fn parse_long(ext: &'a ExtFields) -> Result<Self, ProtocolError> {
-        // A short form without its topic is a send to a blank one.
-        if ext.get("e").is_some() {
-            return Self::parse_short(ext, Cow::Borrowed(""));
-        }
-        Ok(Self {
-            producer_group: ext.get("producerGroup").unwrap_or_default(),
-            topic: ext.get("topic").unwrap_or_default(),
-            default_topic: ext.get("defaultTopic").unwrap_or_default(),
-            default_topic_queue_nums: ext.int32("defaultTopicQueueNums")?,
-            queue_id: ext.int32("queueId")?,
-            sys_flag: ext.int32("sysFlag")?,
-            born_timestamp: ext.int64("bornTimestamp")?,
-            flag: ext.int32("flag")?,
-            properties: ext.get("properties"),
-            reconsume_times: ext.optional_int32("reconsumeTimes")?,
-            unit_mode: ext.optional_bool("unitMode").unwrap_or(false),
-            max_reconsume_times: ext.optional_int32("maxReconsumeTimes")?,
-            batch: ext.optional_bool("batch").unwrap_or(false),
-        })
-    }
-
-    /// Appends the fields in the short form.
+    /// Appends the fields in the short form, for SEND_MESSAGE_V2, SEND_BATCH_MESSAGE and SEND_REPLY_MESSAGE_V2.
     pub fn write(&self, ext: &mut ExtFieldsBuilder) {
-        ext.push("a", &self.producer_group).push("b", &self.topic).push("c", &self.default_topic);
-        ext.push("d", self.default_topic_queue_nums).push("e", self.queue_id).push("f", self.sys_flag);
-        ext.push("g", self.born_timestamp).push("h", self.flag).push_some("i", self.properties.as_ref());
-        ext.push_some("j", self.reconsume_times).push("k", self.unit_mode);
-        ext.push_some("l", self.max_reconsume_times).push("m", self.batch);
+        self.write_named(Name::short, ext);
+    }
+
+    /// Appends the fields in the long form, for SEND_MESSAGE and SEND_REPLY_MESSAGE.
+    pub fn write_long(&self, ext: &mut ExtFieldsBuilder) {
+        self.write_named(Name::long, ext);
+    }
+
+    fn write_named(&self, name: impl Fn(Name) -> &'static str, ext: &mut ExtFieldsBuilder) {
+        ext.push(name(Name::ProducerGroup), &self.producer_group);
+        ext.push(name(Name::Topic), &self.topic);
+        ext.push(name(Name::DefaultTopic), &self.default_topic);
+        ext.push(name(Name::DefaultTopicQueueNums), self.default_topic_queue_nums);
+        ext.push(name(Name::QueueId), self.queue_id);
+        ext.push(name(Name::SysFlag), self.sys_flag);
+        ext.push(name(Name::BornTimestamp), self.born_timestamp);
+        ext.push(name(Name::Flag), self.flag);
+        ext.push_some(name(Name::Properties), self.properties.as_ref());
+        ext.push_some(name(Name::ReconsumeTimes), self.reconsume_times);
+        ext.push(name(Name::UnitMode), self.unit_mode);
+        ext.push_some(name(Name::MaxReconsumeTimes), self.max_reconsume_times);
+        ext.push(name(Name::Batch), self.batch);
+    }
+}
+
+/// The fields, in the order of their letters.
+#[derive(Clone, Copy)]
+enum Name {
+    ProducerGroup,
+    Topic,
+    DefaultTopic,
+    DefaultTopicQueueNums,
+    QueueId,
+    SysFlag,
+    BornTimestamp,
+    Flag,
+    Properties,
+    ReconsumeTimes,
+    UnitMode,
+    MaxReconsumeTimes,
+    Batch,
+}
+
+impl Name {
+    const COUNT: usize = Self::Batch as usize + 1;
+
+    const LONG: [&'static str; Self::COUNT] = [
+        "producerGroup",
+        "topic",
+        "defaultTopic",
+        "defaultTopicQueueNums",
+        "queueId",
+        "sysFlag",
+        "bornTimestamp",
+        "flag",
+        "properties",
+        "reconsumeTimes",
+        "unitMode",
+        "maxReconsumeTimes",
+        "batch",
+    ];
+
+    const SHORT: [&'static str; Self::COUNT] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"];
+
+    fn long(self) -> &'static str {
+        Self::LONG[self as usize]
+    }
+
+    fn short(self) -> &'static str {
+        Self::SHORT[self as usize]
+    }
+
+    /// The place in [`Fields`] of a name in either form.
+    fn place(name: &[u8]) -> Option<usize> {
+        match name {
+            [letter] => Some(usize::from(letter.wrapping_sub(b'a'))),
+            _ => Self::LONG.iter().position(|long| long.as_bytes() == name),
+        }
+    }
+}
+
+/// Where each field was found.
+///
+/// The header is the busiest of all, so it is walked through once for all fields and not once for each: 13 searches took
+/// longer than reading the JSON.
+struct Fields<'a>([Option<RawValue<'a>>; Name::COUNT]);
+
+impl<'a> Fields<'a> {
+    fn collect(ext: &'a ExtFields) -> Self {
+        let mut fields = Self([None; Name::COUNT]);
+        for (name, value) in ext.raw() {
+            // Of a name that comes twice the later value counts, a null included.
+            if let Some(place) = Name::place(name).and_then(|place| fields.0.get_mut(place)) {
+                *place = value;
+            }
+        }
+        fields
+    }
+
+    fn optional(&self, name: Name) -> Option<RawValue<'a>> {
+        self.0[name as usize]
+    }
+
+    fn required(&self, name: Name) -> Result<RawValue<'a>, ProtocolError> {
+        self.optional(name).ok_or_else(|| ProtocolError::FieldMissing { field: name.long() })
+    }
+
+    fn text(&self, name: Name) -> Option<Cow<'a, str>> {
+        self.optional(name).map(RawValue::text)
+    }
+
+    fn int32(&self, name: Name) -> Result<i32, ProtocolError> {
+        self.required(name)?.int32(name.long())
+    }
+
+    fn optional_int32(&self, name: Name) -> Result<Option<i32>, ProtocolError> {
+        self.optional(name).map(|value| value.int32(name.long())).transpose()
+    }
+
+    fn bool(&self, name: Name) -> bool {
+        self.optional(name).is_some_and(RawValue::bool)
+    }
+}
+
+headers! {
+    /// What every send is answered with, as a client reads it. Brokers write it with
+    /// [`SendAnswer`](crate::protocol::replies::SendAnswer).
+    SendReply {
+        /// The offset message id; of a batch, those of all its messages with commas between them.
+        msg_id: text "msgId",
+        /// The queue.
+        queue_id: int32 "queueId",
+        /// The number in its queue; of a batch, that of the first message.
+        queue_offset: int64 "queueOffset",
+        /// The transaction that a half message began.
+        transaction_id: optional_text "transactionId",
+        /// The broker's region, for traces.
+        region: optional_text "MSG_REGION",
+        /// Whether the broker wants traces.
+        trace_on: optional_bool "TRACE_ON",
+    }
+
+    /// CONSUMER_SEND_MSG_BACK: a consumer could not handle a message.
+    SendBack {
+        /// Where the message lies in the log.
+        offset: int64 "offset",
+        /// The consumer's group.
+        group: text "group",
+        /// How long to wait: 0 leaves it to the broker, negative means never again.
+        delay_level: int32 "delayLevel",
+        /// The message's id as the consumer knows it.
+        origin_msg_id: optional_text "originMsgId",
+        /// The topic that it was consumed from.
+        origin_topic: optional_text "originTopic",
+        /// Ignored.
+        unit_mode: bool_or_false "unitMode",
+        /// After how many vain attempts it goes to the dead letters; honoured from version 121 on.
+        max_reconsume_times: optional_int32 "maxReconsumeTimes",
+    }
+
+    /// PUSH_REPLY_MESSAGE_TO_CLIENT: the answer to a request message.
+    PushReply {
+        /// The replier's group.
+        producer_group: text "producerGroup",
+        /// The reply topic.
+        topic: text "topic",
+        /// As the replier sent it.
+        default_topic: text "defaultTopic",
+        /// As the replier sent it.
+        default_topic_queue_nums: int32 "defaultTopicQueueNums",
+        /// As the replier sent it.
+        queue_id: int32 "queueId",
+        /// Bits of the message.
+        sys_flag: int32 "sysFlag",
+        /// When the replier made it, in milliseconds since the epoch.
+        born_timestamp: int64 "bornTimestamp",
+        /// The application's number.
+        flag: int32 "flag",
+        /// Its properties, among which the requester finds its correlation id.
+        properties: optional_text "properties",
+        /// As the replier sent it.
+        reconsume_times: optional_int32 "reconsumeTimes",
+        /// Ignored.
+        unit_mode: bool_or_false "unitMode",
+        /// The replier's address, `ip:port`.
+        born_host: text "bornHost",
+        /// The broker's address, `ip:port`.
+        store_host: text "storeHost",
+        /// When the broker took it, in milliseconds since the epoch.
+        store_timestamp: int64 "storeTimestamp",
     }
 }

@@ -33,8 +33,10 @@ headers! {
     DeleteGroup {
         /// Its name.
         group_name: text "groupName",
-        /// Whether its offsets go too; 5.x calls it `cleanOffset`.
+        /// Whether its offsets go too, as clients of 4.x ask.
         remove_offset: bool_or_false "removeOffset",
+        /// The same, as clients of 5.x ask.
+        clean_offset: bool_or_false "cleanOffset",
     }
 
     /// What GET_BROKER_CONFIG is answered with.
