@@ -6,7 +6,7 @@
 //!
 //! Locks of queues are not here, nor are the settings of groups; nothing outlives the process.
 
-pub mod subscriptions;
+mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use crate::protocol::body::lists::ConsumerList;
 use crate::protocol::units::ConnectionId;
 
 use super::groups::GroupTable;
-use subscriptions::{GroupSubscription, SubscriptionTable};
+pub use subscriptions::{GroupSubscription, SubscriptionRefusal, SubscriptionTable};
 
 /// A client that has been silent for longer is gone.
 ///

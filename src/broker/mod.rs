@@ -2,6 +2,10 @@
 //!
 //! No socket, no file, no clock: `actors/` hands in what was read and the time, and carries out what is decided.
 
+pub mod clients;
 pub mod filter;
+pub mod groups;
 pub mod hold;
+pub mod offsets;
 pub mod pull;
+pub mod topics;

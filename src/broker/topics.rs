@@ -6,7 +6,7 @@
 //! A name in a file or configuration that is no legal topic is left out: nothing could be sent to it. (A broker's default
 //! name is its host name, which has dots.)
 
-pub mod start_up;
+mod start_up;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +18,13 @@ use crate::protocol::body::data_version::DataVersion;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicConfigTable, topic_sys_flag};
 use crate::protocol::body::{BodyError, lenient, pretty};
+use crate::protocol::codes::response;
 use crate::protocol::names::{NameError, Topic};
+use crate::protocol::refusal::Refusal;
 
-use start_up::{AUTO_CREATE_TOPIC, TopicSettings};
+pub use start_up::{
+    AUTO_CREATE_TOPIC, OFFSET_MOVED_EVENT, SCHEDULE_TOPIC, TopicSettings, is_system_topic, reply_topic, system_topics,
+};
 
 /// All topics at one moment. Cloning shares everything.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +107,16 @@ pub enum TopicError {
     /// The topic is unknown and may not be made by sending to it.
     #[error("topic[{0}] not exist, apply first please!\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
     Unknown(Topic),
+}
+
+impl From<TopicError> for Refusal {
+    fn from(error: TopicError) -> Self {
+        let code = match error {
+            TopicError::Name(_) | TopicError::System(_) => response::SYSTEM_ERROR,
+            TopicError::Unknown(_) => response::TOPIC_NOT_EXIST,
+        };
+        Self::new(code, error.to_string())
+    }
 }
 
 /// What a send to an unknown topic says about the topic to be made.
@@ -252,7 +266,7 @@ impl Topics {
 
     fn checked(&self, name: &str) -> Result<Topic, TopicError> {
         let topic = Topic::parse(name)?;
-        if start_up::is_system_topic(&self.settings, name) {
+        if is_system_topic(&self.settings, name) {
             return Err(TopicError::System(topic));
         }
         Ok(topic)

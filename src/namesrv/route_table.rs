@@ -14,7 +14,7 @@
 //! # Source
 //! `org.apache.rocketmq.namesrv.routeinfo.RouteInfoManager` 4.9.7 (read; route answers recorded).
 
-pub mod queries;
+mod queries;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +24,8 @@ use crate::protocol::body::register::RegisterBrokerBody;
 use crate::protocol::body::route::{BrokerData, MASTER_ID, QueueData};
 use crate::protocol::body::topic_config::{Permission, TopicConfig};
 use crate::protocol::units::ConnectionId;
+
+pub use queries::UnitTopics;
 
 /// A broker that has been silent for longer is gone.
 pub const SILENT_MS_MAX: i64 = 120_000;

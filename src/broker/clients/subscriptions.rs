@@ -8,6 +8,8 @@ use thiserror::Error;
 
 use crate::protocol::body::heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel};
 use crate::protocol::body::subscription::SubscriptionData;
+use crate::protocol::codes::response;
+use crate::protocol::refusal::Refusal;
 
 /// What a group that is online wants, as its members' last heartbeats say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,20 +55,31 @@ impl GroupSubscription {
 
 /// Why a pull that relies on the group's heartbeats is refused. The texts are RocketMQ's; each is a response code of its
 /// own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SubscriptionRefusal {
     /// No member of the group is online: SUBSCRIPTION_NOT_EXIST.
     #[error("the consumer's group info not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
     GroupOffline,
     /// The group consumes by broadcast and must not: NO_PERMISSION.
-    #[error("the consumer group can not consume by broadcast way")]
-    BroadcastForbidden,
+    #[error("the consumer group[{0}] can not consume by broadcast way")]
+    BroadcastForbidden(Arc<str>),
     /// The group does not want the topic: SUBSCRIPTION_NOT_EXIST.
     #[error("the consumer's subscription not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
     NotSubscribed,
     /// The consumer has changed its subscription and not yet said so by a heartbeat: SUBSCRIPTION_NOT_LATEST.
     #[error("the consumer's subscription not latest")]
     NotLatest,
+}
+
+impl From<SubscriptionRefusal> for Refusal {
+    fn from(refusal: SubscriptionRefusal) -> Self {
+        let code = match refusal {
+            SubscriptionRefusal::GroupOffline | SubscriptionRefusal::NotSubscribed => response::SUBSCRIPTION_NOT_EXIST,
+            SubscriptionRefusal::BroadcastForbidden(_) => response::NO_PERMISSION,
+            SubscriptionRefusal::NotLatest => response::SUBSCRIPTION_NOT_LATEST,
+        };
+        Self::new(code, refusal.to_string())
+    }
 }
 
 /// What all groups that are online want, at one moment. Cloning shares everything.
@@ -97,9 +110,9 @@ impl SubscriptionTable {
         sub_version: i64,
         broadcast_allowed: bool,
     ) -> Result<&Arc<SubscriptionData>, SubscriptionRefusal> {
-        let group = self.group(group).ok_or(SubscriptionRefusal::GroupOffline)?;
+        let (name, group) = self.groups.get_key_value(group).ok_or(SubscriptionRefusal::GroupOffline)?;
         if group.message_model == MessageModel::Broadcasting && !broadcast_allowed {
-            return Err(SubscriptionRefusal::BroadcastForbidden);
+            return Err(SubscriptionRefusal::BroadcastForbidden(name.clone()));
         }
         let subscription = group.topics.get(topic).ok_or(SubscriptionRefusal::NotSubscribed)?;
         if subscription.sub_version < sub_version {

@@ -1,7 +1,6 @@
 //! Who is in which group, and who is told.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use super::subscriptions::SubscriptionRefusal;
 use super::*;
 use crate::broker::groups::Groups;
 use crate::protocol::body::heartbeat::{MessageModel, ProducerData};
@@ -148,7 +147,7 @@ fn pulls_are_checked_against_the_heartbeats() {
         ("G", "U", 0, true, Err(SubscriptionRefusal::NotSubscribed)),
         ("X", "T", 0, true, Err(SubscriptionRefusal::GroupOffline)),
         ("B", "T", 5, true, Ok(5)),
-        ("B", "T", 6, false, Err(SubscriptionRefusal::BroadcastForbidden)),
+        ("B", "T", 6, false, Err(SubscriptionRefusal::BroadcastForbidden("B".into()))),
     ];
     let table = scene.clients.subscriptions();
     for (group, topic, version, broadcast_allowed, expected) in cases {

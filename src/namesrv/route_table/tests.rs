@@ -1,7 +1,6 @@
 //! Brokers come, change and go.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use super::queries::UnitTopics;
 use super::*;
 use crate::protocol::body::topic_config::topic_sys_flag::{UNIT, UNIT_SUBSCRIPTION};
 

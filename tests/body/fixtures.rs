@@ -1,0 +1,123 @@
+//! Every recorded body reads, and what we write of it is the same body.
+
+use std::fmt::Debug;
+
+use ferromq::protocol::body::Body;
+use ferromq::protocol::body::cluster::ClusterInfo;
+use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
+use ferromq::protocol::body::data_version::DataVersion;
+use ferromq::protocol::body::heartbeat::HeartbeatData;
+use ferromq::protocol::body::kv::KvTable;
+use ferromq::protocol::body::lists::{ConsumerList, GroupList, TopicList};
+use ferromq::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
+use ferromq::protocol::body::offsets::{
+    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, ResetOffsetBody, ResetOffsetList,
+};
+use ferromq::protocol::body::register::RegisterBrokerBody;
+use ferromq::protocol::body::route::TopicRouteData;
+use ferromq::protocol::body::stats::{BrokerStatsData, ConsumeStats, ConsumeStatsList, TopicStatsTable};
+use ferromq::protocol::body::subscription::{CheckClientRequestBody, SubscriptionData};
+use ferromq::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
+use ferromq::protocol::body::topic_config::TopicConfigTable;
+
+use super::Fixture;
+
+/// What a written body is to be compared with.
+enum Written {
+    /// The reference's text, byte for byte: nothing in the body has hash order or bare keys.
+    SameText,
+    /// Only the values: hash order, keys without quotes, or a field that we write and the reference does not.
+    SameValues,
+}
+
+use Written::{SameText, SameValues};
+
+fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
+    let fixture = Fixture::load(name);
+    let bytes = fixture.bytes();
+    assert_eq!(String::from_utf8(bytes.clone()).unwrap(), fixture.text, "{name}: text and bytes of the fixture");
+    let read = T::decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let encoded = read.encode();
+    assert_eq!(T::decode(&encoded).unwrap(), read, "{name}: read again");
+    match written {
+        SameText => assert_eq!(std::str::from_utf8(&encoded).unwrap(), fixture.text, "{name}: written"),
+        SameValues => assert_ne!(encoded, br#"{}"#.as_slice(), "{name}: written"),
+    }
+}
+
+#[test]
+fn every_recorded_body_reads_and_is_written_as_it_was() {
+    check::<BrokerStatsData>("broker_stats", SameText);
+    check::<CheckClientRequestBody>("check_client", SameText);
+    check::<ClusterInfo>("cluster_info", SameValues);
+    check::<ConsumeStats>("consume_stats", SameText);
+    check::<ConsumeStatsList>("consume_stats_list", SameText);
+    check::<ConsumerConnection>("consumer_connection", SameText);
+    check::<ConsumerList>("consumer_list", SameText);
+    check::<ConsumerOffsetTable>("consumer_offset", SameValues);
+    check::<ConsumerStatusBody>("consumer_status", SameText);
+    check::<ConsumerStatusBody>("consumer_status_admin", SameText);
+    check::<CorrectionOffsets>("correction_offset", SameValues);
+    check::<DataVersion>("data_version", SameText);
+    check::<TopicStatsTable>("fastjson_ref", SameValues);
+    check::<GroupList>("group_list", SameText);
+    check::<HeartbeatData>("heartbeat", SameText);
+    check::<KvTable>("kv_table", SameText);
+    check::<ResetOffsetBody>("local_offsets", SameValues);
+    check::<LockBatchRequestBody>("lock_batch_request", SameText);
+    check::<LockBatchResponseBody>("lock_batch_response", SameText);
+    check::<ProducerConnection>("producer_connection", SameText);
+    check::<ProducerTableInfo>("producer_table", SameText);
+    check::<RegisterBrokerBody>("register_broker", SameValues);
+    check::<ResetOffsetBody>("reset_offset", SameText);
+    check::<ResetOffsetList>("reset_offset_for_c", SameText);
+    check::<TopicRouteData>("route_legacy", SameValues);
+    check::<TopicRouteData>("route_order_conf", SameValues);
+    check::<TopicRouteData>("route_standard", SameValues);
+    check::<SubscriptionGroupConfig>("subscription_group_config", SameText);
+    check::<SubscriptionGroupTable>("subscription_group_wrapper", SameText);
+    check::<SubscriptionData>("subscription_tag", SameText);
+    check::<TopicConfigTable>("topic_config_wrapper", SameValues);
+    check::<TopicList>("topic_list", SameText);
+    check::<TopicStatsTable>("topic_stats", SameValues);
+}
+
+#[test]
+fn values_arrive_in_the_fields_they_belong_to() {
+    let cluster = ClusterInfo::decode(&Fixture::load("cluster_info").bytes()).unwrap();
+    assert_eq!(cluster.broker_addr_table["broker-b"].broker_addrs[&1], "127.0.0.1:11911");
+    assert_eq!(cluster.cluster_addr_table["DefaultCluster"].len(), 2);
+
+    let offsets = ConsumerOffsetTable::decode(&Fixture::load("consumer_offset").bytes()).unwrap();
+    assert_eq!(offsets.offset_table["TopicTest@CG_TEST"], [(0, 100), (1, 7)].into());
+
+    let topics = TopicConfigTable::decode(&Fixture::load("topic_config_wrapper").bytes()).unwrap();
+    assert_eq!((topics.data_version.counter, topics.topic_config_table["TBW102"].perm.0), (3, 7));
+
+    let stats = TopicStatsTable::decode(&Fixture::load("topic_stats").bytes()).unwrap();
+    let ends: Vec<_> = stats.offset_table.iter().map(|(queue, held)| (queue.queue_id, held.max_offset)).collect();
+    assert_eq!(ends, [(0, 100), (1, 9)]);
+
+    let local = ResetOffsetBody::decode(&Fixture::load("local_offsets").bytes()).unwrap();
+    assert_eq!(local.offset_table.values().collect::<Vec<_>>(), [&5]);
+
+    let corrections = CorrectionOffsets::decode(&Fixture::load("correction_offset").bytes()).unwrap();
+    assert_eq!(corrections.correction_offsets, [(0, 5)].into());
+}
+
+#[test]
+fn both_forms_of_a_route_are_the_same_route() {
+    let standard = TopicRouteData::decode(&Fixture::load("route_standard").bytes()).unwrap();
+    let legacy = TopicRouteData::decode(&Fixture::load("route_legacy").bytes()).unwrap();
+    let ordered = TopicRouteData::decode(&Fixture::load("route_order_conf").bytes()).unwrap();
+    assert_eq!(standard, legacy);
+    assert_eq!(ordered.order_topic_conf.as_deref(), Some("broker-a:4;broker-b:2"));
+    assert_eq!(TopicRouteData { order_topic_conf: None, ..ordered }.broker_datas, standard.broker_datas);
+}
+
+#[test]
+fn a_reference_to_an_object_already_written_is_tolerated() {
+    let stats = TopicStatsTable::decode(&Fixture::load("fastjson_ref").bytes()).unwrap();
+    let ends: Vec<_> = stats.offset_table.iter().map(|(queue, held)| (queue.queue_id, held.max_offset)).collect();
+    assert_eq!(ends, [(0, 0), (1, 100)]);
+}
