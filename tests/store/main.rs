@@ -8,5 +8,6 @@ mod cut_entries_stay_away;
 mod fault_disk;
 mod faults;
 mod fixture;
+mod formats;
 mod opens_java_stores;
 mod refuses_to_open;

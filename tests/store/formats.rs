@@ -1,0 +1,64 @@
+//! The worked examples of `docs/format/` are what the code writes and reads.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ferromq::protocol::message::{RecordHead, decode};
+use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use ferromq::store::disk::{FileDisk, SharedDisk};
+use ferromq::store::{Checkpoint, Index, QueueEntry, StoreOptions, dispatch};
+
+/// The bytes of the example on a page: two digits each, what follows a `;` is an explanation.
+fn example(page: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/format").join(page);
+    let text = fs::read_to_string(path).unwrap();
+    let block = text.split("```hex\n").nth(1).unwrap().split("```").next().unwrap();
+    let digits: String = block.lines().flat_map(|line| line.split(';').next().unwrap().split_whitespace()).collect();
+    (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn the_record_of_the_commitlog_page() {
+    let bytes = Bytes::from(example("commitlog.md"));
+    let (message, size) = decode(&bytes).unwrap();
+    assert_eq!(size, 190);
+    assert_eq!(&bytes[size..], [0, 0, 0, 8, 0xCB, 0xD4, 0x31, 0x94], "the blank behind it");
+    message.check_body().unwrap();
+    assert_eq!((message.topic.as_str(), &message.body[..]), ("TopicTest", &b"hello"[..]));
+    assert_eq!((message.queue_id, message.queue_offset), (QueueId(1), QueueOffset(17)));
+    assert_eq!((message.tags(), message.keys()), (Some("TagA"), Some("k1 k2")));
+    let mut encoded = Vec::new();
+    message.encode(&mut encoded).unwrap();
+    assert_eq!(encoded, bytes[..size]);
+}
+
+#[test]
+fn the_entry_of_the_consumequeue_page() {
+    let record = example("commitlog.md");
+    let entry = dispatch::queue_entry(&RecordHead::parse(&record).unwrap(), &[]).unwrap();
+    let bytes = example("consumequeue.md");
+    assert_eq!(QueueEntry::decode(&bytes), entry);
+    assert_eq!(entry.encode(), bytes[..20]);
+    assert_eq!(QueueEntry::decode(&bytes[20..]), QueueEntry::BLANK);
+}
+
+#[test]
+fn the_file_of_the_index_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Arc::new(StoreOptions { index_slots: 3, index_entries: 4, ..StoreOptions::at(directory.path()) });
+    let disk: SharedDisk = FileDisk::shared();
+    let record = example("commitlog.md");
+    let mut index = Index::new(Arc::clone(&disk), Arc::clone(&options));
+    index.put_record(&RecordHead::parse(&record).unwrap()).unwrap();
+    let path = options.index_dir().join("20231114221320005");
+    let written: Vec<String> = fs::read(&path).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    let page: Vec<String> = example("index.md").iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(written, page, "written: {}", written.concat());
+    let read = Index::load(disk, options, &Checkpoint::default(), true, &mut Vec::new()).unwrap();
+    for key in ["k1", "k2", "7F00000100002A139A0B5BB0B8B00001"] {
+        let found = read.lookup("TopicTest", key, 64, StoreTime(0), StoreTime(i64::MAX));
+        assert_eq!(found.records, [PhysicalOffset(300)], "{key}");
+    }
+}
