@@ -35,6 +35,8 @@ fn the_check_sum_is_over_the_bytes_as_sent_without_its_top_bit() {
         assert!(crc_matches(&fixture.bytes(), fixture.crc32) && crc_matches(&fixture.bytes(), 0), "{name}");
         assert!(!crc_matches(&fixture.bytes(), fixture.crc32 ^ 1), "{name}");
     }
+    // CRC-32's usual check value is 0xCBF43926.
+    assert_eq!(body_crc32(b"123456789"), 0x4bf4_3926);
 }
 
 #[test]
