@@ -5,12 +5,13 @@
 //! An arrow only ever points downwards; `tests/tidy.rs` holds the crate to it.
 //!
 //! ```text
-//! main, cli ─► actors, client ─► net, broker, namesrv ─► store ─► protocol ─► time
+//! main, cli ─► actors, client ─► net, broker, namesrv ─► store ─► protocol ─► time, properties_file
 //! ```
 //!
 //! | module | what it is | what is absent from it |
 //! |---|---|---|
 //! | [`time`] | the clock as an argument | – |
+//! | [`properties_file`] | RocketMQ's properties files: typed settings, errors with lines | files: text in, values out |
 //! | [`protocol`] | bytes to values and back | I/O, clocks, actors |
 //! | [`store`] | log, queues, index, recovery | async, threads, sockets |
 //! | [`broker`], [`namesrv`] | what to do: state and input in, decision out | sockets, files, sleeping |
@@ -23,6 +24,7 @@ pub mod broker;
 pub mod client;
 pub mod namesrv;
 pub mod net;
+pub mod properties_file;
 pub mod protocol;
 pub mod store;
 pub mod time;

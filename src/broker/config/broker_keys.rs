@@ -1,0 +1,100 @@
+//! The 80 keys of `BrokerConfig`.
+
+use crate::properties_file::Key;
+
+/// The keys, in the order in which tools show them.
+///
+/// # Source
+/// `BrokerConfig` 4.9.7 (read). One default differs on purpose: `waitTimeMillsInSendQueue` is 2500 instead of 200,
+/// because a send that has waited a quarter of a second is late, not lost, and clients wait for three seconds.
+pub static BROKER_KEYS: &[Key] = &[
+    // Who the broker is and where.
+    Key::text("rocketmqHome", "").no_effect(),
+    Key::text("namesrvAddr", "").important().at_start(),
+    Key::text("brokerIP1", "127.0.0.1").important().at_start(),
+    Key::text("brokerIP2", "").at_start(),
+    Key::text("brokerName", "DEFAULT_BROKER").important().at_start(),
+    Key::text("brokerClusterName", "DefaultCluster").important().at_start(),
+    Key::long("brokerId", "0").important().at_start(),
+    Key::int("brokerPermission", "6").within(0, 7),
+    Key::text("regionId", "DefaultRegion"),
+    // Topics and groups.
+    Key::int("defaultTopicQueueNums", "8").within(1, 65_536),
+    Key::switch("autoCreateTopicEnable", true).important(),
+    Key::switch("clusterTopicEnable", true).at_start(),
+    Key::switch("brokerTopicEnable", true).at_start(),
+    Key::switch("autoCreateSubscriptionGroup", true).important(),
+    Key::text("msgTraceTopicName", "RMQ_SYS_TRACE_TOPIC").important().at_start(),
+    Key::switch("traceTopicEnable", false).important().at_start(),
+    Key::switch("traceOn", true),
+    // Threads and queues of the Java broker. Here one actor serves them all and permits bound what is in flight.
+    Key::int("sendMessageThreadPoolNums", "4").no_effect(),
+    Key::int("putMessageFutureThreadPoolNums", "4").no_effect(),
+    Key::int("pullMessageThreadPoolNums", "24").no_effect(),
+    Key::int("processReplyMessageThreadPoolNums", "24").no_effect(),
+    Key::int("queryMessageThreadPoolNums", "12").no_effect(),
+    Key::int("adminBrokerThreadPoolNums", "16").no_effect(),
+    Key::int("clientManageThreadPoolNums", "32").no_effect(),
+    Key::int("consumerManageThreadPoolNums", "32").no_effect(),
+    Key::int("heartbeatThreadPoolNums", "4").no_effect(),
+    Key::int("endTransactionThreadPoolNums", "16").no_effect(),
+    Key::int("sendThreadPoolQueueCapacity", "10000").no_effect(),
+    Key::int("putThreadPoolQueueCapacity", "10000").no_effect(),
+    Key::int("pullThreadPoolQueueCapacity", "100000").no_effect(),
+    Key::int("replyThreadPoolQueueCapacity", "10000").no_effect(),
+    Key::int("queryThreadPoolQueueCapacity", "20000").no_effect(),
+    Key::int("clientManagerThreadPoolQueueCapacity", "1000000").no_effect(),
+    Key::int("consumerManagerThreadPoolQueueCapacity", "1000000").no_effect(),
+    Key::int("heartbeatThreadPoolQueueCapacity", "50000").no_effect(),
+    Key::int("endTransactionPoolQueueCapacity", "100000").no_effect(),
+    // How long a request may wait.
+    Key::switch("brokerFastFailureEnable", true),
+    Key::long("waitTimeMillsInSendQueue", "2500"),
+    Key::long("waitTimeMillsInPullQueue", "5000"),
+    Key::long("waitTimeMillsInHeartbeatQueue", "31000"),
+    Key::long("waitTimeMillsInTransactionQueue", "3000"),
+    Key::long("startAcceptSendRequestTimeStamp", "0"),
+    // Consumers.
+    Key::int("flushConsumerOffsetInterval", "5000").within(1, i32::MAX as i64),
+    Key::int("flushConsumerOffsetHistoryInterval", "60000").no_effect(),
+    Key::switch("longPollingEnable", true),
+    Key::long("shortPollingTimeMills", "1000"),
+    Key::switch("notifyConsumerIdsChangedEnable", true),
+    Key::switch("transferMsgByHeap", true).no_effect(),
+    Key::switch("slaveReadEnable", false).later(),
+    Key::switch("disableConsumeIfConsumerReadSlowly", false).later(),
+    Key::long("consumerFallbehindThreshold", "17179869184").later(),
+    // Registration with the name servers.
+    Key::switch("fetchNamesrvAddrByAddressServer", false).important().later(),
+    Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),
+    Key::int("registerNameServerPeriod", "30000"),
+    Key::switch("forceRegister", true),
+    Key::switch("compressedRegister", false).later(),
+    // Filters.
+    Key::int("filterServerNums", "0").later(),
+    Key::switch("enableCalcFilterBitMap", false).later(),
+    Key::int("expectConsumerNumUseFilter", "32").later(),
+    Key::int("maxErrorRateOfBloomFilter", "20").later(),
+    Key::long("filterDataCleanTimeSpan", "86400000").later(),
+    Key::switch("filterSupportRetry", false).later(),
+    Key::switch("enablePropertyFilter", false).later(),
+    // Transactions and request-reply.
+    Key::switch("rejectTransactionMessage", false).important().later(),
+    Key::long("transactionTimeOut", "6000").important().later(),
+    Key::int("transactionCheckMax", "15").important().later(),
+    Key::long("transactionCheckInterval", "60000").important().later(),
+    Key::switch("storeReplyMessageEnable", true).later(),
+    // Access, plug-ins, statistics.
+    Key::switch("aclEnable", false).important().refused("the broker would be open to everybody"),
+    Key::text("messageStorePlugIn", "").refused("Java classes cannot be loaded"),
+    Key::switch("enableDetailStat", true).later(),
+    Key::switch("autoDeleteUnusedStats", false).later(),
+    Key::switch("commercialEnable", true).no_effect(),
+    Key::int("commercialTimerCount", "1").no_effect(),
+    Key::int("commercialTransCount", "1").no_effect(),
+    Key::int("commercialBigCount", "1").no_effect(),
+    Key::int("commercialBaseCount", "1").no_effect(),
+    Key::switch("highSpeedMode", false).no_effect(),
+    Key::int("maxDelayTime", "40").no_effect(),
+    Key::switch("isolateLogEnable", false).no_effect(),
+];

@@ -1,0 +1,118 @@
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::properties_file::{Effect, Notice};
+
+fn read(text: &str) -> (BrokerConfig, Vec<Notice>) {
+    let mut settings = BrokerConfig::settings_at_default();
+    let notices = settings.read("broker.conf", text.as_bytes()).unwrap();
+    (BrokerConfig::from_settings(settings, |host| host.parse().ok()).unwrap(), notices)
+}
+
+fn refusal(text: &str) -> String {
+    let mut settings = BrokerConfig::settings_at_default();
+    settings
+        .read("broker.conf", text.as_bytes())
+        .and_then(|_| BrokerConfig::from_settings(settings, |host| host.parse().ok()).map(|_| ()))
+        .unwrap_err()
+        .to_string()
+}
+
+#[test]
+fn every_key_stands_in_the_tables_once_and_with_a_legal_default() {
+    assert_eq!((BROKER_KEYS.len(), STORE_KEYS.len(), SERVER_KEYS.len()), (80, 78, 14));
+    let settings = BrokerConfig::settings_at_default();
+    let names: BTreeSet<&str> = settings.keys().map(|key| key.name).collect();
+    assert_eq!(names.len(), settings.keys().count(), "a key stands in two tables");
+}
+
+#[test]
+fn the_defaults_are_those_of_the_reference() {
+    let config = BrokerConfig::default();
+    assert_eq!((config.listen_port, config.fast_port()), (10_911, 10_909));
+    assert_eq!(config.store, StoreOptions::at("store"));
+    assert_eq!(config.message_bytes_max, 4 * 1024 * 1024);
+    assert_eq!(config.waits.send, Duration::from_millis(2_500));
+    assert_eq!(config.registration.period, Duration::from_secs(30));
+    assert_eq!(config.pull_limits(1_000).memory_bytes, 400);
+    assert_eq!(config.announced_address(10_911), "127.0.0.1:10911");
+    assert_eq!(config.replication_address(10_911), "127.0.0.1:10912");
+    assert!(config.name_servers.is_empty());
+}
+
+#[test]
+fn the_sample_file_of_the_reference_is_taken_unchanged() {
+    let (config, notices) = read(include_str!("../../../conf/broker.conf"));
+    assert_eq!((config.name.as_str(), config.cluster.as_str(), config.id), ("broker-a", "DefaultCluster", 0));
+    assert!(!config.flush.sync);
+    assert_eq!(notices, [Notice::NotYet { keys: vec!["deleteWhen", "fileReservedTime"] }]);
+}
+
+#[test]
+fn a_change_is_a_new_value() {
+    let before = BrokerConfig::default();
+    let update =
+        before.updated(b"brokerPermission=4\nlistenPort=1\nmaxMessageSize=big\nautoCreateTopicEnable=false").unwrap();
+    assert_eq!(update.changed, ["brokerPermission", "autoCreateTopicEnable"]);
+    assert_eq!((update.config.permission, before.permission), (Permission::READ, Permission::READ_WRITE));
+    assert!(!update.config.topics.auto_create);
+    assert!(update.config.to_properties().contains("\nbrokerPermission=4\n"));
+    assert_eq!(update.config.listen_port, before.listen_port);
+    assert!(matches!(update.refused.as_slice(), [Refusal::FixedAtStart("listenPort"), Refusal::Value(_)]));
+}
+
+#[test]
+fn values_that_mean_nothing_are_refused_with_their_place() {
+    for (text, expected) in [
+        ("namesrvAddr=1.2.3.4", r#"broker.conf:1: namesrvAddr: expected host:port;host:port, found "1.2.3.4""#),
+        (
+            "\nmessageDelayLevel=1s 2",
+            r#"broker.conf:2: messageDelayLevel: expected times such as "1s 5m 2h", apart by blanks, found "1s 2""#,
+        ),
+        ("brokerName=", r#"broker.conf:1: brokerName: expected a name, found """#),
+        (
+            "brokerIP1=no such host",
+            r#"broker.conf:1: brokerIP1: expected an IP address or a host name that resolves, found "no such host""#,
+        ),
+        (
+            "flushDiskType=SYNC",
+            r#"broker.conf:1: flushDiskType: expected one of ASYNC_FLUSH, SYNC_FLUSH, found "SYNC""#,
+        ),
+        (
+            "aclEnable=true",
+            "broker.conf:1: aclEnable=true is not supported by this version: the broker would be open to everybody",
+        ),
+        ("brokerRole=SLAVE", "broker.conf:1: brokerRole=SLAVE is not supported by this version: it does not replicate"),
+    ] {
+        assert_eq!(refusal(text), expected);
+    }
+}
+
+#[test]
+fn addresses_of_several_name_servers_and_log_directories_are_lists() {
+    let (config, _) = read("namesrvAddr=a:1; b:2;\nstorePathCommitLog=/x, /y\n");
+    assert_eq!(config.name_servers, ["a:1", "b:2"]);
+    assert_eq!(config.store.log_dirs, [PathBuf::from("/x"), PathBuf::from("/y")]);
+}
+
+#[test]
+fn unset_keys_are_not_shown_and_important_ones_are_few() {
+    let config = BrokerConfig::default();
+    assert!(!config.to_properties().contains("namesrvAddr"));
+    assert!(config.to_properties().contains("clientWorkerThreads=4\n"));
+    let important = config.to_important_properties();
+    assert!(important.contains("brokerName=") && !important.contains("listenPort"), "{important}");
+}
+
+#[test]
+fn a_key_that_is_refused_says_why() {
+    let refused = BROKER_KEYS.iter().chain(STORE_KEYS).filter_map(|key| match key.effect {
+        Effect::Refused(reason) => Some((key.name, reason)),
+        _ => None,
+    });
+    for (name, reason) in refused {
+        assert!(!reason.is_empty(), "{name}");
+    }
+}
