@@ -87,11 +87,10 @@ pub(super) fn encode(command: &Command, out: &mut BytesMut) {
 
 /// Appends what stands ahead of the remark.
 pub(super) fn begin(code: i32, flag: i32, language: Language, opaque: Opaque, version: i32, out: &mut BytesMut) {
-    out.put_i16(code as i16);
-    out.put_u8(language.number());
-    out.put_i16(version as i16);
-    out.put_i32(opaque.0);
-    out.put_i32(flag);
+    let ([c0, c1], [v0, v1]) = ((code as i16).to_be_bytes(), (version as i16).to_be_bytes());
+    let ([o0, o1, o2, o3], [f0, f1, f2, f3]) = (opaque.0.to_be_bytes(), flag.to_be_bytes());
+    // One copy instead of five: the buffer checks its room at each.
+    out.put_slice(&[c0, c1, language.number(), v0, v1, o0, o1, o2, o3, f0, f1, f2, f3]);
 }
 
 /// Appends a text with its length in four bytes.

@@ -58,7 +58,7 @@ pub(super) fn encode(command: &Command, out: &mut BytesMut) {
 }
 
 /// Appends the fields that every header has, up to the version's last digit.
-pub(super) fn begin(code: i32, flag: i32, language: Language, opaque: Opaque, version: i32, out: &mut BytesMut) {
+fn begin(code: i32, flag: i32, language: Language, opaque: Opaque, version: i32, out: &mut BytesMut) {
     out.put_slice(br#"{"code":"#);
     text::put_decimal(out, code.into());
     out.put_slice(br#","flag":"#);
@@ -220,14 +220,12 @@ impl<'a> Scanner<'a> {
         self.takes(byte).then_some(())
     }
 
-    /// Skips space, and takes `byte` if it comes next. What follows it may have space in front of it too.
+    /// Takes `byte` if it comes next, behind space or at once. Where it does not come next, the space is gone all the same.
     fn takes(&mut self, byte: u8) -> bool {
-        let next = self.peek() == Some(byte);
+        // Clients write without space: one comparison is all it usually takes.
+        let next = self.bytes.get(self.at) == Some(&byte) || self.peek() == Some(byte);
         if next {
             self.at += 1;
-            if byte != b'"' {
-                self.skip_space();
-            }
         }
         next
     }

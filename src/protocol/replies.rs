@@ -7,11 +7,20 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::{BufMut, BytesMut};
 
 use super::command::{Language, Serialization, VERSION};
-use super::properties::keys;
 use super::units::{Opaque, PhysicalOffset, QueueId, QueueOffset};
-use super::{frame, header_binary, header_json, text};
+use super::{frame, header_binary, text};
 
 const REPLY_FLAG: i32 = 1;
+
+/// Room for either reply as it usually is, in bytes, so that the buffer grows at most once.
+const REPLY_BYTES_USUAL: usize = 320;
+
+/// Makes a [`Name`] of a literal that needs no escapes.
+macro_rules! name {
+    ($name:literal) => {
+        Name { json: concat!("\"", $name, "\":\""), binary: $name }
+    };
+}
 
 /// What a send is answered with when it was stored.
 #[derive(Clone, Copy, Debug)]
@@ -41,11 +50,11 @@ impl SendAnswer<'_> {
         out: &mut BytesMut,
     ) {
         let fields = |fields: &mut Fields<'_>| {
-            fields.value("msgId", |out| write_ids(self.store_host, offsets, out));
-            fields.number("queueId", self.queue_id.0.into());
-            fields.number("queueOffset", self.queue_offset.0 as i64);
-            fields.plain(keys::MSG_REGION, self.region);
-            fields.plain(keys::TRACE_ON, if self.trace_on { "true" } else { "false" });
+            fields.value(name!("msgId"), |out| write_ids(self.store_host, offsets, out));
+            fields.number(name!("queueId"), self.queue_id.0.into());
+            fields.number(name!("queueOffset"), self.queue_offset.0 as i64);
+            fields.text(name!("MSG_REGION"), self.region);
+            fields.value(name!("TRACE_ON"), |out| out.put_slice(if self.trace_on { b"true" } else { b"false" }));
         };
         write(self.code, self.opaque, None, 0, serialization, out, fields);
     }
@@ -72,10 +81,10 @@ impl PullAnswer {
     /// Appends the frame up to its body, of which `body_len` bytes have to follow.
     pub fn write(&self, opaque: Opaque, body_len: usize, serialization: Serialization, out: &mut BytesMut) {
         write(self.code, opaque, Some(self.remark), body_len, serialization, out, |fields| {
-            fields.number("suggestWhichBrokerId", self.suggested_broker as i64);
-            fields.number("nextBeginOffset", self.next.0 as i64);
-            fields.number("minOffset", self.min.0 as i64);
-            fields.number("maxOffset", self.max.0 as i64);
+            fields.number(name!("suggestWhichBrokerId"), self.suggested_broker as i64);
+            fields.number(name!("nextBeginOffset"), self.next.0 as i64);
+            fields.number(name!("minOffset"), self.min.0 as i64);
+            fields.number(name!("maxOffset"), self.max.0 as i64);
         });
     }
 }
@@ -89,102 +98,107 @@ fn write(
     out: &mut BytesMut,
     fields: impl FnOnce(&mut Fields<'_>),
 ) {
+    out.reserve(REPLY_BYTES_USUAL);
     frame::write_head(serialization, body_len, out, |out| match serialization {
         Serialization::Json => {
-            header_json::begin(code, REPLY_FLAG, Language::Java, opaque, VERSION, out);
+            out.put_slice(br#"{"code":"#);
+            text::put_decimal(out, code.into());
+            // What `header_json` writes for a reply of a server, whose language and version do not change.
+            out.put_slice(br#","flag":1,"language":"JAVA","opaque":"#);
+            text::put_decimal(out, opaque.0.into());
+            out.put_slice(br#","version":407"#);
             if let Some(remark) = remark {
                 out.put_slice(br#","remark":"#);
                 text::put_json_string(out, remark);
             }
             out.put_slice(br#","extFields":{"#);
-            fields(&mut Fields { out, serialization, first: true });
+            fields(&mut Fields { out, serialization });
+            // Each field has left a comma behind it.
+            out.truncate(out.len() - 1);
             out.put_slice(b"}}");
         }
         Serialization::Binary => {
             header_binary::begin(code, REPLY_FLAG, Language::Java, opaque, VERSION, out);
             header_binary::put_text(out, remark.unwrap_or_default());
-            header_binary::write_ext(out, |out| fields(&mut Fields { out, serialization, first: true }));
+            header_binary::write_ext(out, |out| fields(&mut Fields { out, serialization }));
         }
     });
 }
 
-/// Writes ext fields in either encoding.
+/// The name of a field as either encoding has it.
+#[derive(Clone, Copy)]
+struct Name {
+    /// With its quotes, its colon and the quote that opens the value, so that one copy writes them all.
+    json: &'static str,
+    binary: &'static str,
+}
+
+/// Writes ext fields in either encoding, at least one.
+///
+/// What a field costs is the number of copies into the buffer, not their size: there are three.
 struct Fields<'a> {
     out: &'a mut BytesMut,
     serialization: Serialization,
-    first: bool,
 }
 
 impl Fields<'_> {
-    fn number(&mut self, key: &str, value: i64) {
-        self.value(key, |out| text::put_decimal(out, value));
+    fn number(&mut self, name: Name, value: i64) {
+        self.value(name, |out| text::put_decimal(out, value));
     }
 
-    /// A value that may need escaping.
-    fn plain(&mut self, key: &str, value: &str) {
-        match self.serialization {
-            Serialization::Json => {
-                self.key(key);
-                text::put_json_string(self.out, value);
-            }
-            Serialization::Binary => header_binary::put_field(self.out, key, value.as_bytes()),
+    /// A value that may need escapes.
+    fn text(&mut self, name: Name, value: &str) {
+        let plain = value.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+        if plain || self.serialization == Serialization::Binary {
+            return self.value(name, |out| out.put_slice(value.as_bytes()));
         }
+        self.out.put_slice(name.json.as_bytes());
+        self.out.truncate(self.out.len() - 1);
+        text::put_json_string(self.out, value);
+        self.out.put_u8(b',');
     }
 
-    /// A value of digits, letters and commas that `write` appends.
-    fn value(&mut self, key: &str, write: impl FnOnce(&mut BytesMut)) {
+    /// A value that `write` appends, of characters that need no escapes.
+    fn value(&mut self, name: Name, write: impl FnOnce(&mut BytesMut)) {
         match self.serialization {
             Serialization::Json => {
-                self.key(key);
-                self.out.put_u8(b'"');
+                self.out.put_slice(name.json.as_bytes());
                 write(self.out);
-                self.out.put_u8(b'"');
+                self.out.put_slice(b"\",");
             }
             Serialization::Binary => {
+                header_binary::put_field(self.out, name.binary, b"");
                 let start = self.out.len();
-                header_binary::put_field(self.out, key, b"");
-                let value = self.out.len();
                 write(self.out);
-                let length = (self.out.len() - value) as i32;
-                debug_assert!(start < value, "a field has a key and a length");
-                if let Some(slot) = self.out.get_mut(value - 4..value) {
+                let length = (self.out.len() - start) as i32;
+                if let Some(slot) = self.out.get_mut(start - 4..start) {
                     slot.copy_from_slice(&length.to_be_bytes());
                 }
             }
         }
     }
-
-    fn key(&mut self, key: &str) {
-        if !std::mem::take(&mut self.first) {
-            self.out.put_u8(b',');
-        }
-        self.out.put_u8(b'"');
-        self.out.put_slice(key.as_bytes());
-        self.out.put_slice(b"\":");
-    }
 }
 
 /// Message ids joined by commas: see [`super::ids::offset_id`].
 fn write_ids(store_host: SocketAddr, offsets: impl Iterator<Item = PhysicalOffset>, out: &mut BytesMut) {
+    let port = u32::from(store_host.port()).to_be_bytes();
     for (number, offset) in offsets.enumerate() {
         if number > 0 {
             out.put_u8(b',');
         }
         match store_host.ip() {
-            IpAddr::V4(ip) => put_hex(&ip.octets(), out),
-            IpAddr::V6(ip) => put_hex(&ip.octets(), out),
+            IpAddr::V4(ip) => put_hex(ip.octets(), out),
+            IpAddr::V6(ip) => put_hex(ip.octets(), out),
         }
-        put_hex(&u32::from(store_host.port()).to_be_bytes(), out);
-        put_hex(&offset.0.to_be_bytes(), out);
+        put_hex(port, out);
+        put_hex(offset.0.to_be_bytes(), out);
     }
 }
 
-fn put_hex(bytes: &[u8], out: &mut BytesMut) {
+fn put_hex<const N: usize>(bytes: [u8; N], out: &mut BytesMut) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for byte in bytes {
-        out.put_u8(DIGITS[usize::from(byte >> 4)]);
-        out.put_u8(DIGITS[usize::from(byte & 15)]);
-    }
+    let digits = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    out.put_slice(digits.as_flattened());
 }
 
 #[cfg(test)]
