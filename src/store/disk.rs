@@ -157,6 +157,12 @@ pub trait DiskFile: Debug + Send + Sync {
     /// As the operating system says.
     fn zero(&self, range: Range<u64>) -> io::Result<()>;
 
+    /// Whether a range reads as zeros. Holes are not read, so that a nearly empty file costs next to nothing.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn is_zero(&self, range: Range<u64>) -> io::Result<bool>;
+
     /// Makes what was written, through a mapping too, last.
     ///
     /// # Errors

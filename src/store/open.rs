@@ -146,10 +146,10 @@ impl Opening {
         let Self { disk, options, unclean, ours } = &self;
         let mut report = Report { unclean: *unclean, ..Report::default() };
         let checkpoint = Checkpoint::load(&**disk, options)?;
-        let (state_file, state) = StateFile::open(&**disk, options)?;
-        let state = state.filter(|state| *ours && state.matches(&checkpoint));
+        let (mut state_file, state) = StateFile::open(&**disk, options)?;
         let segments = log_files::load(&**disk, options)?;
         self.refuse_missing_log(&segments)?;
+        let state = state.filter(|state| *ours && state.matches(&checkpoint) && !segments.is_empty());
         let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
         let mut index = match options.index_enabled {
             true => Some(self.load_index(&checkpoint, &mut report)?),
@@ -158,6 +158,11 @@ impl Opening {
         report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
         if state.is_none() || *unclean {
             self.cut_foreign_tails(&mut queues, &segments, report.log_min)?;
+        }
+        report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
+        if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
+            // Should the walk fail half way, the next start must not take half-built queues for whole ones.
+            state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
         }
         let walked = self.walk(&segments, &checkpoint, state, &mut queues, index.as_mut(), &mut report, progress)?;
         report.log_end = walked.end;
@@ -217,6 +222,44 @@ impl Opening {
         Ok(())
     }
 
+    /// Where records begin that nobody has checked yet.
+    fn checked_from(
+        &self,
+        segments: &[Arc<Segment>],
+        checkpoint: &Checkpoint,
+        state: Option<State>,
+        log_min: PhysicalOffset,
+    ) -> PhysicalOffset {
+        // Where segments are missing at the end, the walk sees that the log is shorter than it was.
+        let end = PhysicalOffset(segments.last().map_or(0, |last| last.base() + last.len() as u64));
+        match state {
+            Some(state) => state.durable().min(state.dispatched()).min(end).max(log_min),
+            None => recovery::java_start(segments, self.unclean, checkpoint.durable_time()),
+        }
+    }
+
+    /// Where the walk begins: where log, queues or index are not known to be whole any more.
+    fn walk_from(
+        &self,
+        segments: &[Arc<Segment>],
+        checkpoint: &Checkpoint,
+        state: Option<State>,
+        queues: &Queues,
+        index: Option<&Index>,
+        log_min: PhysicalOffset,
+    ) -> PhysicalOffset {
+        let checked_from = self.checked_from(segments, checkpoint, state, log_min);
+        let indexed = index.map_or(checked_from, |index| match index.newest() {
+            // What our own state vouches for needs no second look.
+            Some(_) if state.is_some() && !self.unclean => checked_from,
+            Some(newest) => newest,
+            None => log_min,
+        });
+        let queued = if queues.known().next().is_none() { log_min } else { checked_from };
+        let from = checked_from.min(indexed).min(queued).max(log_min);
+        if from < checked_from && !recovery::is_border(segments, from) { log_min } else { from }
+    }
+
     #[expect(clippy::too_many_arguments, reason = "called once; a struct would only rename the locals of its caller")]
     fn walk(
         &self,
@@ -228,20 +271,11 @@ impl Opening {
         report: &mut Report,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Walked, StoreError> {
-        let log_min = report.log_min;
+        let (log_min, mut from) = (report.log_min, report.walked_from);
         let durable_time = checkpoint.durable_time();
-        let checked_from = match state {
-            Some(state) => state.durable().min(state.dispatched()).max(log_min),
-            None => recovery::java_start(segments, self.unclean, durable_time),
-        };
         let durable = state.map_or(DurableUpTo::Time(durable_time), |state| DurableUpTo::Position(state.durable()));
-        let indexed = index.as_deref().map_or(checked_from, |index| index.newest().unwrap_or(log_min));
-        let mut from = checked_from.min(indexed).max(log_min);
-        if from < checked_from && !recovery::is_border(segments, from) {
-            from = log_min;
-        }
-        report.walked_from = from;
-        let mut walk = Walk { segments, durable, trusted: checked_from, check_crc: self.options.check_crc, progress };
+        let trusted = self.checked_from(segments, checkpoint, state, log_min);
+        let mut walk = Walk { segments, durable, trusted, check_crc: self.options.check_crc, progress };
         loop {
             let mut replay = Replay {
                 queues: &mut *queues,

@@ -3,6 +3,8 @@
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::QueueId;
+use ferromq::store::OpenStore;
+use ferromq::store::layout::file_name;
 
 use crate::append_and_reopen::{message, put};
 use crate::fixture::{Fixture, entries, message_at};
@@ -11,6 +13,7 @@ use crate::fixture::{Fixture, entries, message_at};
 fn check(name: &str) {
     let fixture = Fixture::unpack(name);
     let mut store = fixture.open();
+    nothing_lies_behind_the_ends(name, &fixture, &mut store);
     let mut expected = Vec::new();
     for number in 0..200u32 {
         let new = message("FixPlain", number % 3, &vec![number as u8; 113 + number as usize % 50]);
@@ -36,6 +39,22 @@ fn check(name: &str) {
         // The next round finds `abort`.
         drop(store);
     }
+}
+
+/// The files themselves, before the first append: zeros behind the last entry and behind the last record.
+fn nothing_lies_behind_the_ends(name: &str, fixture: &Fixture, store: &mut OpenStore) {
+    let options = fixture.options();
+    let topic = Topic::parse("FixPlain").unwrap();
+    for queue in 0..3 {
+        let end = store.queues.queue_mut(&topic, QueueId(queue)).unwrap().max_offset().0 * 20;
+        let file = options.queue_dir(&topic, QueueId(queue)).join(file_name(end - end % options.queue_file_bytes()));
+        let bytes = std::fs::read(file).unwrap();
+        assert!(bytes[(end % options.queue_file_bytes()) as usize..].iter().all(|byte| *byte == 0), "{name}: {queue}");
+    }
+    let end = store.log.end().0;
+    let segment = options.segment_path(end - end % options.log_segment_bytes);
+    let behind = std::fs::read(segment).map(|bytes| bytes[(end % options.log_segment_bytes) as usize..].to_vec());
+    assert!(behind.unwrap_or_default().iter().all(|byte| *byte == 0), "{name}: the log");
 }
 
 #[test]

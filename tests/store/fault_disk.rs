@@ -147,6 +147,10 @@ impl DiskFile for FaultFile {
         self.file.zero(range)
     }
 
+    fn is_zero(&self, range: Range<u64>) -> io::Result<bool> {
+        self.file.is_zero(range)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.fault.check(Call::Sync)?;
         self.file.sync()

@@ -79,3 +79,18 @@ fn a_broken_frame_below_the_durable_position() {
         assert!(error.to_string().contains("ferromq store repair"), "{error}");
     }
 }
+
+/// The last segment of a store of ours is gone: what was in it was acknowledged.
+#[test]
+fn a_log_that_is_shorter_than_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
+    for number in 0..40 {
+        put(&mut store, message("T", 0, &[number; 300]), 1).unwrap();
+    }
+    let last = store.log.end().0 / 4096 * 4096;
+    store.close().unwrap();
+    fs::remove_file(options(&directory).segment_path(last)).unwrap();
+    let error = refusal(options(&directory));
+    assert!(matches!(&error, StoreError::BrokenFrame { offset, durable, .. } if offset < durable), "{error}");
+}

@@ -109,11 +109,14 @@ impl QueueFile {
         file_bytes: u64,
         at: u64,
     ) -> Result<(), StoreError> {
-        let from = at - self.base;
+        let rest = at - self.base..file_bytes;
         let path = self.path(directory);
-        let open = self.opened(disk, directory, file_bytes)?;
-        open.file.zero(from..file_bytes).map_err(StoreError::io("clear", &path))?;
-        open.file.sync().map_err(StoreError::io("sync", &path))
+        let file = &self.opened(disk, directory, file_bytes)?.file;
+        if file.is_zero(rest.clone()).map_err(StoreError::io("read", &path))? {
+            return Ok(());
+        }
+        file.zero(rest).map_err(StoreError::io("clear", &path))?;
+        file.sync().map_err(StoreError::io("sync", &path))
     }
 
     fn opened(&mut self, disk: &SharedDisk, directory: &Path, len: u64) -> Result<&mut OpenFile, StoreError> {

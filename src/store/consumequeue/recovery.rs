@@ -211,10 +211,6 @@ impl ConsumeQueue {
         // The first file stays even when it is empty: its name keeps the offsets that were given out.
         let Some(index) = self.file_of(self.write) else { return Ok(()) };
         let (write, file_bytes) = (self.write, self.file_bytes());
-        let end = self.files.get(index).map_or(write, |file| file.base + file_bytes);
-        if self.bytes(index, write, end - write)?.iter().all(|byte| *byte == 0) {
-            return Ok(());
-        }
         let Self { files, disk, directory, .. } = self;
         files.get_mut(index).map_or(Ok(()), |file| file.clear_from(disk, directory, file_bytes, write))
     }
