@@ -47,6 +47,14 @@ impl Arbiters {
         }
     }
 
+    /// One thread for everything, of its own if `layout` wants threads: for a name server.
+    #[must_use]
+    pub fn single(layout: Layout) -> Self {
+        let owned: Vec<Arbiter> = (layout == Layout::Threads).then(Arbiter::new).into_iter().collect();
+        let one = owned.first().map_or_else(Arbiter::current, Arbiter::handle);
+        Self { hot: one.clone(), rest: one.clone(), flush: one, owned }
+    }
+
     /// Stops the threads and waits for their end.
     pub fn stop(self) {
         for arbiter in self.owned {

@@ -4,10 +4,10 @@
 //! the pull service. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
 //! broker runs. When it dies the broker ends: recovery dispatches what is missing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
 use super::doorbell::Doorbell;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
@@ -16,8 +16,8 @@ use super::queue_actor::{Enqueue, Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
-use crate::protocol::units::{QueueId, QueueOffset};
-use crate::store::{QueueEntry, RecordCursor, dispatch, index};
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError, dispatch, index};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
@@ -37,30 +37,74 @@ pub struct OpenQueue {
     pub pull: Pull,
 }
 
+/// How to reach a queue that has entries, or has an actor; `None` for one that has neither.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Option<Arc<QueuePorts>>, StoreError>")]
+pub struct QueueOf {
+    /// Which.
+    pub key: QueueKey,
+}
+
+/// Up to where every record is in its queue and in the index?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Settled")]
+pub struct SettledUpTo;
+
+/// Everything before a place in the log is in the queues and in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The place.
+    pub up_to: PhysicalOffset,
+    /// Store time of the newest record before it, or of an older one.
+    pub newest: StoreTime,
+}
+
+/// One round of dispatch. Every message that it sent holds it until its work is done, so a turn that nobody holds any
+/// more is in the queues and in the index.
+#[derive(Debug)]
+pub struct Turn {
+    settled: Settled,
+}
+
 /// How to reach a DispatchActor, or what stands in for one.
 #[derive(Clone)]
 pub struct DispatchPorts {
     /// Says that there is more to dispatch.
     pub appended: Recipient<Appended>,
-    /// Asks for a queue.
+    /// Hands a pull to a queue that may have no actor yet.
     pub open_queue: Recipient<OpenQueue>,
+    /// Asks for a queue.
+    pub queue_of: Recipient<QueueOf>,
+    /// Asks how far queues and index have come.
+    pub settled: Recipient<SettledUpTo>,
+}
+
+impl From<Addr<DispatchActor>> for DispatchPorts {
+    fn from(dispatch: Addr<DispatchActor>) -> Self {
+        Self {
+            appended: dispatch.clone().recipient(),
+            open_queue: dispatch.clone().recipient(),
+            queue_of: dispatch.clone().recipient(),
+            settled: dispatch.recipient(),
+        }
+    }
 }
 
 /// Makes the actor of a queue, or what stands in for it.
-pub type QueueFactory = Box<dyn Fn(&QueueKey) -> Result<QueuePorts, crate::store::StoreError> + Send>;
+pub type QueueFactory = Box<dyn Fn(ConsumeQueue) -> QueuePorts + Send>;
 
 /// The parts that a DispatchActor is made of.
 pub struct DispatchParts {
-    /// Reads the log from where recovery has dispatched it.
-    pub cursor: RecordCursor,
-    /// How far it may read.
-    pub log: crate::store::LogView,
+    /// The log, all of which recovery has dispatched.
+    pub log: LogView,
+    /// The queues without an actor.
+    pub queues: Queues,
     /// What it is woken by.
     pub doorbell: Arc<Doorbell>,
     /// What tells others which queues there are.
     pub directory: DirectoryWriter,
-    /// Makes queues.
-    pub queues: QueueFactory,
+    /// Makes their actors.
+    pub queue_actor: QueueFactory,
     /// The IndexActor; none when no index is kept.
     pub index: Option<Recipient<IndexKeys>>,
     /// What the levels of delayed messages wait, in milliseconds.
@@ -72,7 +116,12 @@ pub struct DispatchParts {
 /// Dispatches records.
 pub struct DispatchActor {
     parts: DispatchParts,
+    cursor: RecordCursor,
     rows: Rows,
+    /// Turns whose messages may still be on their way, oldest first.
+    turns: VecDeque<Arc<Turn>>,
+    settled: Settled,
+    newest: StoreTime,
 }
 
 /// Queues by topic, each with the entries that this turn has for it.
@@ -95,91 +144,121 @@ impl DispatchActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: DispatchParts) -> Self {
-        Self { parts, rows: Rows::default() }
+        let end = parts.log.visible();
+        let newest = parts.log.positions().newest_store_time();
+        let cursor = parts.log.cursor(end);
+        let settled = Settled { up_to: end, newest };
+        Self { parts, cursor, rows: Rows::default(), turns: VecDeque::new(), settled, newest }
     }
 
     fn follow(&mut self, ctx: &mut Context<Self>) {
         self.parts.doorbell.answer();
-        let mut keys = IndexKeys::default();
+        let mut keys = Vec::new();
         let turned = self.turn(&mut keys);
-        self.rows.send();
-        if let Some(index) = self.parts.index.as_ref().filter(|_| !keys.entries.is_empty()) {
-            notify(index, keys);
-        }
+        self.send(keys);
         match turned {
             Ok(true) => {
-                if self.parts.cursor.position() < self.parts.log.visible() {
+                if self.cursor.position() < self.parts.log.visible() {
                     ctx.notify(Appended);
                 }
             }
             Ok(false) => {}
             Err(cause) => {
-                let at = format!("log offset {}", self.parts.cursor.position());
+                let at = format!("log offset {}", self.cursor.position());
                 self.parts.faults.end(Terminal { actor: Self::NAME, at, cause });
             }
         }
     }
 
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
-    fn turn(&mut self, keys: &mut IndexKeys) -> Result<bool, String> {
+    fn turn(&mut self, keys: &mut Vec<IndexEntry>) -> Result<bool, String> {
         let limit = self.parts.log.visible();
         for _ in 0..RECORDS_PER_TURN {
-            let record = match self.parts.cursor.next(limit) {
+            let record = match self.cursor.next(limit) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
                 Err(unreadable) => return Err(unreadable.problem.to_string()),
             };
+            self.newest = record.store_time;
             if self.parts.index.is_some() {
-                keys.entries.extend(dispatch::index_keys(&record).map(|key| IndexEntry {
+                keys.extend(dispatch::index_keys(&record).map(|key| IndexEntry {
                     key_hash: index::key_hash(record.topic, key),
                     physical: record.physical_offset,
                     store_time: record.store_time,
                 }));
             }
             if let Some(entry) = dispatch::queue_entry(&record, &self.parts.delay_levels_ms) {
-                let line = self.rows.line_of(&record, &self.parts.queues, &mut self.parts.directory)?;
+                let line = self.rows.line_of(&record, &mut self.parts)?;
                 self.rows.push(line, record.queue_offset, entry);
             }
         }
         Ok(true)
     }
 
+    /// One message per queue that got something, one for the index.
+    fn send(&mut self, keys: Vec<IndexEntry>) {
+        self.drop_settled();
+        let settled = Settled { up_to: self.cursor.position(), newest: self.newest };
+        let turn = Arc::new(Turn { settled });
+        self.rows.send(&turn);
+        if let Some(index) = self.parts.index.as_ref().filter(|_| !keys.is_empty()) {
+            notify(index, IndexKeys { entries: keys, turn: Arc::clone(&turn) });
+        }
+        self.turns.push_back(turn);
+    }
+
+    /// Turns are over in their order only: what a later one has done counts when the earlier ones are done too.
+    fn drop_settled(&mut self) {
+        while let Some(turn) = self.turns.front().filter(|turn| Arc::strong_count(turn) == 1) {
+            self.settled = turn.settled;
+            self.turns.pop_front();
+        }
+    }
+
+    fn settled(&mut self) -> Settled {
+        self.drop_settled();
+        self.settled
+    }
+
     fn open(&mut self, open: OpenQueue) {
-        match self.rows.open(&open.key, &self.parts.queues, &mut self.parts.directory) {
+        match self.rows.open(&open.key, &mut self.parts) {
             Ok(line) => {
                 if let Some(line) = self.rows.lines.get(line) {
                     notify(&line.ports.pull, open.pull);
                 }
             }
-            Err(cause) => {
-                tracing::error!(topic = %open.key.topic, queue = %open.key.queue_id, cause, "cannot open a queue");
-            }
+            Err(error) => open.pull.reply.refuse(error.into()),
         }
+    }
+
+    fn queue_of(&mut self, key: &QueueKey) -> Result<Option<Arc<QueuePorts>>, StoreError> {
+        let known = self.rows.known(key.topic.as_str(), key.queue_id);
+        let exists = known.is_some() || self.parts.queues.holds(&key.topic, key.queue_id);
+        if !exists {
+            return Ok(None);
+        }
+        let line = self.rows.open(key, &mut self.parts)?;
+        Ok(self.rows.lines.get(line).map(|line| Arc::clone(&line.ports)))
     }
 }
 
 impl Rows {
-    fn line_of(
-        &mut self,
-        record: &RecordHead<'_>,
-        queues: &QueueFactory,
-        directory: &mut DirectoryWriter,
-    ) -> Result<usize, String> {
-        let known = match self.rows.get(self.last) {
-            Some((topic, lines)) if topic.as_str() == record.topic => lines.get(&record.queue_id).copied(),
-            _ => self.by_topic.get(record.topic).copied().and_then(|row| {
-                self.last = row;
-                self.rows.get(row)?.1.get(&record.queue_id).copied()
-            }),
-        };
-        if let Some(line) = known {
+    fn line_of(&mut self, record: &RecordHead<'_>, parts: &mut DispatchParts) -> Result<usize, String> {
+        if let Some(line) = self.known(record.topic, record.queue_id) {
             return Ok(line);
         }
         let topic = Topic::parse(record.topic).map_err(|error| error.to_string())?;
-        self.open(&QueueKey { topic, queue_id: record.queue_id }, queues, directory)
+        self.open(&QueueKey { topic, queue_id: record.queue_id }, parts).map_err(|error| error.to_string())
     }
 
-    fn open(&mut self, key: &QueueKey, queues: &QueueFactory, directory: &mut DirectoryWriter) -> Result<usize, String> {
+    fn known(&mut self, topic: &str, queue_id: QueueId) -> Option<usize> {
+        if self.rows.get(self.last).is_none_or(|(last, _)| last.as_str() != topic) {
+            self.last = *self.by_topic.get(topic)?;
+        }
+        self.rows.get(self.last)?.1.get(&queue_id).copied()
+    }
+
+    fn open(&mut self, key: &QueueKey, parts: &mut DispatchParts) -> Result<usize, StoreError> {
         let row = *self.by_topic.entry(key.topic.clone()).or_insert_with(|| {
             self.rows.push((key.topic.clone(), HashMap::new()));
             self.rows.len() - 1
@@ -188,8 +267,9 @@ impl Rows {
         if let Some(line) = lines.get(&key.queue_id) {
             return Ok(*line);
         }
-        let ports = Arc::new(queues(key).map_err(|error| error.to_string())?);
-        directory.enter(key, Arc::clone(&ports));
+        let queue = parts.queues.open_queue(&key.topic, key.queue_id)?;
+        let ports = Arc::new((parts.queue_actor)(queue));
+        parts.directory.enter(key, Arc::clone(&ports));
         self.lines.push(Line { ports, entries: Vec::new() });
         lines.insert(key.queue_id, self.lines.len() - 1);
         Ok(self.lines.len() - 1)
@@ -204,12 +284,11 @@ impl Rows {
         }
     }
 
-    /// One message per queue that got something.
-    fn send(&mut self) {
+    fn send(&mut self, turn: &Arc<Turn>) {
         for line in self.touched.drain(..) {
             if let Some(line) = self.lines.get_mut(line) {
                 let entries = std::mem::take(&mut line.entries);
-                notify(&line.ports.enqueue, Enqueue { entries });
+                notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
             }
         }
     }
@@ -241,5 +320,21 @@ impl Handler<OpenQueue> for DispatchActor {
 
     fn handle(&mut self, open: OpenQueue, ctx: &mut Context<Self>) {
         guarded(self, ctx, "OpenQueue", |actor, _| actor.open(open));
+    }
+}
+
+impl Handler<QueueOf> for DispatchActor {
+    type Result = Result<Option<Arc<QueuePorts>>, StoreError>;
+
+    fn handle(&mut self, of: QueueOf, ctx: &mut Context<Self>) -> Self::Result {
+        guarded(self, ctx, "QueueOf", |actor, _| actor.queue_of(&of.key)).unwrap_or(Err(StoreError::Poisoned))
+    }
+}
+
+impl Handler<SettledUpTo> for DispatchActor {
+    type Result = MessageResult<SettledUpTo>;
+
+    fn handle(&mut self, _: SettledUpTo, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.settled())
     }
 }

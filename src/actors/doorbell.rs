@@ -3,21 +3,19 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use actix::Recipient;
-
-use super::dispatch_actor::Appended;
+use super::dispatch_actor::{Appended, DispatchPorts};
 use super::fault::notify;
 
 /// A bell with a memory of one: ringing it while it rings does nothing.
 #[derive(Default)]
 pub struct Doorbell {
     rung: AtomicBool,
-    listener: OnceLock<Recipient<Appended>>,
+    listener: OnceLock<DispatchPorts>,
 }
 
 impl Doorbell {
     /// Says who hears it; only the first is heard of.
-    pub fn answered_by(&self, listener: Recipient<Appended>) {
+    pub fn answered_by(&self, listener: DispatchPorts) {
         // The wiring calls this once, and nobody rings before.
         let _ = self.listener.set(listener);
     }
@@ -27,8 +25,14 @@ impl Doorbell {
         if !self.rung.swap(true, Ordering::AcqRel)
             && let Some(listener) = self.listener.get()
         {
-            notify(listener, Appended);
+            notify(&listener.appended, Appended);
         }
+    }
+
+    /// Who hears it, once the wiring has said so.
+    #[must_use]
+    pub fn dispatch(&self) -> Option<&DispatchPorts> {
+        self.listener.get()
     }
 
     /// Called by the listener before it looks: what comes after rings again.

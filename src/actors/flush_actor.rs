@@ -8,13 +8,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
 use super::commitlog_actor::{AppendAnswer, PutStatus};
+use super::dispatch_actor::{Settled, SettledUpTo};
 use super::doorbell::Doorbell;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded};
 use crate::protocol::units::PhysicalOffset;
-use crate::store::{Durability, Placed, QueueSync, StoreError};
+use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Placed, Positions, Preparation, QueueSync, StoreError};
 use crate::time::SharedClock;
 
 /// Puts that are in the log and whose producers wait for the disk.
@@ -45,9 +46,29 @@ pub struct QueueDirty {
 }
 
 /// Syncs everything and writes down that the store was closed in order.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
-pub struct CloseStore;
+pub struct CloseStore {
+    /// How far queues and index have come.
+    pub settled: Settled,
+    /// The index file that takes the puts.
+    pub index: Option<IndexSync>,
+}
+
+/// The DispatchActor says how far queues and index have come: what is dirty is synced and that is written down.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct SyncQueues {
+    settled: Settled,
+}
+
+/// A full index file is to be synced.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct IndexSealed {
+    /// What syncs it.
+    pub sync: IndexSync,
+}
 
 /// Sync what waits: sent to itself behind everything that was in the mailbox, which makes the group of a group commit.
 #[derive(Clone, Copy, Debug, Message)]
@@ -58,11 +79,24 @@ struct SyncNow;
 #[derive(Clone)]
 pub struct FlushPorts {
     /// Waits for the disk.
-    pub await_sync: actix::Recipient<AwaitSync>,
+    pub await_sync: Recipient<AwaitSync>,
     /// Reports a queue.
-    pub queue_dirty: actix::Recipient<QueueDirty>,
+    pub queue_dirty: Recipient<QueueDirty>,
+    /// Reports a full index file.
+    pub index_sealed: Recipient<IndexSealed>,
     /// Closes the store.
-    pub close: actix::Recipient<CloseStore>,
+    pub close: Recipient<CloseStore>,
+}
+
+impl From<Addr<FlushActor>> for FlushPorts {
+    fn from(flush: Addr<FlushActor>) -> Self {
+        Self {
+            await_sync: flush.clone().recipient(),
+            queue_dirty: flush.clone().recipient(),
+            index_sealed: flush.clone().recipient(),
+            close: flush.recipient(),
+        }
+    }
 }
 
 /// When what is not waited for is synced.
@@ -78,8 +112,14 @@ pub struct FlushTimes {
 
 /// The parts that a FlushActor is made of.
 pub struct FlushParts {
-    /// What knows how to make the store durable.
-    pub durability: Durability,
+    /// Syncs the log.
+    pub log: LogFlush,
+    /// Its positions.
+    pub positions: Arc<Positions>,
+    /// What is known to be on the disk, written down.
+    pub durable: Durable,
+    /// The segment made ahead, which a clean stop removes.
+    pub preparation: Preparation,
     /// When.
     pub times: FlushTimes,
     /// The DispatchActor's.
@@ -95,6 +135,7 @@ pub struct FlushActor {
     parts: FlushParts,
     waiting: Vec<(Duration, AwaitSync)>,
     dirty: Vec<QueueSync>,
+    sealed: Vec<IndexSync>,
     scheduled: bool,
 }
 
@@ -102,7 +143,7 @@ impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, waiting: Vec::new(), dirty: Vec::new(), scheduled: false }
+        Self { parts, waiting: Vec::new(), dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -113,14 +154,15 @@ impl FlushActor {
 
     fn sync_log(&mut self) {
         self.scheduled = false;
-        let synced = match self.parts.durability.sync_log() {
+        let synced = match self.parts.log.sync() {
             Ok(synced) => synced,
             Err(error) => return self.fail("sync of the log", &error),
         };
+        self.parts.durable.note_log(synced);
         let now = self.parts.clock.elapsed();
         for (since, group) in self.waiting.drain(..) {
             debug_assert!(group.end <= synced.up_to, "a sync covers what was published before it");
-            self.parts.durability.positions().advance_visible(group.end);
+            self.parts.positions.advance_visible(group.end);
             let status = match now.saturating_sub(since) > self.parts.times.sync_limit {
                 true => PutStatus::FlushDiskTimeout,
                 false => PutStatus::Ok,
@@ -130,17 +172,39 @@ impl FlushActor {
         self.parts.doorbell.ring();
     }
 
-    fn sync_queues(&mut self) {
-        let dirty = std::mem::take(&mut self.dirty);
-        if let Err(error) = self.parts.durability.sync_queues(dirty) {
-            self.fail("sync of the queues", &error);
-        }
+    /// Asks how far the queues have come. The answer is older than the sync that follows it, so it holds after it.
+    fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
+        let Some(dispatch) = self.parts.doorbell.dispatch() else { return };
+        let settled = dispatch.settled.send(SettledUpTo);
+        ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
+            if let Ok(settled) = settled {
+                ctx.notify(SyncQueues { settled });
+            }
+        }));
     }
 
-    fn close(&mut self) -> Result<(), StoreError> {
+    fn sync_queues(&mut self, settled: Settled) -> Result<(), StoreError> {
+        for queue in self.dirty.drain(..) {
+            queue.sync()?;
+        }
+        for index in self.sealed.drain(..) {
+            index.sync()?;
+            self.parts.durable.note_index(index.newest_time);
+        }
+        self.parts.durable.note_queues(settled.up_to, settled.newest);
+        self.parts.durable.save()
+    }
+
+    fn close(&mut self, close: &CloseStore) -> Result<(), StoreError> {
         self.sync_log();
-        let dirty = std::mem::take(&mut self.dirty);
-        self.parts.durability.close(dirty)
+        self.sync_queues(close.settled)?;
+        self.parts.durable.close(CloseParts {
+            log: &mut self.parts.log,
+            queues: Vec::new(),
+            index: close.index.as_ref(),
+            preparation: &self.parts.preparation,
+            dispatched: close.settled.up_to,
+        })
     }
 
     fn fail(&mut self, at: &str, error: &StoreError) {
@@ -156,13 +220,13 @@ impl Actor for FlushActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.parts.times.log_every, |actor, ctx| {
             guarded(actor, ctx, "log interval", |actor, _| {
-                if actor.parts.durability.is_log_dirty() {
+                if actor.parts.positions.synced() < actor.parts.positions.written() {
                     actor.sync_log();
                 }
             });
         });
         ctx.run_interval(self.parts.times.queues_every, |actor, ctx| {
-            guarded(actor, ctx, "queue interval", |actor, _| actor.sync_queues());
+            guarded(actor, ctx, "queue interval", Self::begin_sync_queues);
         });
     }
 }
@@ -203,10 +267,30 @@ impl Handler<QueueDirty> for FlushActor {
     }
 }
 
+impl Handler<IndexSealed> for FlushActor {
+    type Result = ();
+
+    fn handle(&mut self, sealed: IndexSealed, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "IndexSealed", |actor, _| actor.sealed.push(sealed.sync));
+    }
+}
+
+impl Handler<SyncQueues> for FlushActor {
+    type Result = ();
+
+    fn handle(&mut self, sync: SyncQueues, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SyncQueues", |actor, _| {
+            if let Err(error) = actor.sync_queues(sync.settled) {
+                actor.fail("sync of the queues", &error);
+            }
+        });
+    }
+}
+
 impl Handler<CloseStore> for FlushActor {
     type Result = Result<(), StoreError>;
 
-    fn handle(&mut self, _: CloseStore, ctx: &mut Context<Self>) -> Self::Result {
-        guarded(self, ctx, "CloseStore", |actor, _| actor.close()).unwrap_or(Err(StoreError::Poisoned))
+    fn handle(&mut self, close: CloseStore, ctx: &mut Context<Self>) -> Self::Result {
+        guarded(self, ctx, "CloseStore", |actor, _| actor.close(&close)).unwrap_or(Err(StoreError::Poisoned))
     }
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, SpawnHandle, Supervised};
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::queue_actor::Pull;
@@ -55,6 +55,16 @@ pub struct HoldPorts {
     pub wake: Recipient<Wake>,
     /// Tells of connections that ended.
     pub connection_closed: Recipient<ConnectionClosed>,
+}
+
+impl From<Addr<HoldActor>> for HoldPorts {
+    fn from(hold: Addr<HoldActor>) -> Self {
+        Self {
+            park: hold.clone().recipient(),
+            wake: hold.clone().recipient(),
+            connection_closed: hold.recipient(),
+        }
+    }
 }
 
 /// The parts that a HoldActor is made of.

@@ -3,35 +3,63 @@
 //! Takes [`IndexKeys`] from the DispatchActor, one message per round. When it dies it starts again with the same files:
 //! an entry that was lost is rebuilt by the next recovery.
 
-use actix::{Actor, Context, Handler, Message, Supervised};
+use std::sync::Arc;
 
-use super::fault::{Faults, Guarded, OnPanic, guarded};
+use actix::{Actor, Addr, Context, Handler, Message, MessageResult, Recipient, Supervised};
+
+use super::dispatch_actor::Turn;
+use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::flush_actor::IndexSealed;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::Index;
+use crate::store::{Index, IndexSync};
 
 /// Keys of one round of dispatch, in log order.
-#[derive(Debug, Default, Message)]
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct IndexKeys {
     /// Hashes are computed by the sender, which has the record in its cache.
     pub entries: Vec<IndexEntry>,
+    /// The turn of dispatch that they belong to; let go when they are in the index.
+    pub turn: Arc<Turn>,
 }
 
 /// One key of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IndexEntry {
     /// Hash of topic and key.
-    pub key_hash: u32,
+    pub key_hash: i32,
     /// Where the record lies.
     pub physical: PhysicalOffset,
     /// When it was stored.
     pub store_time: StoreTime,
 }
 
+/// The file that takes the puts, to be synced when the store closes.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Option<IndexSync>")]
+pub struct CurrentFile;
+
+/// How to reach an IndexActor, or what stands in for one.
+#[derive(Clone)]
+pub struct IndexPorts {
+    /// Indexes keys.
+    pub keys: Recipient<IndexKeys>,
+    /// Asks for the current file.
+    pub current: Recipient<CurrentFile>,
+}
+
+impl From<Addr<IndexActor>> for IndexPorts {
+    fn from(index: Addr<IndexActor>) -> Self {
+        Self { keys: index.clone().recipient(), current: index.recipient() }
+    }
+}
+
 /// The parts that an IndexActor is made of.
 pub struct IndexParts {
     /// The files.
     pub index: Index,
+    /// The FlushActor, who syncs full ones.
+    pub sealed: Recipient<IndexSealed>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -51,7 +79,7 @@ impl IndexActor {
 
     fn put(&mut self, keys: &IndexKeys) {
         for entry in &keys.entries {
-            match self.parts.index.put_hash(entry.key_hash, entry.physical, entry.store_time) {
+            match self.parts.index.put(entry.key_hash, entry.physical, entry.store_time) {
                 Ok(()) => self.complained = false,
                 Err(error) => {
                     // Messages are not held up by their index; queries by key miss these until it is rebuilt.
@@ -61,6 +89,9 @@ impl IndexActor {
                     return;
                 }
             }
+        }
+        for sync in self.parts.index.take_sealed() {
+            notify(&self.parts.sealed, IndexSealed { sync });
         }
     }
 }
@@ -85,5 +116,13 @@ impl Handler<IndexKeys> for IndexActor {
 
     fn handle(&mut self, keys: IndexKeys, ctx: &mut Context<Self>) {
         guarded(self, ctx, "IndexKeys", |actor, _| actor.put(&keys));
+    }
+}
+
+impl Handler<CurrentFile> for IndexActor {
+    type Result = MessageResult<CurrentFile>;
+
+    fn handle(&mut self, _: CurrentFile, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.index.current())
     }
 }

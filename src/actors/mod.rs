@@ -1,4 +1,66 @@
-//! actors.
+//! Actors: mailboxes, order, wiring and timers. What is decided is decided in `broker/`, `namesrv/` and `store/`.
+//!
+//! ```text
+//! connections ─ SendService ─► CommitLogActor ─doorbell─► DispatchActor ─► QueueActor ◄─► HoldActor
+//!      │                            │ AwaitSync                │   ▲           │
+//!      │                            ▼                          ▼   │           ▼
+//!      │                        FlushActor ──doorbell──► (same) IndexActor   ReadPool
+//!      ├─ PullService ─────────────────────────────────────────────┘
+//!      ├─► TopicActor ─► RegistrationActor ─► name servers
+//!      ├─► GroupActor ─► TopicActor
+//!      ├─► ClientActor ─► GroupActor
+//!      └─► OffsetActor, BrokerActor, LookupService
+//! ```
+//!
+//! # Mailboxes
+//!
+//! None has a capacity, since actix's bounds nothing; what bounds them stands here. A mailbox whose actor is gone makes
+//! [`fault::notify`] log an error.
+//!
+//! | actor | takes | bounded by | when that is used up | after a panic |
+//! |---|---|---|---|---|
+//! | CommitLogActor | AppendBatch | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
+//! | QueueActor | Enqueue, Pull, questions | one turn of dispatch; pulls in flight | the same | the broker ends |
+//! | HoldActor | Park, Wake | pulls in flight; parked ones are entries of its table | the same | restarts empty, parked pulls are answered |
+//! | FlushActor | AwaitSync, QueueDirty, IndexSealed | sends in flight, queues, index files | the same | the broker ends |
+//! | IndexActor | IndexKeys | one turn of dispatch at a time, plus what the log grows meanwhile | – | restarts with its files |
+//! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection | connections are read no further | restart with what they published |
+//! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
+//! | NamesrvActor | Requests | requests in flight, per connection | connections are read no further | restarts, brokers register again |
+
 pub mod arbiters;
+
+pub mod client_actor;
+pub mod commitlog_actor;
+mod config_writer;
+pub mod dispatch_actor;
+mod doorbell;
 pub mod fault;
+pub mod flush_actor;
+pub mod group_actor;
+pub mod hold_actor;
+pub mod index_actor;
+mod lookup_service;
+pub mod namesrv_actor;
+pub mod offset_actor;
+mod preparer;
 pub mod published;
+pub mod pull_reply;
+pub mod pull_service;
+pub mod queue_actor;
+pub mod queue_directory;
+pub mod read_pool;
+pub mod registration_actor;
+pub mod requests;
+pub mod send_reply;
+pub mod send_service;
+pub mod topic_actor;
+pub mod broker;
+pub mod broker_actor;
+pub mod builder;
+pub mod namesrv;
+pub mod options;
+mod late;
+mod tables;
+mod wiring;

@@ -6,8 +6,8 @@ use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::net::bulk::{STEP_BYTES, Slices};
 use crate::net::reply::ReplyTo;
 use crate::protocol::refusal::Refusal;
+use crate::protocol::replies::PullAnswer;
 use crate::protocol::codes::response;
-use crate::protocol::frame;
 use crate::protocol::units::{ConnectionId, QueueOffset};
 use crate::store::LogView;
 
@@ -55,8 +55,8 @@ impl PullReply {
 
     /// Answers that there is nothing, and where to go on.
     pub fn without_records(self, code: i32, status: PullStatus, next: QueueOffset) {
-        let head = self.head(code, status, next, 0);
-        self.reply.send_with(|out, opaque, serialization| frame::encode_pull_reply(&head.at(opaque), serialization, out));
+        let head = self.head(code, status, next);
+        self.reply.send_with(|out, opaque, serialization| head.write(opaque, 0, serialization, out));
     }
 
     /// Answers with records that are known to be in memory.
@@ -73,15 +73,15 @@ impl PullReply {
         if selection.records.first().is_some_and(|(physical, _)| *physical < log.min()) {
             return self.removed(selection);
         }
-        let head = self.head(response::SUCCESS, selection.status, selection.next, selection.bytes as usize);
+        let head = self.head(response::SUCCESS, selection.status, selection.next);
         self.reply.send_with(|out, opaque, serialization| {
             let start = out.len();
-            frame::encode_pull_reply(&head.at(opaque), serialization, out);
+            head.write(opaque, selection.bytes as usize, serialization, out);
             let copied = selection.records.iter().all(|(physical, size)| log.copy_into(*physical, *size, out));
             if !copied {
                 out.truncate(start);
-                let retry = PullHead { code: response::PULL_RETRY_IMMEDIATELY, body_len: 0, ..head };
-                frame::encode_pull_reply(&retry.at(opaque), serialization, out);
+                let retry = PullAnswer { code: response::PULL_RETRY_IMMEDIATELY, ..head };
+                retry.write(opaque, 0, serialization, out);
             }
         });
     }
@@ -97,33 +97,20 @@ impl PullReply {
     }
 
     fn in_bulk(self, selection: &Selection, slices: impl IntoIterator<Item = Bytes>) {
-        let head = self.head(response::SUCCESS, selection.status, selection.next, selection.bytes as usize);
+        let head = self.head(response::SUCCESS, selection.status, selection.next);
         self.reply.send_in_bulk(Box::new(Slices::new(slices)), |out, opaque, serialization| {
-            frame::encode_pull_reply(&head.at(opaque), serialization, out);
+            head.write(opaque, selection.bytes as usize, serialization, out);
         });
     }
 
-    fn head(&self, code: i32, status: PullStatus, next: QueueOffset, body_len: usize) -> PullHead {
-        PullHead {
+    fn head(&self, code: i32, status: PullStatus, next: QueueOffset) -> PullAnswer {
+        PullAnswer {
             code,
             remark: status.name(),
             suggested_broker: self.suggested_broker,
             next,
             min: self.min,
             max: self.max,
-            body_len,
         }
     }
-}
-
-/// What a pull's answer says ahead of its records.
-#[derive(Clone, Copy)]
-struct PullHead {
-    code: i32,
-    remark: &'static str,
-    suggested_broker: u64,
-    next: QueueOffset,
-    min: QueueOffset,
-    max: QueueOffset,
-    body_len: usize,
 }

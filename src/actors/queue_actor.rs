@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 
+use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::{HoldPorts, Park, Wake};
@@ -19,7 +20,7 @@ use crate::broker::filter::TagFilter;
 use crate::broker::hold::{Arrival, Wait};
 use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
 use crate::protocol::codes::response;
-use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
+use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset, StoreTime};
 use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, StoreError};
 use crate::time::SharedClock;
 
@@ -29,6 +30,8 @@ use crate::time::SharedClock;
 pub struct Enqueue {
     /// What to append.
     pub entries: Vec<(QueueOffset, QueueEntry)>,
+    /// The turn of dispatch that they belong to; let go when they are in the queue.
+    pub turn: Arc<Turn>,
 }
 
 /// Asks for messages.
@@ -36,7 +39,7 @@ pub struct Enqueue {
 #[rtype(result = "()")]
 pub struct Pull {
     /// The first entry wanted.
-    pub offset: QueueOffset,
+    pub offset: ConsumedOffset,
     /// How many messages at most.
     pub wanted: u32,
     /// Which of them.
@@ -50,7 +53,8 @@ pub struct Pull {
 impl Pull {
     /// Answers that there is nothing: the client comes again.
     pub fn answer_not_found(self) {
-        self.reply.without_records(response::PULL_NOT_FOUND, PullStatus::OffsetOverflowOne, self.offset);
+        let next = QueueOffset(u64::try_from(self.offset.0).unwrap_or(0));
+        self.reply.without_records(response::PULL_NOT_FOUND, PullStatus::OffsetOverflowOne, next);
     }
 }
 
@@ -174,14 +178,15 @@ impl QueueActor {
     }
 
     fn select(&mut self, pull: &Pull, bounds: &QueueBounds) -> Result<Selection, StoreError> {
-        if let Some(selection) = pull::out_of_bounds(pull.offset, bounds) {
-            return Ok(selection);
-        }
+        let offset = match pull::begin(pull.offset, bounds) {
+            Ok(offset) => offset,
+            Err(nothing) => return Ok(nothing),
+        };
         self.scratch.clear();
-        let read = self.queue.read(pull.offset, pull::entries_max(pull.wanted), &mut self.scratch)?;
+        let read = self.queue.read(offset, pull::entries_max(pull.wanted), &mut self.scratch)?;
         Ok(match read {
             QueueRead::Entries(_) => {
-                pull::select(pull.offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
+                pull::select(offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
             }
             QueueRead::NoFile { next } => Selection::empty(PullStatus::OffsetFoundNull, next),
         })
@@ -204,7 +209,7 @@ impl QueueActor {
         let wait = Wait {
             topic: self.queue.topic().clone(),
             queue_id: self.queue.queue_id(),
-            from: pull.offset,
+            from: QueueOffset(u64::try_from(pull.offset.0).unwrap_or(0)),
             filter: pull.filter.clone(),
             until: self.shared.clock.elapsed() + limit,
             connection: pull.reply.connection(),
@@ -220,6 +225,11 @@ impl QueueActor {
             log_min: self.shared.log.min(),
             log_end: self.shared.log.visible(),
         }
+    }
+
+    fn offset_at(&mut self, time: StoreTime) -> Result<QueueOffset, StoreError> {
+        let log = &self.shared.log;
+        self.queue.offset_by_time(time, log.min(), |physical, _| log.with_record(physical, |record| record.store_time))
     }
 
     fn store_time(&mut self, offset: Option<QueueOffset>) -> Result<Option<StoreTime>, StoreError> {
@@ -275,7 +285,7 @@ impl Handler<OffsetAt> for QueueActor {
     type Result = Result<QueueOffset, StoreError>;
 
     fn handle(&mut self, at: OffsetAt, ctx: &mut Context<Self>) -> Self::Result {
-        let found = guarded(self, ctx, "OffsetAt", |actor, _| actor.queue.offset_at(at.time, &actor.shared.log));
+        let found = guarded(self, ctx, "OffsetAt", |actor, _| actor.offset_at(at.time));
         found.unwrap_or(Err(StoreError::Poisoned))
     }
 }

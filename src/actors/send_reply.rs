@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::commitlog_actor::PutStatus;
 use crate::net::reply::ReplyTo;
 use crate::protocol::refusal::Refusal;
+use crate::protocol::replies::SendAnswer;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
-use crate::protocol::frame;
 use crate::protocol::properties::keys;
 use crate::protocol::units::{Opaque, QueueId};
 use crate::store::Placed;
@@ -44,17 +44,16 @@ impl SendReply {
         };
         let (style, queue_id) = (self.style, self.queue_id);
         self.reply.send_with(|out, opaque, serialization| {
-            let answer = frame::SendAnswer {
+            let answer = SendAnswer {
                 code,
                 opaque,
                 store_host: style.store_host,
-                offsets: placed.iter().map(|placed| placed.physical),
                 queue_id,
                 queue_offset: placed.first().map(|placed| placed.queue_offset).unwrap_or_default(),
                 region: &style.region,
                 trace_on: style.trace_on,
             };
-            frame::encode_send_reply(answer, serialization, out);
+            answer.write(placed.iter().map(|placed| placed.physical), serialization, out);
         });
     }
 

@@ -8,4 +8,5 @@ pub mod groups;
 pub mod hold;
 pub mod offsets;
 pub mod pull;
+pub mod send;
 pub mod topics;

@@ -1,8 +1,12 @@
 //! What a pull is answered with: which entries it passes over, which records it gets, where it goes on.
 
+pub mod admission;
+
+use std::cmp::Ordering;
+
 use super::filter::TagFilter;
 use crate::protocol::codes::response;
-use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::QueueEntry;
 
 /// Most bytes of queue entries that one pull looks at, whatever it asks for.
@@ -74,16 +78,16 @@ impl PullStatus {
         }
     }
 
-    /// The response code for a pull that asked for `offset`.
+    /// The response code for a pull that asked for `asked`.
     ///
     /// # Source
     /// `PullMessageProcessor` 4.9.7 (read), confirmed by the recorded probe.
     #[must_use]
-    pub fn code(self, offset: QueueOffset) -> i32 {
+    pub fn code(self, asked: ConsumedOffset) -> i32 {
         match self {
             Self::Found => response::SUCCESS,
             Self::NoMatchedMessage | Self::MessageWasRemoving => response::PULL_RETRY_IMMEDIATELY,
-            Self::NoMessageInQueue if offset.0 == 0 => response::PULL_NOT_FOUND,
+            Self::NoMessageInQueue if asked.0 == 0 => response::PULL_NOT_FOUND,
             Self::OffsetFoundNull | Self::OffsetOverflowOne => response::PULL_NOT_FOUND,
             Self::NoMessageInQueue | Self::OffsetOverflowBadly | Self::OffsetTooSmall => response::PULL_OFFSET_MOVED,
         }
@@ -117,21 +121,22 @@ pub fn entries_max(wanted: u32) -> usize {
     (SCAN_BYTES_MIN.max(ENTRY_BYTES * u64::from(wanted)) / ENTRY_BYTES) as usize
 }
 
-/// What a pull from `offset` gets without looking at any entry, if that is so.
-#[must_use]
-pub fn out_of_bounds(offset: QueueOffset, bounds: &QueueBounds) -> Option<Selection> {
-    let (status, next) = if bounds.max.0 == 0 {
-        (PullStatus::NoMessageInQueue, QueueOffset(0))
-    } else if offset < bounds.min {
-        (PullStatus::OffsetTooSmall, bounds.min)
-    } else if offset == bounds.max {
-        (PullStatus::OffsetOverflowOne, offset)
-    } else if offset > bounds.max {
-        (PullStatus::OffsetOverflowBadly, bounds.max)
-    } else {
-        return None;
-    };
-    Some(Selection::empty(status, next))
+/// The entry that a pull begins at, or what it gets without looking at any.
+///
+/// # Errors
+/// What it gets: the queue is empty, or has no such entry.
+pub fn begin(asked: ConsumedOffset, bounds: &QueueBounds) -> Result<QueueOffset, Selection> {
+    if bounds.max.0 == 0 {
+        return Err(Selection::empty(PullStatus::NoMessageInQueue, QueueOffset(0)));
+    }
+    // Clients may ask for anything; what is negative lies before every entry.
+    let offset = u64::try_from(asked.0).map(QueueOffset).ok().filter(|offset| *offset >= bounds.min);
+    let Some(offset) = offset else { return Err(Selection::empty(PullStatus::OffsetTooSmall, bounds.min)) };
+    match offset.cmp(&bounds.max) {
+        Ordering::Less => Ok(offset),
+        Ordering::Equal => Err(Selection::empty(PullStatus::OffsetOverflowOne, offset)),
+        Ordering::Greater => Err(Selection::empty(PullStatus::OffsetOverflowBadly, bounds.max)),
+    }
 }
 
 /// Chooses among `entries`, the first of which stands at `offset`.

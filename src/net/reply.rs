@@ -51,8 +51,8 @@ impl ReplyTo {
     }
 
     /// Answers with a refusal.
-    pub fn refuse(self, refusal: impl Into<Refusal>) {
-        self.send(refusal.into().into_command());
+    pub fn refuse(self, refusal: Refusal) {
+        self.send(refusal.into_command());
     }
 
     /// Answers success without fields or body.

@@ -116,7 +116,14 @@ pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String
 /// `java.lang.String.hashCode` (documented there).
 #[must_use]
 pub fn java_hash(text: &str) -> i32 {
-    text.encode_utf16().fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+    java_hash_of(&[text])
+}
+
+/// The same of several texts joined.
+#[must_use]
+pub fn java_hash_of(texts: &[&str]) -> i32 {
+    let units = texts.iter().flat_map(|text| text.encode_utf16());
+    units.fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
 }
 
 /// What a queue entry holds for a tag: its hash, 0 for none.

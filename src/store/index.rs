@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::layout::StoreOptions;
 use crate::protocol::ids::civil_date;
 use crate::protocol::message::RecordHead;
-use crate::protocol::properties::java_hash;
+use crate::protocol::properties::java_hash_of;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// Most results of one query: `maxMsgsNumBatch`.
@@ -198,7 +198,11 @@ impl Index {
         self.files.last().map(IndexFile::sync_handle)
     }
 
-    fn put(&mut self, hash: i32, physical: PhysicalOffset, time: StoreTime) -> Result<(), StoreError> {
+    /// Indexes a record under the hash of one of its keys, see [`key_hash`]. What was indexed before must not come again.
+    ///
+    /// # Errors
+    /// As [`Index::put_record`].
+    pub fn put(&mut self, hash: i32, physical: PhysicalOffset, time: StoreTime) -> Result<(), StoreError> {
         if self.files.last().is_none_or(IndexFile::is_full) {
             self.begin_file(time)?;
         }
@@ -223,9 +227,10 @@ impl Index {
     }
 }
 
-/// The hash that stands for a key of a topic.
-fn key_hash(topic: &str, key: &str) -> i32 {
-    let hash = java_hash(&[topic, key].join("#"));
+/// The hash that stands for a key of a topic: that of `topic#key`.
+#[must_use]
+pub fn key_hash(topic: &str, key: &str) -> i32 {
+    let hash = java_hash_of(&[topic, "#", key]);
     // The least number has no positive counterpart.
     hash.checked_abs().unwrap_or(0)
 }
@@ -243,6 +248,7 @@ fn name_at(time: StoreTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::properties::java_hash;
 
     #[test]
     fn files_are_named_by_the_time_of_their_first_entry() {

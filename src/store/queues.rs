@@ -85,6 +85,12 @@ impl Queues {
         self.disk.remove_dir(&directory).map_err(StoreError::io("remove", &directory))
     }
 
+    /// Whether a queue is there, whoever owns it.
+    #[must_use]
+    pub fn holds(&self, topic: &Topic, queue_id: QueueId) -> bool {
+        self.topics.get(topic).is_some_and(|queues| queues.contains_key(&queue_id))
+    }
+
     /// Every queue there is, whoever owns it.
     pub fn known(&self) -> impl Iterator<Item = (&Topic, QueueId)> {
         self.topics.iter().flat_map(|(topic, queues)| queues.keys().map(move |queue_id| (topic, *queue_id)))

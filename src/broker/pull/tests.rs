@@ -30,30 +30,33 @@ fn queue() -> Vec<QueueEntry> {
         .collect()
 }
 
-fn pull(offset: u64, wanted: u32, tags: &str, bounds: QueueBounds, limits: PullLimits) -> (PullStatus, u64, Vec<u64>) {
-    let offset = QueueOffset(offset);
-    let selection = out_of_bounds(offset, &bounds).unwrap_or_else(|| {
-        let entries = queue();
-        let from = (offset.0 - 10) as usize;
-        select(offset, wanted, &TagFilter::parse(tags), &entries[from..], &bounds, &limits)
-    });
+fn pull(asked: i64, wanted: u32, tags: &str, bounds: QueueBounds, limits: PullLimits) -> (PullStatus, u64, Vec<u64>) {
+    let selection = begin(ConsumedOffset(asked), &bounds).map_or_else(
+        |nothing| nothing,
+        |offset| {
+            let entries = queue();
+            let from = (offset.0 - 10) as usize;
+            select(offset, wanted, &TagFilter::parse(tags), &entries[from..], &bounds, &limits)
+        },
+    );
     (selection.status, selection.next.0, selection.records.iter().map(|(physical, _)| physical.0).collect())
 }
 
 #[test]
 fn offsets_outside_the_queue_say_where_to_go_on() {
     for (offset, status, next, code) in [
+        (-1, PullStatus::OffsetTooSmall, 10, response::PULL_OFFSET_MOVED),
         (9, PullStatus::OffsetTooSmall, 10, response::PULL_OFFSET_MOVED),
         (15, PullStatus::OffsetOverflowOne, 15, response::PULL_NOT_FOUND),
         (16, PullStatus::OffsetOverflowBadly, 15, response::PULL_OFFSET_MOVED),
     ] {
         assert_eq!(pull(offset, 32, "*", BOUNDS, LIMITS), (status, next, vec![]), "offset {offset}");
-        assert_eq!(status.code(QueueOffset(offset)), code);
+        assert_eq!(status.code(ConsumedOffset(offset)), code);
     }
     let empty = QueueBounds { min: QueueOffset(0), max: QueueOffset(0), ..BOUNDS };
     assert_eq!(pull(7, 32, "*", empty, LIMITS), (PullStatus::NoMessageInQueue, 0, vec![]));
-    assert_eq!(PullStatus::NoMessageInQueue.code(QueueOffset(7)), response::PULL_OFFSET_MOVED);
-    assert_eq!(PullStatus::NoMessageInQueue.code(QueueOffset(0)), response::PULL_NOT_FOUND);
+    assert_eq!(PullStatus::NoMessageInQueue.code(ConsumedOffset(7)), response::PULL_OFFSET_MOVED);
+    assert_eq!(PullStatus::NoMessageInQueue.code(ConsumedOffset(0)), response::PULL_NOT_FOUND);
 }
 
 #[test]

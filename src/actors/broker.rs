@@ -1,0 +1,190 @@
+//! A broker as a library: its actors, wired, started, and stopped in order.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use ferromq::actors::broker::Broker;
+//! use ferromq::actors::options::BrokerOptions;
+//!
+//! let broker = Broker::builder(BrokerOptions::at("./data")).start().await?;
+//! println!("serves at {}", broker.address());
+//! broker.stop().await?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix::{MailboxError, Recipient};
+use thiserror::Error;
+
+use super::arbiters::Arbiters;
+use super::builder::BrokerBuilder;
+use super::commitlog_actor::AppendBatch;
+use super::dispatch_actor::{DispatchPorts, SettledUpTo};
+use super::fault::{Faults, Terminal};
+use super::flush_actor::{CloseStore, FlushPorts};
+use super::index_actor::{CurrentFile, IndexPorts};
+use super::offset_actor::{OffsetPorts, Persist};
+use super::options::BrokerOptions;
+use super::registration_actor::{RegistrationPorts, Unregister};
+use crate::net::listener::Server;
+use crate::store::lock::StoreLock;
+use crate::store::{LogView, StoreError};
+
+/// How long a stop waits for the last replies.
+const DRAIN_LIMIT: Duration = Duration::from_secs(3);
+/// How long a stop waits for queues and index to catch up with the log.
+const SETTLE_LIMIT: Duration = Duration::from_secs(10);
+/// How often it looks.
+const SETTLE_LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Why a broker or a name server does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A port cannot be had.
+    #[error("cannot listen at {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    /// A file of settings cannot be read.
+    #[error("{path}: {problem}")]
+    Config {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A part ended while it was being started.
+    #[error("a part of the broker ended while it was started, see the log")]
+    Interrupted,
+}
+
+/// Why a stop was not in order. The next start looks closely at the store then.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StopError {
+    /// The broker had ended before.
+    #[error(transparent)]
+    Ended(#[from] Terminal),
+    /// The store could not be closed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An actor was gone.
+    #[error("an actor was gone: {0}")]
+    Actor(#[from] MailboxError),
+}
+
+/// A broker at work.
+pub struct Broker {
+    pub(super) address: SocketAddr,
+    pub(super) servers: Vec<Server>,
+    pub(super) parts: Parts,
+    pub(super) arbiters: Arbiters,
+    /// Keeps other brokers away from the store until everything else is gone.
+    pub(super) lock: StoreLock,
+}
+
+/// What a stop goes through.
+pub(super) struct Parts {
+    pub(super) append: Recipient<AppendBatch>,
+    pub(super) dispatch: DispatchPorts,
+    pub(super) index: Option<IndexPorts>,
+    pub(super) flush: FlushPorts,
+    pub(super) offsets: OffsetPorts,
+    pub(super) registration: RegistrationPorts,
+    pub(super) log: LogView,
+    pub(super) faults: Faults,
+}
+
+impl Broker {
+    /// Starts to describe a broker.
+    #[must_use]
+    pub fn builder(options: BrokerOptions) -> BrokerBuilder {
+        BrokerBuilder::new(options)
+    }
+
+    /// Where it serves.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Puts messages into the log without a socket: for applications that embed the broker.
+    #[must_use]
+    pub fn append(&self) -> &Recipient<AppendBatch> {
+        &self.parts.append
+    }
+
+    /// Where failures that end the broker are declared.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+
+    /// Waits until the broker ends by itself, which it does only when it cannot go on.
+    pub async fn ended(&self) -> Terminal {
+        self.parts.faults.ended().await
+    }
+
+    /// Stops in order: takes no more connections, answers what is in flight, says goodbye to the name servers, lets
+    /// queues and index catch up, syncs everything, and removes the mark of an unclean stop.
+    ///
+    /// # Errors
+    /// Something of this was not possible; the threads are stopped all the same.
+    pub async fn stop(self) -> Result<(), StopError> {
+        let Self { servers, parts, arbiters, lock, .. } = self;
+        servers.iter().for_each(Server::stop_accepting);
+        for server in &servers {
+            server.drain(DRAIN_LIMIT).await;
+        }
+        let closed = parts.close().await;
+        // Joining blocks this thread, and what is joined may be waiting for it to take a message.
+        let joined = actix_rt::task::spawn_blocking(move || arbiters.stop()).await;
+        if joined.is_err() {
+            tracing::error!("stopping the threads of the broker panicked");
+        }
+        drop(lock);
+        closed
+    }
+}
+
+impl Parts {
+    async fn close(&self) -> Result<(), StopError> {
+        self.registration.unregister.send(Unregister).await?;
+        self.offsets.persist.send(Persist).await?;
+        if let Some(terminal) = self.faults.terminal() {
+            return Err(terminal.clone().into());
+        }
+        // Whatever was sent to the writer before this is in the log when it returns.
+        self.append.send(AppendBatch { appends: Vec::new() }).await?;
+        let settled = self.settle().await?;
+        let index = match &self.index {
+            Some(index) => index.current.send(CurrentFile).await?,
+            None => None,
+        };
+        Ok(self.flush.close.send(CloseStore { settled, index }).await??)
+    }
+
+    async fn settle(&self) -> Result<super::dispatch_actor::Settled, StopError> {
+        let mut looks = SETTLE_LIMIT.as_millis() / SETTLE_LOOK_EVERY.as_millis();
+        loop {
+            let settled = self.dispatch.settled.send(SettledUpTo).await?;
+            looks -= 1;
+            if settled.up_to >= self.log.visible() || looks == 0 {
+                return Ok(settled);
+            }
+            tokio::time::sleep(SETTLE_LOOK_EVERY).await;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Describes a broker: its options, and for each actor the function that makes it.
+//!
+//! Any of these functions can be replaced by one that makes another actor, or wraps this one: that is how tests put in
+//! slow, deaf, failing and panicking parts, and how an application puts in its own.
+
+use actix::Recipient;
+use actix_rt::ArbiterHandle;
+
+use super::arbiters::{Arbiters, start_on, supervise_on};
+use super::broker::{Broker, StartError};
+use super::client_actor::{ClientActor, ClientParts, ClientPorts};
+use super::commitlog_actor::{AppendBatch, CommitLogActor, CommitLogParts};
+use super::dispatch_actor::{DispatchActor, DispatchParts, DispatchPorts};
+use super::flush_actor::{FlushActor, FlushParts, FlushPorts};
+use super::group_actor::{GroupActor, GroupParts, GroupPorts};
+use super::hold_actor::{HoldActor, HoldParts, HoldPorts};
+use super::index_actor::{IndexActor, IndexParts, IndexPorts};
+use super::offset_actor::{OffsetActor, OffsetParts, OffsetPorts};
+use super::options::BrokerOptions;
+use super::queue_actor::QueuePorts;
+use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
+use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
+use super::wiring;
+
+/// Makes an actor on an arbiter.
+pub(super) type Make<P, R> = Box<dyn FnOnce(P, &ArbiterHandle) -> R + Send>;
+
+/// Describes a broker: options, and for each actor the function that makes it.
+pub struct BrokerBuilder {
+    pub(super) options: BrokerOptions,
+    pub(super) storage: StorageMakers,
+    pub(super) state: StateMakers,
+}
+
+/// Make the actors that every message passes.
+pub(super) struct StorageMakers {
+    pub(super) commit_log: Make<CommitLogParts, Recipient<AppendBatch>>,
+    pub(super) dispatch: Make<DispatchParts, DispatchPorts>,
+    pub(super) queue: Option<QueueWrap>,
+    pub(super) hold: Make<HoldParts, HoldPorts>,
+    pub(super) index: Make<IndexParts, IndexPorts>,
+    pub(super) flush: Make<FlushParts, FlushPorts>,
+}
+
+/// Make the actors that know topics, groups and clients.
+pub(super) struct StateMakers {
+    pub(super) topic: Make<TopicParts, TopicPorts>,
+    pub(super) group: Make<GroupParts, GroupPorts>,
+    pub(super) offset: Make<OffsetParts, OffsetPorts>,
+    pub(super) client: Make<ClientParts, ClientPorts>,
+    pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
+}
+
+/// Takes a queue's own ports and gives those that others are to use.
+pub type QueueWrap = Box<dyn Fn(QueuePorts) -> QueuePorts + Send>;
+
+/// Declares the methods that replace how an actor is made.
+macro_rules! replaceable {
+    ($($(#[$doc:meta])* $stage:ident.$name:ident: $parts:ty => $ports:ty,)*) => {
+        $(
+            $(#[$doc])*
+            #[must_use]
+            pub fn $name(mut self, make: impl FnOnce($parts, &ArbiterHandle) -> $ports + Send + 'static) -> Self {
+                self.$stage.$name = Box::new(make);
+                self
+            }
+        )*
+    };
+}
+
+impl BrokerBuilder {
+    pub(super) fn new(options: BrokerOptions) -> Self {
+        Self { options, storage: StorageMakers::default(), state: StateMakers::default() }
+    }
+
+    replaceable! {
+        /// Replaces the writer of the log.
+        storage.commit_log: CommitLogParts => Recipient<AppendBatch>,
+        /// Replaces the DispatchActor.
+        storage.dispatch: DispatchParts => DispatchPorts,
+        /// Replaces the HoldActor.
+        storage.hold: HoldParts => HoldPorts,
+        /// Replaces the IndexActor.
+        storage.index: IndexParts => IndexPorts,
+        /// Replaces the FlushActor.
+        storage.flush: FlushParts => FlushPorts,
+        /// Replaces the TopicActor.
+        state.topic: TopicParts => TopicPorts,
+        /// Replaces the GroupActor.
+        state.group: GroupParts => GroupPorts,
+        /// Replaces the OffsetActor.
+        state.offset: OffsetParts => OffsetPorts,
+        /// Replaces the ClientActor.
+        state.client: ClientParts => ClientPorts,
+        /// Replaces the RegistrationActor.
+        state.registration: RegistrationParts => RegistrationPorts,
+    }
+
+    /// Puts something in front of every QueueActor.
+    #[must_use]
+    pub fn queue(mut self, wrap: impl Fn(QueuePorts) -> QueuePorts + Send + 'static) -> Self {
+        self.storage.queue = Some(Box::new(wrap));
+        self
+    }
+
+    /// Opens the store and starts everything.
+    ///
+    /// # Errors
+    /// See [`StartError`]; nothing goes on running then.
+    pub async fn start(self) -> Result<Broker, StartError> {
+        let arbiters = Arbiters::start(self.options.layout);
+        wiring::start(self, arbiters).await
+    }
+}
+
+impl Default for StorageMakers {
+    fn default() -> Self {
+        Self {
+            commit_log: Box::new(|parts, on| start_on(on, |_| CommitLogActor::new(parts)).recipient()),
+            dispatch: Box::new(|parts, on| start_on(on, |_| DispatchActor::new(parts)).into()),
+            queue: None,
+            hold: Box::new(|parts, on| supervise_on(on, |_| HoldActor::new(parts)).into()),
+            index: Box::new(|parts, on| supervise_on(on, |_| IndexActor::new(parts)).into()),
+            flush: Box::new(|parts, on| start_on(on, |_| FlushActor::new(parts)).into()),
+        }
+    }
+}
+
+impl Default for StateMakers {
+    fn default() -> Self {
+        Self {
+            topic: Box::new(|parts, on| supervise_on(on, |_| TopicActor::new(parts)).into()),
+            group: Box::new(|parts, on| supervise_on(on, |_| GroupActor::new(parts)).into()),
+            offset: Box::new(|parts, on| supervise_on(on, |_| OffsetActor::new(parts)).into()),
+            client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
+            registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
+        }
+    }
+}

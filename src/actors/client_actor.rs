@@ -1,0 +1,264 @@
+//! Owns the registry of clients: who is online, in which groups, wanting what.
+//!
+//! Takes [`Requests`] with the client codes and [`PeerClosed`] from the connections. Tells clients of changes in their
+//! group, and the GroupActor of groups. Publishes what the groups want. When it dies it starts empty, behind what it
+//! published: heartbeats bring everybody back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
+
+use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::group_actor::EnsureGroup;
+use super::published::{Published, Publisher};
+use super::requests::{Requests, answer};
+use crate::broker::clients::{ClientEffect, Clients, Peer as ClientPeer, SubscriptionTable};
+use crate::broker::groups::GroupTable;
+use crate::net::peer::Peer;
+use crate::net::router::Request;
+use crate::protocol::body::Body;
+use crate::protocol::body::heartbeat::HeartbeatData;
+use crate::protocol::body::subscription::CheckClientRequestBody;
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::{Command, Language};
+use crate::protocol::headers::client::{OfConsumerGroup, OfProducerGroup, UnregisterClient};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{ConnectionId, Opaque};
+use crate::time::SharedClock;
+
+/// The codes that a ClientActor answers.
+pub const CODES: [i32; 7] = [
+    request::HEART_BEAT,
+    request::UNREGISTER_CLIENT,
+    request::GET_CONSUMER_LIST_BY_GROUP,
+    request::CHECK_CLIENT_CONFIG,
+    request::GET_CONSUMER_CONNECTION_LIST,
+    request::GET_PRODUCER_CONNECTION_LIST,
+    request::GET_ALL_PRODUCER_INFO,
+];
+
+/// How often clients that have fallen silent are looked for.
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+
+/// A connection is gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct PeerClosed {
+    /// Which.
+    pub connection: ConnectionId,
+}
+
+/// How to reach a ClientActor, or what stands in for one.
+#[derive(Clone)]
+pub struct ClientPorts {
+    /// Serves clients.
+    pub requests: Recipient<Requests>,
+    /// Tells of connections that ended.
+    pub closed: Recipient<PeerClosed>,
+}
+
+impl From<Addr<ClientActor>> for ClientPorts {
+    fn from(clients: Addr<ClientActor>) -> Self {
+        Self { requests: clients.clone().recipient(), closed: clients.recipient() }
+    }
+}
+
+/// The parts that a ClientActor is made of.
+pub struct ClientParts {
+    /// `notifyConsumerIdsChangedEnable`.
+    pub notifies: bool,
+    /// Where it is published what the groups want.
+    pub subscriptions: Publisher<SubscriptionTable>,
+    /// The groups' settings.
+    pub groups: Published<GroupTable>,
+    /// The GroupActor.
+    pub ensure_group: Recipient<EnsureGroup>,
+    /// Tells how long clients are silent.
+    pub clock: SharedClock,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// Keeps clients.
+pub struct ClientActor {
+    parts: ClientParts,
+    clients: Clients,
+    /// The connections behind those that are registered.
+    peers: HashMap<ConnectionId, Arc<Peer>>,
+}
+
+impl ClientActor {
+    /// An actor that knows nobody yet.
+    #[must_use]
+    pub fn new(parts: ClientParts) -> Self {
+        let clients = Clients::new(parts.notifies);
+        Self { parts, clients, peers: HashMap::new() }
+    }
+
+    fn serve(&mut self, request: &Request) -> Result<Command, Refusal> {
+        let command = &request.command;
+        match command.code {
+            request::HEART_BEAT => self.heartbeat(request),
+            request::UNREGISTER_CLIENT => self.unregister(request),
+            request::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(command),
+            request::CHECK_CLIENT_CONFIG => check_client(command),
+            request::GET_CONSUMER_CONNECTION_LIST => self.consumer_connection(command),
+            request::GET_PRODUCER_CONNECTION_LIST => self.producer_connection(command),
+            _ => Ok(success().with_body(self.clients.producer_table().encode())),
+        }
+    }
+
+    fn heartbeat(&mut self, request: &Request) -> Result<Command, Refusal> {
+        let heartbeat = HeartbeatData::decode(&request.command.body)
+            .map_err(|error| Refusal::error(format!("the heartbeat cannot be read: {error}")))?;
+        let peer = request.reply.peer();
+        if peer.is_closed() {
+            // Its end was announced already: registering it now would keep it for two minutes.
+            return Ok(success());
+        }
+        self.peers.insert(peer.id, Arc::clone(peer));
+        let client = ClientPeer {
+            connection: peer.id,
+            client_id: heartbeat.client_id.as_str().into(),
+            address: peer.remote,
+            language: request.command.language.name(),
+            version: request.command.version,
+        };
+        let groups = self.parts.groups.load();
+        let effects = self.clients.heartbeat(self.parts.clock.now_ms(), &client, &heartbeat, &groups);
+        drop(groups);
+        self.perform(effects);
+        Ok(success())
+    }
+
+    fn unregister(&mut self, request: &Request) -> Result<Command, Refusal> {
+        let header = UnregisterClient::parse(&request.command.ext)?;
+        let groups = self.parts.groups.load();
+        let (producer, consumer) = (header.producer_group.as_deref(), header.consumer_group.as_deref());
+        let effects = self.clients.unregister(request.reply.peer().id, producer, consumer, &groups);
+        drop(groups);
+        self.perform(effects);
+        Ok(success())
+    }
+
+    fn consumer_list(&self, command: &Command) -> Result<Command, Refusal> {
+        let group = OfConsumerGroup::parse(&command.ext)?.consumer_group;
+        let list = self.clients.consumer_list(&group).filter(|list| !list.consumer_id_list.is_empty());
+        let list = list.ok_or_else(|| Refusal::error(format!("no consumer for this group, {group}")))?;
+        Ok(success().with_body(list.encode()))
+    }
+
+    fn consumer_connection(&self, command: &Command) -> Result<Command, Refusal> {
+        let group = OfConsumerGroup::parse(&command.ext)?.consumer_group;
+        let found = self.clients.consumer_connection(&group).ok_or_else(|| {
+            Refusal::new(response::CONSUMER_NOT_ONLINE, format!("the consumer group[{group}] not online"))
+        })?;
+        Ok(success().with_body(found.encode()))
+    }
+
+    fn producer_connection(&self, command: &Command) -> Result<Command, Refusal> {
+        let group = OfProducerGroup::parse(&command.ext)?.producer_group;
+        let found = self
+            .clients
+            .producer_connection(&group)
+            .ok_or_else(|| Refusal::error(format!("the producer group[{group}] not exist")))?;
+        Ok(success().with_body(found.encode()))
+    }
+
+    fn perform(&mut self, effects: Vec<ClientEffect>) {
+        for effect in effects {
+            match effect {
+                ClientEffect::NotifyIdsChanged { group, connections } => self.tell(&group, &connections),
+                ClientEffect::CreateRetryTopic { group, unit_mode } => {
+                    notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode });
+                }
+                ClientEffect::Close(connection) => {
+                    if let Some(peer) = self.peers.remove(&connection) {
+                        peer.close();
+                    }
+                }
+                ClientEffect::PublishSubscriptions => self.parts.subscriptions.publish(self.clients.subscriptions()),
+            }
+        }
+    }
+
+    fn tell(&self, group: &str, connections: &[ConnectionId]) {
+        let notice = OfConsumerGroup { consumer_group: group.into() };
+        for peer in connections.iter().filter_map(|connection| self.peers.get(connection)) {
+            let command = Command::request(request::NOTIFY_CONSUMER_IDS_CHANGED).with_language(Language::Java);
+            peer.notify(command.with_ext(notice.to_ext()));
+        }
+    }
+}
+
+fn check_client(command: &Command) -> Result<Command, Refusal> {
+    let body = CheckClientRequestBody::decode(&command.body)
+        .map_err(|error| Refusal::error(format!("the subscription cannot be read: {error}")))?;
+    let subscription = &body.subscription_data;
+    if subscription.is_by_tag() {
+        return Ok(success());
+    }
+    let kind = &subscription.expression_type;
+    Err(Refusal::error(format!("The broker does not support consumer to filter message by {kind}")))
+}
+
+fn success() -> Command {
+    Command::reply(response::SUCCESS, Opaque(0))
+}
+
+impl Actor for ClientActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(EXPIRE_EVERY, |actor, ctx| {
+            guarded(actor, ctx, "expiry", |actor, _| {
+                let effects = actor.clients.expire(actor.parts.clock.now_ms());
+                actor.perform(effects);
+            });
+        });
+    }
+}
+
+impl Supervised for ClientActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.clients = Clients::new(self.parts.notifies);
+        self.peers.clear();
+    }
+}
+
+impl Guarded for ClientActor {
+    const NAME: &'static str = "ClientActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<Requests> for ClientActor {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Requests", |actor, _| {
+            for request in requests.requests {
+                let outcome = actor.serve(&request);
+                answer(request.reply, outcome);
+            }
+        });
+    }
+}
+
+impl Handler<PeerClosed> for ClientActor {
+    type Result = ();
+
+    fn handle(&mut self, closed: PeerClosed, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "PeerClosed", |actor, _| {
+            if actor.peers.remove(&closed.connection).is_some() {
+                let effects = actor.clients.connection_closed(closed.connection);
+                actor.perform(effects);
+            }
+        });
+    }
+}

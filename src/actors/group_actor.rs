@@ -1,0 +1,262 @@
+//! Owns the consumer groups' settings. Publishes them for those who pull, and writes `subscriptionGroup.json`.
+//!
+//! Takes [`CreateOnPull`] from the pull service, [`EnsureGroup`] from the ClientActor, [`Requests`] with the group codes.
+//! When it dies it goes on with the table that it published last.
+
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
+
+use super::config_writer::ConfigWriter;
+use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::published::Publisher;
+use super::pull_service::PullService;
+use super::requests::{Requests, answer};
+use super::topic_actor::EnsureTopic;
+use crate::broker::groups::{GroupTable, Groups};
+use crate::broker::topics::Changed;
+use crate::net::reply::ReplyTo;
+use crate::net::router::{Request, Service};
+use crate::protocol::body::Body;
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
+use crate::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_flag};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::pull::PullHeader;
+use crate::protocol::headers::topic::DeleteGroup;
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::Opaque;
+use crate::time::SharedClock;
+
+/// The codes that a GroupActor answers.
+pub const CODES: [i32; 3] = [
+    request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
+    request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
+    request::DELETE_SUBSCRIPTIONGROUP,
+];
+
+/// A pull of an unknown group: makes the group if it may be made, and has the pull served then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CreateOnPull {
+    /// The pull.
+    pub request: Request,
+    /// Who serves it.
+    pub then: PullService,
+}
+
+/// A group that has sent a heartbeat is to exist, and its retry topic with it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct EnsureGroup {
+    /// The group.
+    pub group: Arc<str>,
+    /// Whether it belongs to one unit of a cross-unit deployment.
+    pub unit_mode: bool,
+}
+
+/// Write the table down: sent to itself behind everything in the mailbox.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct Persist;
+
+/// How to reach a GroupActor, or what stands in for one.
+#[derive(Clone)]
+pub struct GroupPorts {
+    /// Serves clients.
+    pub requests: Recipient<Requests>,
+    /// Makes groups for pulls.
+    pub create: Recipient<CreateOnPull>,
+    /// Makes groups for heartbeats.
+    pub ensure: Recipient<EnsureGroup>,
+}
+
+impl From<Addr<GroupActor>> for GroupPorts {
+    fn from(groups: Addr<GroupActor>) -> Self {
+        Self {
+            requests: groups.clone().recipient(),
+            create: groups.clone().recipient(),
+            ensure: groups.recipient(),
+        }
+    }
+}
+
+/// The parts that a GroupActor is made of.
+pub struct GroupParts {
+    /// The table.
+    pub groups: Groups,
+    /// Where it is published.
+    pub published: Publisher<GroupTable>,
+    /// Where it is written.
+    pub file: ConfigWriter,
+    /// Tells the time of changes.
+    pub clock: SharedClock,
+    /// The TopicActor.
+    pub ensure_topic: Recipient<EnsureTopic>,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// Keeps groups.
+pub struct GroupActor {
+    parts: GroupParts,
+    replies: Vec<ReplyTo>,
+    persist_due: bool,
+}
+
+impl GroupActor {
+    /// An actor that owns these parts.
+    #[must_use]
+    pub fn new(parts: GroupParts) -> Self {
+        Self { parts, replies: Vec::new(), persist_due: false }
+    }
+
+    fn create_on_pull(&mut self, create: CreateOnPull, ctx: &mut Context<Self>) {
+        let CreateOnPull { request, then } = create;
+        let made = PullHeader::parse(&request.command.ext).map_err(Refusal::from).and_then(|header| {
+            let group = GroupName::parse(&header.consumer_group)?;
+            self.find_or_create(group.as_str(), ctx).map(|_| ())
+        });
+        match made {
+            Ok(()) => then.serve(vec![request]),
+            Err(refusal) => request.reply.refuse(refusal),
+        }
+    }
+
+    fn find_or_create(&mut self, group: &str, ctx: &mut Context<Self>) -> Result<Arc<SubscriptionGroupConfig>, Refusal> {
+        let found = self.parts.groups.find_or_create(group, self.parts.clock.now_ms());
+        let Some((config, changed)) = found else {
+            let remark = format!("subscription group [{group}] does not exist, apply first please!");
+            return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
+        };
+        if changed == Changed::Yes {
+            self.changed(ctx);
+        }
+        Ok(config)
+    }
+
+    fn ensure(&mut self, ensure: &EnsureGroup, ctx: &mut Context<Self>) {
+        // A group that may not be made, or has no legal name, gets no retry topic either.
+        let Ok(config) = self.find_or_create(&ensure.group, ctx) else { return };
+        let topic = GroupName::parse(&ensure.group).and_then(|group| Topic::retry_of(&group));
+        let Ok(topic) = topic else { return };
+        let queues = u32::try_from(config.retry_queue_nums).unwrap_or(0);
+        let topic_sys_flag = if ensure.unit_mode { topic_sys_flag::UNIT_SUBSCRIPTION } else { 0 };
+        let config =
+            TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), queues, Permission::READ_WRITE) };
+        notify(&self.parts.ensure_topic, EnsureTopic { topic, config });
+    }
+
+    fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
+        let Request { command, reply, .. } = request;
+        let done = match command.code {
+            request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => {
+                let body = self.parts.groups.table().body().encode();
+                return reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(body));
+            }
+            request::DELETE_SUBSCRIPTIONGROUP => self.delete(&command),
+            _ => self.update(&command),
+        };
+        match done {
+            Ok(()) => {
+                self.replies.push(reply);
+                self.changed(ctx);
+            }
+            Err(refusal) => answer(reply, Err(refusal)),
+        }
+    }
+
+    fn update(&mut self, command: &Command) -> Result<(), Refusal> {
+        let config = SubscriptionGroupConfig::decode(&command.body)
+            .map_err(|error| Refusal::error(format!("the group's settings cannot be read: {error}")))?;
+        GroupName::parse(&config.group_name)?;
+        self.parts.groups.update(config, self.parts.clock.now_ms());
+        Ok(())
+    }
+
+    fn delete(&mut self, command: &Command) -> Result<(), Refusal> {
+        let header = DeleteGroup::parse(&command.ext)?;
+        self.parts.groups.delete(&header.group_name, self.parts.clock.now_ms());
+        Ok(())
+    }
+
+    /// Publishes the table at once and has it written when the mailbox is empty.
+    fn changed(&mut self, ctx: &mut Context<Self>) {
+        self.parts.published.publish(self.parts.groups.table());
+        if !std::mem::replace(&mut self.persist_due, true) {
+            ctx.notify(Persist);
+        }
+    }
+
+    fn persist(&mut self) {
+        self.persist_due = false;
+        let written = self.parts.file.write(&self.parts.groups.table().to_json());
+        if let Err(error) = &written {
+            tracing::error!(%error, "cannot write the consumer groups");
+        }
+        for reply in self.replies.drain(..) {
+            match &written {
+                Ok(()) => reply.succeed(),
+                Err(error) => reply.refuse(Refusal::error(error.to_string())),
+            }
+        }
+    }
+}
+
+impl Actor for GroupActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for GroupActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.parts.groups.replace(self.parts.published.last().body());
+        self.replies.clear();
+        self.persist_due = false;
+    }
+}
+
+impl Guarded for GroupActor {
+    const NAME: &'static str = "GroupActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<CreateOnPull> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, create: CreateOnPull, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "CreateOnPull", |actor, ctx| actor.create_on_pull(create, ctx));
+    }
+}
+
+impl Handler<EnsureGroup> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, ensure: EnsureGroup, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "EnsureGroup", |actor, ctx| actor.ensure(&ensure, ctx));
+    }
+}
+
+impl Handler<Requests> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.requests {
+                actor.serve(request, ctx);
+            }
+        });
+    }
+}
+
+impl Handler<Persist> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Persist, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Persist", |actor, _| actor.persist());
+    }
+}

@@ -1,0 +1,132 @@
+//! Answers questions about one queue or one message: bounds, offsets by time, a message by where it lies.
+//!
+//! Runs in the connections' tasks and waits in tasks of its own: a question may have to open a queue first.
+
+use std::sync::Arc;
+
+use actix::Recipient;
+
+use super::dispatch_actor::QueueOf;
+use super::queue_actor::{BoundsOf, OffsetAt, QueuePorts, StoreTimeOf};
+use super::queue_directory::QueueKey;
+use super::read_pool::ReadPool;
+use super::requests::answer;
+use crate::net::router::{Request, Service};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::offset::{OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage};
+use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{Opaque, PhysicalOffset, QueueId, StoreTime};
+use crate::store::LogView;
+
+/// The codes that a LookupService answers.
+pub const CODES: [i32; 5] = [
+    request::GET_MAX_OFFSET,
+    request::GET_MIN_OFFSET,
+    request::SEARCH_OFFSET_BY_TIMESTAMP,
+    request::GET_EARLIEST_MSG_STORETIME,
+    request::VIEW_MESSAGE_BY_ID,
+];
+
+/// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
+const NO_TIME: i64 = -1;
+
+/// What a LookupService is made of.
+#[derive(Clone)]
+pub struct LookupService {
+    /// The DispatchActor.
+    pub queue_of: Recipient<QueueOf>,
+    /// Reads single messages.
+    pub pool: ReadPool,
+    /// Where they lie.
+    pub log: LogView,
+}
+
+impl Service for LookupService {
+    fn serve(&self, requests: Vec<Request>) {
+        for request in requests {
+            if request.command.code == request::VIEW_MESSAGE_BY_ID {
+                self.view_message(request);
+            } else {
+                let lookup = self.clone();
+                actix_rt::spawn(async move {
+                    let outcome = lookup.ask(&request.command).await;
+                    answer(request.reply, outcome);
+                });
+            }
+        }
+    }
+}
+
+impl LookupService {
+    async fn ask(&self, command: &Command) -> Result<Command, Refusal> {
+        match command.code {
+            request::SEARCH_OFFSET_BY_TIMESTAMP => {
+                let header = SearchOffset::parse(&command.ext)?;
+                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
+                let found = ask(&queue.offset_at, OffsetAt { time: StoreTime(header.timestamp) }).await??;
+                Ok(offset(found.0 as i64))
+            }
+            request::GET_EARLIEST_MSG_STORETIME => {
+                let header = QueueHeader::parse(&command.ext)?;
+                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(time(NO_TIME)) };
+                let oldest = ask(&queue.store_time, StoreTimeOf { offset: None }).await??;
+                Ok(time(oldest.map_or(NO_TIME, |oldest| oldest.0)))
+            }
+            code => {
+                let header = QueueHeader::parse(&command.ext)?;
+                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
+                let bounds = ask(&queue.bounds, BoundsOf).await?;
+                Ok(offset(if code == request::GET_MAX_OFFSET { bounds.max.0 } else { bounds.min.0 } as i64))
+            }
+        }
+    }
+
+    /// A queue that holds or has held something; a name that nobody can have used has none.
+    async fn queue(&self, topic: &str, queue_id: i32) -> Result<Option<Arc<QueuePorts>>, Refusal> {
+        let (Ok(topic), Ok(queue_id)) = (Topic::parse(topic), u32::try_from(queue_id)) else { return Ok(None) };
+        let key = QueueKey { topic, queue_id: QueueId(queue_id) };
+        Ok(ask(&self.queue_of, QueueOf { key }).await??)
+    }
+
+    fn view_message(&self, request: Request) {
+        let header = match ViewMessage::parse(&request.command.ext) {
+            Ok(header) => header,
+            Err(error) => return request.reply.refuse(error.into()),
+        };
+        let log = self.log.clone();
+        self.pool.run(move |_| answer(request.reply, view(&log, header.offset)));
+    }
+}
+
+fn view(log: &LogView, offset: i64) -> Result<Command, Refusal> {
+    let missing = || Refusal::error(format!("no message lies at {offset} in the log"));
+    let at = u64::try_from(offset).map(PhysicalOffset).ok().filter(|at| *at < log.visible()).ok_or_else(missing)?;
+    let size = log.record_size(at).ok_or_else(missing)?;
+    let mut body = bytes::BytesMut::with_capacity(size as usize);
+    match log.read_cold(at, size, &mut body)? {
+        true => Ok(success().with_body(body.freeze())),
+        false => Err(missing()),
+    }
+}
+
+async fn ask<M>(queue: &Recipient<M>, question: M) -> Result<M::Result, Refusal>
+where
+    M: actix::Message + Send + 'static,
+    M::Result: Send,
+{
+    queue.send(question).await.map_err(|_| Refusal::error("the queue is gone, see the broker's log"))
+}
+
+fn success() -> Command {
+    Command::reply(response::SUCCESS, Opaque(0))
+}
+
+fn offset(offset: i64) -> Command {
+    success().with_ext(OffsetReply { offset }.to_ext())
+}
+
+fn time(timestamp: i64) -> Command {
+    success().with_ext(TimestampReply { timestamp }.to_ext())
+}

@@ -1,0 +1,255 @@
+//! Owns a name server's routes, its key-value table and its settings.
+//!
+//! Takes [`Requests`] with every name server code and [`PeerClosed`] from the connections. Sends to nobody. When it dies
+//! it starts with empty routes, which the brokers fill within 30 seconds, and with its key-value file.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised};
+
+use super::client_actor::PeerClosed;
+use super::config_writer::ConfigWriter;
+use super::fault::{Faults, Guarded, OnPanic, guarded};
+use super::requests::{Requests, answer};
+use crate::namesrv::config::{ConfigError, NamesrvConfig};
+use crate::namesrv::kv_config::KvConfig;
+use crate::namesrv::route_table::{BrokerId, RouteTable, SCAN_DELAY_MS, SCAN_INTERVAL_MS};
+use crate::net::peer::Peer;
+use crate::net::router::Request;
+use crate::protocol::body::Body;
+use crate::protocol::body::data_version::DataVersion;
+use crate::protocol::body::register::{RegisterBrokerBody, crc_matches};
+use crate::protocol::body::topic_config::TopicConfigTable;
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::namesrv::{DataVersionReply, OfBroker, RegisterBroker, RegisterBrokerReply, RouteOf};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{ConnectionId, Opaque};
+use crate::time::SharedClock;
+
+/// The codes that a name server answers.
+pub const CODES: [i32; 8] = [
+    request::REGISTER_BROKER,
+    request::UNREGISTER_BROKER,
+    request::QUERY_DATA_VERSION,
+    request::GET_ROUTEINFO_BY_TOPIC,
+    request::GET_BROKER_CLUSTER_INFO,
+    request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+    request::UPDATE_NAMESRV_CONFIG,
+    request::GET_NAMESRV_CONFIG,
+];
+
+/// Brokers of this version and later send a body with their filter servers; older ones their topics alone.
+const REGISTER_BODY_SINCE_VERSION: i32 = 37;
+/// The namespace whose table goes back to brokers: which topics are ordered.
+const ORDER_NAMESPACE: &str = "ORDER_TOPIC_CONFIG";
+
+/// How to reach a NamesrvActor, or what stands in for one.
+#[derive(Clone)]
+pub struct NamesrvPorts {
+    /// Serves brokers, clients and tools.
+    pub requests: Recipient<Requests>,
+    /// Tells of connections that ended.
+    pub closed: Recipient<PeerClosed>,
+}
+
+impl From<Addr<NamesrvActor>> for NamesrvPorts {
+    fn from(namesrv: Addr<NamesrvActor>) -> Self {
+        Self { requests: namesrv.clone().recipient(), closed: namesrv.recipient() }
+    }
+}
+
+/// The parts that a NamesrvActor is made of.
+pub struct NamesrvParts {
+    /// The settings.
+    pub config: NamesrvConfig,
+    /// What the key-value file said.
+    pub kv: KvConfig,
+    /// Where changed settings are written.
+    pub config_file: ConfigWriter,
+    /// Tells how long brokers are silent.
+    pub clock: SharedClock,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// A name server.
+pub struct NamesrvActor {
+    parts: NamesrvParts,
+    routes: RouteTable,
+    /// The connections of registered brokers, to be closed when these fall silent.
+    peers: HashMap<ConnectionId, Arc<Peer>>,
+}
+
+impl NamesrvActor {
+    /// An actor that knows no broker yet.
+    #[must_use]
+    pub fn new(parts: NamesrvParts) -> Self {
+        Self { parts, routes: RouteTable::default(), peers: HashMap::new() }
+    }
+
+    fn serve(&mut self, request: &Request) -> Result<Command, Refusal> {
+        let command = &request.command;
+        match command.code {
+            request::REGISTER_BROKER => self.register(request),
+            request::UNREGISTER_BROKER => self.unregister(command),
+            request::QUERY_DATA_VERSION => self.data_version(command),
+            request::GET_ROUTEINFO_BY_TOPIC => self.route(command),
+            request::GET_BROKER_CLUSTER_INFO => Ok(success().with_body(self.routes.cluster_info().encode())),
+            request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => Ok(success().with_body(self.routes.topics().encode())),
+            request::UPDATE_NAMESRV_CONFIG => self.update_config(command),
+            _ => Ok(success().with_body(self.parts.config.to_properties().into())),
+        }
+    }
+
+    fn register(&mut self, request: &Request) -> Result<Command, Refusal> {
+        let command = &request.command;
+        let header = RegisterBroker::parse(&command.ext)?;
+        if !crc_matches(&command.body, header.body_crc32.unwrap_or(0)) {
+            return Err(Refusal::error("crc32 not match"));
+        }
+        let body = match command.version {
+            version if version >= REGISTER_BODY_SINCE_VERSION => {
+                RegisterBrokerBody::decode_registration(&command.body, header.compressed)
+            }
+            _ => TopicConfigTable::decode(&command.body).map(|topics| RegisterBrokerBody {
+                topic_config_serialize_wrapper: topics,
+                ..RegisterBrokerBody::default()
+            }),
+        };
+        let body = body.map_err(|error| Refusal::error(format!("the registration cannot be read: {error}")))?;
+        let broker = BrokerId {
+            cluster: &header.cluster_name,
+            name: &header.broker_name,
+            address: &header.broker_addr,
+            id: header.broker_id,
+        };
+        let peer = request.reply.peer();
+        self.peers.insert(peer.id, Arc::clone(peer));
+        let now_ms = self.parts.clock.now_ms();
+        let registered = self.routes.register(now_ms, peer.id, broker, &header.ha_server_addr, &body);
+        let (ha_server_addr, master_addr) = (registered.ha_server_addr, registered.master_addr);
+        let reply = success().with_ext(RegisterBrokerReply { ha_server_addr, master_addr }.to_ext());
+        Ok(match self.parts.kv.list(ORDER_NAMESPACE) {
+            Some(ordered) => reply.with_body(ordered.encode()),
+            None => reply,
+        })
+    }
+
+    fn unregister(&mut self, command: &Command) -> Result<Command, Refusal> {
+        let header = OfBroker::parse(&command.ext)?;
+        self.routes.unregister(BrokerId {
+            cluster: &header.cluster_name,
+            name: &header.broker_name,
+            address: &header.broker_addr,
+            id: header.broker_id,
+        });
+        Ok(success())
+    }
+
+    fn data_version(&mut self, command: &Command) -> Result<Command, Refusal> {
+        let header = OfBroker::parse(&command.ext)?;
+        let version = DataVersion::decode(&command.body)
+            .map_err(|error| Refusal::error(format!("the data version cannot be read: {error}")))?;
+        let check = self.routes.check_version(self.parts.clock.now_ms(), &header.broker_addr, version);
+        let reply = success().with_ext(DataVersionReply { changed: check.changed }.to_ext());
+        Ok(match check.known {
+            Some(known) => reply.with_body(known.encode()),
+            None => reply,
+        })
+    }
+
+    /// Every client reads strict JSON, so nobody is sent the dialect; `acceptStandardJsonOnly` changes nothing.
+    fn route(&self, command: &Command) -> Result<Command, Refusal> {
+        let topic = RouteOf::parse(&command.ext)?.topic;
+        let order = self.parts.kv.value(ORDER_NAMESPACE, &topic).filter(|_| self.parts.config.order_message_enable);
+        let Some(route) = self.routes.route_of(&topic, order.map(Into::into)) else {
+            let remark = format!("No topic route info in name server for the topic: {topic}");
+            return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
+        };
+        Ok(success().with_body(route.encode()))
+    }
+
+    fn update_config(&mut self, command: &Command) -> Result<Command, Refusal> {
+        let text = std::str::from_utf8(&command.body).map_err(|_| Refusal::error("the properties are not UTF-8"))?;
+        let config = self.parts.config.updated(text).map_err(|error| match error {
+            ConfigError::Refused(_) => Refusal::new(response::NO_PERMISSION, error.to_string()),
+            _ => Refusal::error(error.to_string()),
+        })?;
+        let written = self.parts.config_file.write(&config.to_properties());
+        written.map_err(|error| Refusal::error(error.to_string()))?;
+        self.parts.config = config;
+        Ok(success())
+    }
+
+    fn expire(&mut self) {
+        for (address, connection) in self.routes.expire(self.parts.clock.now_ms()) {
+            tracing::warn!(address, "a broker fell silent and is routed to no more");
+            if let Some(peer) = self.peers.remove(&connection) {
+                peer.close();
+            }
+        }
+    }
+}
+
+fn success() -> Command {
+    Command::reply(response::SUCCESS, Opaque(0))
+}
+
+impl Actor for NamesrvActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_later(Duration::from_millis(SCAN_DELAY_MS), |actor, ctx| {
+            guarded(actor, ctx, "first scan", |actor, _| actor.expire());
+            ctx.run_interval(Duration::from_millis(SCAN_INTERVAL_MS), |actor, ctx| {
+                guarded(actor, ctx, "scan", |actor, _| actor.expire());
+            });
+        });
+    }
+}
+
+impl Supervised for NamesrvActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.routes = RouteTable::default();
+        self.peers.clear();
+    }
+}
+
+impl Guarded for NamesrvActor {
+    const NAME: &'static str = "NamesrvActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<Requests> for NamesrvActor {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Requests", |actor, _| {
+            for request in requests.requests {
+                let outcome = actor.serve(&request);
+                answer(request.reply, outcome);
+            }
+        });
+    }
+}
+
+impl Handler<PeerClosed> for NamesrvActor {
+    type Result = ();
+
+    fn handle(&mut self, closed: PeerClosed, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "PeerClosed", |actor, _| {
+            if actor.peers.remove(&closed.connection).is_some() {
+                for address in actor.routes.connection_closed(closed.connection) {
+                    tracing::info!(address, "a broker's connection ended; it is routed to no more");
+                }
+            }
+        });
+    }
+}

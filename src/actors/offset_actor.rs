@@ -1,0 +1,226 @@
+//! Owns how far each consumer group has come.
+//!
+//! Takes [`Commit`] from the pull service and [`Requests`] with the offset codes from the connections; asks QueueActors
+//! where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its table: a commit is one insert,
+//! which leaves nothing half done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised, WrapFuture};
+
+use super::config_writer::ConfigWriter;
+use super::dispatch_actor::QueueOf;
+use super::fault::{Faults, Guarded, OnPanic, guarded};
+use super::queue_actor::{BoundsOf, QueuePorts};
+use super::queue_directory::QueueKey;
+use super::requests::Requests;
+use crate::broker::offsets::{ConsumerOffsets, QueueStart};
+use crate::broker::pull::QueueBounds;
+use crate::net::reply::ReplyTo;
+use crate::net::router::Request;
+use crate::protocol::body::Body;
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::offset::{OffsetReply, QueryConsumerOffset, UpdateConsumerOffset};
+use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{ConsumedOffset, Opaque, QueueId, QueueOffset};
+
+/// The codes that an OffsetActor answers.
+pub const CODES: [i32; 3] =
+    [request::QUERY_CONSUMER_OFFSET, request::UPDATE_CONSUMER_OFFSET, request::GET_ALL_CONSUMER_OFFSET];
+
+/// A group has come this far.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Commit {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The group.
+    pub group: Arc<str>,
+    /// The queue.
+    pub queue_id: QueueId,
+    /// The next entry that the group wants.
+    pub offset: ConsumedOffset,
+}
+
+/// Writes the table down now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Persist;
+
+/// The parts that an OffsetActor is made of.
+pub struct OffsetParts {
+    /// What the file said.
+    pub offsets: ConsumerOffsets,
+    /// Where the table is written.
+    pub file: ConfigWriter,
+    /// How often.
+    pub persist_every: Duration,
+    /// The DispatchActor.
+    pub queue_of: Recipient<QueueOf>,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// How to reach an OffsetActor, or what stands in for one.
+#[derive(Clone)]
+pub struct OffsetPorts {
+    /// Serves clients.
+    pub requests: Recipient<Requests>,
+    /// Notes an offset.
+    pub commit: Recipient<Commit>,
+    /// Writes the table down.
+    pub persist: Recipient<Persist>,
+}
+
+impl From<Addr<OffsetActor>> for OffsetPorts {
+    fn from(offsets: Addr<OffsetActor>) -> Self {
+        Self {
+            requests: offsets.clone().recipient(),
+            commit: offsets.clone().recipient(),
+            persist: offsets.recipient(),
+        }
+    }
+}
+
+/// Keeps consumer offsets.
+pub struct OffsetActor {
+    parts: OffsetParts,
+}
+
+impl OffsetActor {
+    /// An actor that owns these parts.
+    #[must_use]
+    pub fn new(parts: OffsetParts) -> Self {
+        Self { parts }
+    }
+
+    fn serve(&mut self, request: Request, ctx: &mut Context<Self>) -> Result<(), (ReplyTo, Refusal)> {
+        let Request { command, reply, .. } = request;
+        match command.code {
+            request::UPDATE_CONSUMER_OFFSET => match UpdateConsumerOffset::parse(&command.ext) {
+                Ok(header) => {
+                    self.update(&header);
+                    reply.succeed();
+                }
+                Err(error) => return Err((reply, error.into())),
+            },
+            request::QUERY_CONSUMER_OFFSET => match QueryConsumerOffset::parse(&command.ext) {
+                Ok(header) => self.query(header, reply, ctx),
+                Err(error) => return Err((reply, error.into())),
+            },
+            _ => reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(self.parts.offsets.body().encode())),
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, header: &UpdateConsumerOffset) {
+        // A negative queue is nobody's; RocketMQ stores it and never reads it again.
+        if let Ok(queue_id) = u32::try_from(header.queue_id) {
+            let offset = ConsumedOffset(header.commit_offset);
+            self.parts.offsets.commit(&header.topic, &header.consumer_group, QueueId(queue_id), offset);
+        }
+    }
+
+    /// A stored offset is answered at once. Without one the answer depends on where the queue begins, which is asked.
+    fn query(&mut self, header: QueryConsumerOffset, reply: ReplyTo, ctx: &mut Context<Self>) {
+        let queue_id = QueueId(u32::try_from(header.queue_id).unwrap_or(u32::MAX));
+        if let Some(stored) = self.parts.offsets.stored(&header.topic, &header.consumer_group, queue_id) {
+            return answer(reply, Some(stored));
+        }
+        let zero_if_young = header.set_zero_if_not_found.unwrap_or(true);
+        let bounds = bounds_of(self.parts.queue_of.clone(), header.topic.clone(), queue_id);
+        ctx.spawn(bounds.into_actor(self).map(move |bounds, actor, _| {
+            // Data that has not been deleted counts as in memory: a new group then begins at 0 instead of at the end.
+            let start = QueueStart {
+                min: bounds.map_or(QueueOffset(0), |bounds| bounds.min),
+                zero_in_memory: bounds.is_none_or(|bounds| bounds.min.0 == 0),
+            };
+            let (topic, group) = (&header.topic, &header.consumer_group);
+            answer(reply, actor.parts.offsets.query(topic, group, queue_id, start, zero_if_young));
+        }));
+    }
+
+    fn persist(&mut self) {
+        if let Some(text) = self.parts.offsets.changed_json()
+            && let Err(error) = self.parts.file.write(&text)
+        {
+            tracing::error!(%error, "cannot write the consumer offsets; trying again");
+            self.parts.offsets.mark_changed();
+        }
+    }
+}
+
+async fn bounds_of(queue_of: Recipient<QueueOf>, topic: String, queue_id: QueueId) -> Option<QueueBounds> {
+    let topic = Topic::parse(&topic).ok()?;
+    let queue: Arc<QueuePorts> = queue_of.send(QueueOf { key: QueueKey { topic, queue_id } }).await.ok()?.ok()??;
+    queue.bounds.send(BoundsOf).await.ok()
+}
+
+fn answer(reply: ReplyTo, offset: Option<ConsumedOffset>) {
+    match offset {
+        Some(offset) => {
+            let ext = OffsetReply { offset: offset.0 }.to_ext();
+            reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_ext(ext));
+        }
+        None => {
+            let remark = "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first";
+            reply.refuse(Refusal::new(response::QUERY_NOT_FOUND, remark));
+        }
+    }
+}
+
+impl Actor for OffsetActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.parts.persist_every, |actor, ctx| {
+            guarded(actor, ctx, "persist interval", |actor, _| actor.persist());
+        });
+    }
+}
+
+impl Supervised for OffsetActor {}
+
+impl Guarded for OffsetActor {
+    const NAME: &'static str = "OffsetActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<Requests> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.requests {
+                if let Err((reply, refusal)) = actor.serve(request, ctx) {
+                    reply.refuse(refusal);
+                }
+            }
+        });
+    }
+}
+
+impl Handler<Commit> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, commit: Commit, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Commit", |actor, _| {
+            actor.parts.offsets.commit(&commit.topic, &commit.group, commit.queue_id, commit.offset);
+        });
+    }
+}
+
+impl Handler<Persist> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Persist, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Persist", |actor, _| actor.persist());
+    }
+}

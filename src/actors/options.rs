@@ -1,0 +1,202 @@
+//! What a broker and a name server are told by whoever starts them.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::arbiters::Layout;
+use super::commitlog_actor::FlushPolicy;
+use crate::broker::pull::PullLimits;
+use crate::namesrv::config::NamesrvConfig;
+use crate::store::{FileDisk, SharedDisk, StoreOptions};
+use crate::time::{SharedClock, SystemClock};
+
+/// Physical memory is taken to be this much where the system does not say.
+const MEMORY_BYTES_GUESS: u64 = 8 << 30;
+/// `accessMessageInMemoryMaxRatio`: the share of memory that recent messages are taken to be held in.
+const MEMORY_PER_CENT: u64 = 40;
+/// Bytes of sends in flight over all connections.
+const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Everything about a broker that its surroundings decide. Change what differs from [`BrokerOptions::at`].
+#[derive(Clone)]
+pub struct BrokerOptions {
+    /// Where it listens; the fast port is two below unless the port is 0.
+    pub listen: SocketAddr,
+    /// The address that clients are told (`brokerIP1`).
+    pub announced: IpAddr,
+    /// `brokerName`.
+    pub broker_name: String,
+    /// `brokerClusterName`.
+    pub cluster: String,
+    /// `brokerId`, 0 for the master.
+    pub broker_id: i64,
+    /// The name servers, `ip:port` each.
+    pub name_servers: Vec<String>,
+    pub store: StoreOptions,
+    /// When producers are answered.
+    pub flush: FlushPolicy,
+    /// How often the log is synced under [`FlushPolicy::Async`].
+    pub flush_every: Duration,
+    /// How often the queues are synced and the checkpoint is written.
+    pub flush_queues_every: Duration,
+    /// How long a producer waits for a sync before it is told that it came late.
+    pub sync_limit: Duration,
+    /// `autoCreateTopicEnable`.
+    pub auto_create_topic: bool,
+    /// `autoCreateSubscriptionGroup`.
+    pub auto_create_group: bool,
+    /// `defaultTopicQueueNums`.
+    pub default_queues: u32,
+    /// `clusterTopicEnable`.
+    pub cluster_topic: bool,
+    /// `brokerTopicEnable`.
+    pub broker_topic: bool,
+    /// `msgTraceTopicName` when `traceTopicEnable` is set.
+    pub trace_topic: Option<String>,
+    /// `brokerPermission`: whether it may be read.
+    pub readable: bool,
+    /// `brokerPermission`: whether it may be written to.
+    pub writable: bool,
+    /// `maxMessageSize`.
+    pub message_bytes_max: usize,
+    /// `regionId`.
+    pub region: String,
+    /// `traceOn`.
+    pub trace_on: bool,
+    /// `startAcceptSendRequestTimeStamp`.
+    pub accept_from_ms: i64,
+    /// The longest hold of a pull when `longPollingEnable` is off.
+    pub short_polling: Option<Duration>,
+    /// `slaveReadEnable`.
+    pub slave_read: bool,
+    /// `notifyConsumerIdsChangedEnable`.
+    pub notify_ids_changed: bool,
+    /// The bounds of an answer to a pull.
+    pub pull_limits: PullLimits,
+    /// `waitTimeMillsInSendQueue`; none when `brokerFastFailureEnable` is off.
+    pub send_wait: Option<Duration>,
+    /// Bytes of sends in flight over all connections before sockets are read no further.
+    pub send_bytes_max: usize,
+    /// `serverChannelMaxIdleTimeSeconds`.
+    pub idle_limit: Duration,
+    /// `flushConsumerOffsetInterval`.
+    pub persist_offsets_every: Duration,
+    /// `registerNameServerPeriod`.
+    pub register_every: Duration,
+    /// `registerBrokerTimeoutMills`.
+    pub register_limit: Duration,
+    /// `compressedRegister`.
+    pub compressed_register: bool,
+    /// Threads for reads that may have to wait for the disk.
+    pub read_threads: usize,
+    /// Which actor runs on which thread.
+    pub layout: Layout,
+    /// All configuration keys as properties text, for the tools that ask.
+    pub properties: String,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Every choice that is left to chance follows from this.
+    pub seed: u64,
+    /// Where the store lies.
+    pub disk: SharedDisk,
+}
+
+impl BrokerOptions {
+    /// RocketMQ's defaults for a broker on the loopback address, with its store in `root`.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        let seconds = Duration::from_secs;
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 10_911),
+            announced: Ipv4Addr::LOCALHOST.into(),
+            broker_name: "broker-a".into(),
+            cluster: "DefaultCluster".into(),
+            broker_id: 0,
+            name_servers: Vec::new(),
+            store: StoreOptions::at(root),
+            flush: FlushPolicy::Async,
+            flush_every: Duration::from_millis(500),
+            flush_queues_every: seconds(60),
+            sync_limit: seconds(5),
+            auto_create_topic: true,
+            auto_create_group: true,
+            default_queues: 8,
+            cluster_topic: true,
+            broker_topic: true,
+            trace_topic: None,
+            readable: true,
+            writable: true,
+            message_bytes_max: 4 << 20,
+            region: "DefaultRegion".into(),
+            trace_on: true,
+            accept_from_ms: 0,
+            short_polling: None,
+            slave_read: false,
+            notify_ids_changed: true,
+            pull_limits: PullLimits {
+                count_in_memory: 32,
+                bytes_in_memory: 256 * 1024,
+                count_on_disk: 8,
+                bytes_on_disk: 64 * 1024,
+                memory_bytes: memory_bytes() * MEMORY_PER_CENT / 100,
+            },
+            send_wait: Some(Duration::from_millis(2_500)),
+            send_bytes_max: SEND_BYTES_MAX,
+            idle_limit: seconds(120),
+            persist_offsets_every: seconds(5),
+            register_every: seconds(30),
+            register_limit: seconds(6),
+            compressed_register: false,
+            read_threads: 2,
+            layout: Layout::default(),
+            properties: String::new(),
+            clock: SystemClock::shared(),
+            seed: 0,
+            disk: Arc::new(FileDisk),
+        }
+    }
+}
+
+/// Everything about a name server that its surroundings decide.
+#[derive(Clone)]
+pub struct NamesrvOptions {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its settings.
+    pub config: NamesrvConfig,
+    /// Where its files lie unless the settings say otherwise.
+    pub root: PathBuf,
+    /// Which actor runs on which thread.
+    pub layout: Layout,
+    /// Tells the time.
+    pub clock: SharedClock,
+    /// Where its files lie.
+    pub disk: SharedDisk,
+}
+
+impl NamesrvOptions {
+    /// A name server on the loopback address, with its files in `root`.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 9_876),
+            config: NamesrvConfig::default(),
+            root: root.into(),
+            layout: Layout::default(),
+            clock: SystemClock::shared(),
+            disk: Arc::new(FileDisk),
+        }
+    }
+}
+
+/// Physical memory of this machine.
+#[must_use]
+pub fn memory_bytes() -> u64 {
+    let info = rustix::system::sysinfo();
+    match info.totalram as u64 * u64::from(info.mem_unit) {
+        0 => MEMORY_BYTES_GUESS,
+        bytes => bytes,
+    }
+}

@@ -1,0 +1,240 @@
+//! Keeps the broker known to every name server.
+//!
+//! Takes [`TopicsChanged`] from the TopicActor and [`Unregister`] at the end; registers at the start, every so often, and
+//! after each change. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. When it dies it starts
+//! again: it holds nothing that the next registration does not say anew.
+
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised};
+
+use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::published::Published;
+use super::topic_actor::ApplyOrder;
+use crate::broker::topics::TopicTable;
+use crate::client::connection::Limits;
+use crate::client::pool::Connections;
+use crate::protocol::body::Body;
+use crate::protocol::body::kv::KvTable;
+use crate::protocol::body::register::{RegisterBrokerBody, body_crc32};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::namesrv::{OfBroker, RegisterBroker};
+use crate::protocol::names::Topic;
+
+/// Topics are others now.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TopicsChanged {
+    /// The one that changed; none: several.
+    pub topic: Option<Topic>,
+}
+
+/// Takes the broker off every name server, before it stops.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Unregister;
+
+/// Register now: sent to itself, so that changes that come together are one registration.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct RegisterNow;
+
+/// What a broker says of itself.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// Name of the set of master and slaves.
+    pub broker_name: String,
+    /// Its cluster.
+    pub cluster: String,
+    /// 0 for the master.
+    pub broker_id: i64,
+    /// Where clients reach it.
+    pub address: String,
+    /// Where slaves reach it.
+    pub ha_address: String,
+}
+
+/// How to reach a RegistrationActor, or what stands in for one.
+#[derive(Clone)]
+pub struct RegistrationPorts {
+    /// Tells of changes.
+    pub changed: Recipient<TopicsChanged>,
+    /// Takes the broker off.
+    pub unregister: Recipient<Unregister>,
+}
+
+impl From<Addr<RegistrationActor>> for RegistrationPorts {
+    fn from(registration: Addr<RegistrationActor>) -> Self {
+        Self { changed: registration.clone().recipient(), unregister: registration.recipient() }
+    }
+}
+
+/// The parts that a RegistrationActor is made of.
+pub struct RegistrationParts {
+    /// The name servers, `ip:port` each.
+    pub name_servers: Vec<String>,
+    /// Who registers.
+    pub identity: Identity,
+    /// What is registered.
+    pub topics: Published<TopicTable>,
+    /// How often.
+    pub every: Duration,
+    /// How long one name server may take.
+    pub limit: Duration,
+    /// Whether the topics are sent compressed.
+    pub compressed: bool,
+    /// The TopicActor.
+    pub apply_order: Recipient<ApplyOrder>,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// Registers a broker.
+pub struct RegistrationActor {
+    parts: RegistrationParts,
+    connections: Connections,
+    due: bool,
+}
+
+impl RegistrationActor {
+    /// An actor that has registered nowhere yet.
+    #[must_use]
+    pub fn new(parts: RegistrationParts) -> Self {
+        Self { parts, connections: Connections::new(Limits::default()), due: false }
+    }
+
+    fn schedule(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.due, true) {
+            ctx.notify(RegisterNow);
+        }
+    }
+
+    fn register(&mut self) {
+        self.due = false;
+        let command = self.registration();
+        for name_server in &self.parts.name_servers {
+            let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
+            let apply_order = self.parts.apply_order.clone();
+            actix_rt::spawn(async move {
+                let Some(reply) = call.await else { return };
+                if let Ok(ordered) = KvTable::decode(&reply.body) {
+                    notify(&apply_order, ApplyOrder { ordered });
+                }
+            });
+        }
+    }
+
+    fn registration(&self) -> Command {
+        let topics = self.parts.topics.load().body();
+        let body =
+            RegisterBrokerBody { topic_config_serialize_wrapper: topics, ..RegisterBrokerBody::default() };
+        let body = if self.parts.compressed { body.deflate() } else { body.encode() };
+        let identity = &self.parts.identity;
+        let header = RegisterBroker {
+            broker_name: identity.broker_name.clone(),
+            broker_addr: identity.address.clone(),
+            cluster_name: identity.cluster.clone(),
+            ha_server_addr: identity.ha_address.clone(),
+            broker_id: identity.broker_id,
+            compressed: self.parts.compressed,
+            body_crc32: Some(body_crc32(&body)),
+        };
+        Command::request(request::REGISTER_BROKER).with_ext(header.to_ext()).with_body(body)
+    }
+
+    /// Says goodbye to all at once; one that does not answer is not waited for beyond the limit.
+    fn unregister(&self) -> impl Future<Output = ()> + use<> {
+        let identity = &self.parts.identity;
+        let header = OfBroker {
+            broker_name: identity.broker_name.clone(),
+            broker_addr: identity.address.clone(),
+            cluster_name: identity.cluster.clone(),
+            broker_id: identity.broker_id,
+        };
+        let command = Command::request(request::UNREGISTER_BROKER).with_ext(header.to_ext());
+        let calls: Vec<_> = self
+            .parts
+            .name_servers
+            .iter()
+            .map(|name_server| {
+                actix_rt::spawn(call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit))
+            })
+            .collect();
+        async move {
+            for call in calls {
+                // A call that panicked has been reported by its task.
+                let _ = call.await;
+            }
+        }
+    }
+}
+
+async fn call(connections: Connections, name_server: String, command: Command, limit: Duration) -> Option<Command> {
+    let code = command.code;
+    let called = async {
+        let connection = connections.to(&name_server).await?;
+        connection.request(command, limit).await
+    };
+    match called.await {
+        Ok(reply) if reply.code == response::SUCCESS => Some(reply),
+        Ok(reply) => {
+            let remark = reply.remark.unwrap_or_default();
+            tracing::warn!(name_server, code = reply.code, remark, "a name server refused this broker");
+            None
+        }
+        Err(error) => {
+            tracing::warn!(name_server, request = request::name(code), %error, "cannot reach a name server");
+            None
+        }
+    }
+}
+
+impl Actor for RegistrationActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.schedule(ctx);
+        ctx.run_interval(self.parts.every, |actor, ctx| {
+            guarded(actor, ctx, "interval", |actor, _| actor.register());
+        });
+    }
+}
+
+impl Supervised for RegistrationActor {}
+
+impl Guarded for RegistrationActor {
+    const NAME: &'static str = "RegistrationActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<TopicsChanged> for RegistrationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TopicsChanged, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "TopicsChanged", Self::schedule);
+    }
+}
+
+impl Handler<RegisterNow> for RegistrationActor {
+    type Result = ();
+
+    fn handle(&mut self, _: RegisterNow, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "RegisterNow", |actor, _| actor.register());
+    }
+}
+
+impl Handler<Unregister> for RegistrationActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Unregister, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        match guarded(self, ctx, "Unregister", |actor, _| actor.unregister()) {
+            Some(done) => Box::pin(done),
+            None => Box::pin(std::future::ready(())),
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Owns the topics. Publishes them for those who send and pull, and writes `topics.json`.
+//!
+//! Takes [`CreateOnSend`] from the send service, [`EnsureTopic`] from the ClientActor, [`ApplyOrder`] from the
+//! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes. When it dies it goes on
+//! with the table that it published last.
+
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
+
+use super::config_writer::ConfigWriter;
+use super::fault::{Faults, Guarded, OnPanic, guarded};
+use super::late::Late;
+use super::published::Publisher;
+use super::registration_actor::TopicsChanged;
+use super::requests::{Requests, answer};
+use super::send_service::SendService;
+use crate::broker::topics::{Changed, TopicError, TopicTable, Topics, Wish};
+use crate::net::reply::ReplyTo;
+use crate::net::router::{Request, Service};
+use crate::protocol::body::Body;
+use crate::protocol::body::kv::KvTable;
+use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicFilterType};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::send::SendHeader;
+use crate::protocol::headers::topic::CreateTopic;
+use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{Opaque, QueueId};
+use crate::time::SharedClock;
+
+/// The codes that a TopicActor answers.
+pub const CODES: [i32; 2] = [request::UPDATE_AND_CREATE_TOPIC, request::GET_ALL_TOPIC_CONFIG];
+
+/// Sends to unknown topics: makes the topics if they may be made, and has the sends served then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CreateOnSend {
+    /// The sends.
+    pub requests: Vec<Request>,
+    /// Who serves them.
+    pub then: SendService,
+}
+
+/// A topic of the broker's own is to exist.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct EnsureTopic {
+    /// The topic.
+    pub topic: Topic,
+    /// What it is made as.
+    pub config: TopicConfig,
+}
+
+/// The name servers say which topics are ordered.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ApplyOrder {
+    /// Their table.
+    pub ordered: KvTable,
+}
+
+/// Write the table down and go on with what waited for that: sent to itself behind everything in the mailbox, so that a
+/// thousand topics made at once are one file written.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct Persist;
+
+/// How to reach a TopicActor, or what stands in for one.
+#[derive(Clone)]
+pub struct TopicPorts {
+    /// Serves clients.
+    pub requests: Recipient<Requests>,
+    /// Makes topics for sends.
+    pub create: Recipient<CreateOnSend>,
+    /// Makes topics of the broker's own.
+    pub ensure: Recipient<EnsureTopic>,
+    /// Marks ordered topics.
+    pub apply_order: Recipient<ApplyOrder>,
+}
+
+/// The parts that a TopicActor is made of.
+pub struct TopicParts {
+    /// The table.
+    pub topics: Topics,
+    /// Where it is published.
+    pub published: Publisher<TopicTable>,
+    /// Where it is written.
+    pub file: ConfigWriter,
+    /// Tells the time of changes.
+    pub clock: SharedClock,
+    /// The RegistrationActor.
+    pub changed: Late<TopicsChanged>,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// Keeps topics.
+pub struct TopicActor {
+    parts: TopicParts,
+    /// What goes on once the table is on the disk.
+    after_persist: Vec<AfterPersist>,
+    persist_due: bool,
+}
+
+enum AfterPersist {
+    Send(Request, SendService),
+    Reply(ReplyTo),
+}
+
+impl TopicActor {
+    /// An actor that owns these parts.
+    #[must_use]
+    pub fn new(parts: TopicParts) -> Self {
+        Self { parts, after_persist: Vec::new(), persist_due: false }
+    }
+
+    fn create_on_send(&mut self, request: Request, service: SendService, ctx: &mut Context<Self>) {
+        match self.make_for(&request) {
+            Ok(changed) => {
+                if changed == Changed::Yes {
+                    self.schedule_persist(ctx);
+                }
+                // A message must not be acknowledged whose topic a crash would take back.
+                self.after_persist.push(AfterPersist::Send(request, service));
+                self.schedule_persist(ctx);
+            }
+            Err(refusal) => service.reply(request, QueueId(0)).refuse(refusal),
+        }
+    }
+
+    fn make_for(&mut self, request: &Request) -> Result<Changed, Refusal> {
+        let header = SendHeader::parse(&request.command.ext)?;
+        let topic = Topic::parse(&header.topic)?;
+        let queues = u32::try_from(header.default_topic_queue_nums).unwrap_or(0);
+        let wish = Wish { pattern: &header.default_topic, queues, unit_mode: header.unit_mode };
+        let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms()).map_err(refusal)?;
+        if changed == Changed::Yes {
+            self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
+        }
+        Ok(changed)
+    }
+
+    fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
+        let Request { command, reply, .. } = request;
+        if command.code == request::GET_ALL_TOPIC_CONFIG {
+            let body = self.parts.topics.table().body().encode();
+            return reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(body));
+        }
+        match self.update(&command) {
+            Ok(()) => {
+                self.after_persist.push(AfterPersist::Reply(reply));
+                self.schedule_persist(ctx);
+            }
+            Err(refusal) => answer(reply, Err(refusal)),
+        }
+    }
+
+    fn update(&mut self, command: &Command) -> Result<(), Refusal> {
+        let header = CreateTopic::parse(&command.ext)?;
+        let count = |value: i32, name: &str| {
+            u32::try_from(value).map_err(|_| Refusal::error(format!("{name} is {value}, which is no number of queues")))
+        };
+        let config = TopicConfig {
+            read_queue_nums: count(header.read_queue_nums, "readQueueNums")?,
+            write_queue_nums: count(header.write_queue_nums, "writeQueueNums")?,
+            topic_filter_type: header.topic_filter_type.as_deref().and_then(TopicFilterType::named).unwrap_or_default(),
+            topic_sys_flag: header.topic_sys_flag.unwrap_or(0),
+            ..TopicConfig::new(header.topic, 0, Permission(header.perm.unsigned_abs()))
+        };
+        let topic = self.parts.topics.update(config, self.parts.clock.now_ms()).map_err(refusal)?;
+        self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
+        Ok(())
+    }
+
+    fn schedule_persist(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.persist_due, true) {
+            ctx.notify(Persist);
+        }
+    }
+
+    fn persist(&mut self) {
+        self.persist_due = false;
+        let table = self.parts.topics.table();
+        let written = self.parts.file.write(&table.to_json());
+        self.parts.published.publish(table);
+        for waiting in self.after_persist.drain(..) {
+            match (waiting, &written) {
+                (AfterPersist::Send(request, service), Ok(())) => service.serve(vec![request]),
+                (AfterPersist::Reply(reply), Ok(())) => reply.succeed(),
+                (AfterPersist::Send(request, service), Err(error)) => {
+                    service.reply(request, QueueId(0)).refuse(Refusal::error(error.to_string()));
+                }
+                (AfterPersist::Reply(reply), Err(error)) => reply.refuse(Refusal::error(error.to_string())),
+            }
+        }
+    }
+}
+
+fn refusal(error: TopicError) -> Refusal {
+    let code = match error {
+        TopicError::Unknown(_) => response::TOPIC_NOT_EXIST,
+        _ => response::SYSTEM_ERROR,
+    };
+    Refusal::new(code, error.to_string())
+}
+
+impl Actor for TopicActor {
+    type Context = Context<Self>;
+}
+
+impl Supervised for TopicActor {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        // A change that was not published is not acknowledged either: those who asked for it are refused by the drop.
+        self.parts.topics.replace(TopicTable::clone(&self.parts.published.last()).body());
+        self.after_persist.clear();
+        self.persist_due = false;
+        self.schedule_persist(ctx);
+    }
+}
+
+impl Guarded for TopicActor {
+    const NAME: &'static str = "TopicActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<CreateOnSend> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, create: CreateOnSend, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "CreateOnSend", |actor, ctx| {
+            for request in create.requests {
+                actor.create_on_send(request, create.then.clone(), ctx);
+            }
+        });
+    }
+}
+
+impl Handler<EnsureTopic> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, ensure: EnsureTopic, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "EnsureTopic", |actor, ctx| {
+            let now_ms = actor.parts.clock.now_ms();
+            if actor.parts.topics.create_if_absent(&ensure.topic, ensure.config, now_ms) == Changed::Yes {
+                actor.schedule_persist(ctx);
+                actor.parts.changed.notify(TopicsChanged { topic: Some(ensure.topic) });
+            }
+        });
+    }
+}
+
+impl Handler<ApplyOrder> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, apply: ApplyOrder, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "ApplyOrder", |actor, ctx| {
+            if actor.parts.topics.apply_order(&apply.ordered, actor.parts.clock.now_ms()) == Changed::Yes {
+                actor.schedule_persist(ctx);
+                actor.parts.changed.notify(TopicsChanged { topic: None });
+            }
+        });
+    }
+}
+
+impl Handler<Requests> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.requests {
+                actor.serve(request, ctx);
+            }
+        });
+    }
+}
+
+impl Handler<Persist> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Persist, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Persist", |actor, _| actor.persist());
+    }
+}
+
+impl From<actix::Addr<TopicActor>> for TopicPorts {
+    fn from(topics: actix::Addr<TopicActor>) -> Self {
+        Self {
+            requests: topics.clone().recipient(),
+            create: topics.clone().recipient(),
+            ensure: topics.clone().recipient(),
+            apply_order: topics.recipient(),
+        }
+    }
+}
+

@@ -1,0 +1,410 @@
+//! Starts a broker: opens its store, makes the actors in the order of their dependence, opens the ports last.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::Recipient;
+use actix_rt::ArbiterHandle;
+use tokio::sync::oneshot;
+
+use super::arbiters::{Arbiters, supervise_on};
+use super::broker::{Broker, Parts, StartError};
+use super::broker_actor::{self, BrokerActor, BrokerParts};
+use super::builder::{BrokerBuilder, QueueWrap, StateMakers, StorageMakers};
+use super::client_actor::{self, ClientParts, ClientPorts, PeerClosed};
+use super::commitlog_actor::{AppendBatch, CommitLogParts};
+use super::dispatch_actor::{DispatchParts, DispatchPorts, QueueFactory};
+use super::doorbell::Doorbell;
+use super::fault::{Faults, notify, start_unbounded};
+use super::flush_actor::{FlushParts, FlushPorts, FlushTimes};
+use super::group_actor::{self, GroupParts, GroupPorts};
+use super::hold_actor::{ConnectionClosed, HoldParts, HoldPorts};
+use super::index_actor::{IndexParts, IndexPorts};
+use super::late::Late;
+use super::lookup_service::{self, LookupService};
+use super::offset_actor::{self, OffsetParts, OffsetPorts};
+use super::options::BrokerOptions;
+use super::preparer::Preparer;
+use super::published::Published;
+use super::pull_service::PullService;
+use super::queue_actor::{QueueActor, QueuePorts, QueueShared};
+use super::queue_directory::Directory;
+use super::read_pool::ReadPool;
+use super::registration_actor::{Identity, RegistrationParts, RegistrationPorts};
+use super::requests::{Requests, ToActor};
+use super::send_reply::SendStyle;
+use super::send_service::SendService;
+use super::tables::Tables;
+use super::topic_actor::{self, TopicParts, TopicPorts};
+use crate::broker::clients::SubscriptionTable;
+use crate::broker::groups::GroupTable;
+use crate::broker::pull::admission::PullRules;
+use crate::broker::send::SendRules;
+use crate::broker::topics::TopicTable;
+use crate::net::budget::Budget;
+use crate::net::listener::{ListenOptions, Listener, Server};
+use crate::net::peer::Patience;
+use crate::net::router::{Lane, Router};
+use crate::protocol::codes::request;
+use crate::store::{self, CommitLog, Durable, Index, LogFlush, LogView, OpenStore, Populator, Queues};
+
+/// What a request is told that nobody answers. Sends wait as long as `waitTimeMillsInSendQueue` says instead.
+const PATIENCE: Patience = Patience {
+    limit: Duration::from_millis(3_500),
+    remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
+};
+/// Codes that store messages.
+const SEND_CODES: [i32; 3] = [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE];
+/// Codes that ask for messages: lite consumers of 5.x have one of their own for the same request.
+const PULL_CODES: [i32; 2] = [request::PULL_MESSAGE, request::LITE_PULL_MESSAGE];
+/// The port that slaves replicate from lies this far above the port.
+const HA_PORT_DISTANCE: u16 = 1;
+/// The fast port lies this far below the port.
+const FAST_PORT_DISTANCE: u16 = 2;
+
+/// Starts the broker that a builder describes.
+pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<Broker, StartError> {
+    let BrokerBuilder { options, storage, state } = builder;
+    let (listener, fast_listener) = bind(options.listen)?;
+    let address = listener.local();
+    let store = open_store(&options).await?;
+    let tables = Tables::load(&options)?;
+    let OpenStore { lock, log, queues, index, durable, .. } = store;
+    let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
+    let state = wiring.state(state, tables, &storage);
+    let router = wiring.router(&storage, &state);
+    let mut servers = Vec::new();
+    if let Some(listener) = fast_listener {
+        servers.push(wiring.serve(listener, router.without(&PULL_CODES)).await?);
+    }
+    servers.push(wiring.serve(listener, router).await?);
+    let faults = wiring.faults;
+    let Storage { append, dispatch, index, flush, log, .. } = storage;
+    let State { offsets, registration, .. } = state;
+    let parts = Parts { append, dispatch, index, flush, offsets, registration, log, faults };
+    Ok(Broker { address, servers, parts, arbiters, lock })
+}
+
+/// The parts of an open store but its lock.
+struct Stored {
+    log: CommitLog,
+    queues: Queues,
+    index: Option<Index>,
+    durable: Durable,
+}
+
+/// The path of every message.
+struct Storage {
+    append: Recipient<AppendBatch>,
+    dispatch: DispatchPorts,
+    index: Option<IndexPorts>,
+    flush: FlushPorts,
+    hold: HoldPorts,
+    directory: Directory,
+    pool: ReadPool,
+    log: LogView,
+}
+
+/// What is known about topics, groups and clients.
+struct State {
+    topic: TopicPorts,
+    group: GroupPorts,
+    offsets: OffsetPorts,
+    client: ClientPorts,
+    registration: RegistrationPorts,
+    broker: Recipient<Requests>,
+    topics: Published<TopicTable>,
+    groups: Published<GroupTable>,
+    subscriptions: Published<SubscriptionTable>,
+}
+
+/// A broker that is being made.
+struct Wiring<'a> {
+    options: &'a BrokerOptions,
+    arbiters: &'a Arbiters,
+    faults: Faults,
+    address: SocketAddr,
+}
+
+impl Wiring<'_> {
+    fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
+        let Stored { log, queues, index, durable } = stored;
+        let options = self.options;
+        let (view, preparation) = (log.view(), log.preparation());
+        let doorbell = Arc::new(Doorbell::default());
+        let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
+        let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
+        let hold = (make.hold)(HoldParts { clock, faults }, &self.arbiters.hot);
+        let flush_parts = FlushParts {
+            log: LogFlush::new(view.clone()),
+            positions: Arc::clone(view.positions()),
+            durable,
+            preparation: preparation.clone(),
+            times: FlushTimes {
+                log_every: options.flush_every,
+                queues_every: options.flush_queues_every,
+                sync_limit: options.sync_limit,
+            },
+            doorbell: Arc::clone(&doorbell),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let flush = (make.flush)(flush_parts, &self.arbiters.flush);
+        let index = index.map(|index| {
+            let parts = IndexParts { index, sealed: flush.index_sealed.clone(), faults: self.faults.clone() };
+            (make.index)(parts, &self.arbiters.rest)
+        });
+        let shared = QueueShared {
+            log: view.clone(),
+            limits: options.pull_limits,
+            written_since: view.written(),
+            hold: hold.clone(),
+            dirty: flush.queue_dirty.clone(),
+            pool: pool.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let directory = Directory::default();
+        let dispatch_parts = DispatchParts {
+            log: view.clone(),
+            queues,
+            doorbell: Arc::clone(&doorbell),
+            directory: directory.writer(),
+            queue_actor: queue_factory(Arc::new(shared), make.queue),
+            index: index.as_ref().map(|index| index.keys.clone()),
+            delay_levels_ms: options.store.delay_levels_ms.clone(),
+            faults: self.faults.clone(),
+        };
+        let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
+        doorbell.answered_by(dispatch.clone());
+        let populator = Populator::new(Arc::clone(view.segments()), preparation.clone(), view.written());
+        let preparer = Preparer::start(preparation, populator, view.written(), options.store.log_segment_bytes);
+        let commit_log_parts = CommitLogParts {
+            log,
+            clock: Arc::clone(&options.clock),
+            policy: options.flush,
+            await_sync: flush.await_sync.clone(),
+            doorbell,
+            preparer: preparer.map_err(StartError::Thread)?,
+            faults: self.faults.clone(),
+        };
+        let append = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
+        Ok(Storage { append, dispatch, index, flush, hold, directory, pool, log: view })
+    }
+
+    fn state(&self, make: StateMakers, tables: Tables, storage: &Storage) -> State {
+        let (options, on) = (self.options, &self.arbiters.rest);
+        let (topics, published_topics) = Published::new(tables.topics.table());
+        let (groups, published_groups) = Published::new(tables.groups.table());
+        let (subscriptions, published_subscriptions) = Published::new(SubscriptionTable::default());
+        // Topics and registration tell each other things, so one of them is named late.
+        let changed = Late::default();
+        let topic_parts = TopicParts {
+            topics: tables.topics,
+            published: published_topics,
+            file: tables.topics_file,
+            clock: Arc::clone(&options.clock),
+            changed: changed.clone(),
+            faults: self.faults.clone(),
+        };
+        let topic = (make.topic)(topic_parts, on);
+        let registration_parts = RegistrationParts {
+            name_servers: options.name_servers.clone(),
+            identity: self.identity(),
+            topics: topics.clone(),
+            every: options.register_every,
+            limit: options.register_limit,
+            compressed: options.compressed_register,
+            apply_order: topic.apply_order.clone(),
+            faults: self.faults.clone(),
+        };
+        let registration = (make.registration)(registration_parts, on);
+        changed.name(registration.changed.clone());
+        let group_parts = GroupParts {
+            groups: tables.groups,
+            published: published_groups,
+            file: tables.groups_file,
+            clock: Arc::clone(&options.clock),
+            ensure_topic: topic.ensure.clone(),
+            faults: self.faults.clone(),
+        };
+        let group = (make.group)(group_parts, on);
+        let offset_parts = OffsetParts {
+            offsets: tables.offsets,
+            file: tables.offsets_file,
+            persist_every: options.persist_offsets_every,
+            queue_of: storage.dispatch.queue_of.clone(),
+            faults: self.faults.clone(),
+        };
+        let offsets = (make.offset)(offset_parts, on);
+        let client_parts = ClientParts {
+            notifies: options.notify_ids_changed,
+            subscriptions: published_subscriptions,
+            groups: groups.clone(),
+            ensure_group: group.ensure.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let client = (make.client)(client_parts, on);
+        let broker_parts = BrokerParts {
+            properties: options.properties.clone(),
+            log: storage.log.clone(),
+            topics: topics.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let broker = supervise_on(on, |_| BrokerActor::new(broker_parts)).recipient();
+        State { topic, group, offsets, client, registration, broker, topics, groups, subscriptions }
+    }
+
+    /// Which request goes to whom.
+    fn router(&self, storage: &Storage, state: &State) -> Router {
+        let options = self.options;
+        let asked = |lane: Lane| lane.patient(Some(PATIENCE));
+        let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
+        let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
+        let sends = Lane::to(self.sends(storage, state)).patient(Some(send_patience));
+        let lookups = LookupService {
+            queue_of: storage.dispatch.queue_of.clone(),
+            pool: storage.pool.clone(),
+            log: storage.log.clone(),
+        };
+        let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
+        Router::new()
+            .route(&client_actor::CODES, actor(&state.client.requests))
+            .route(&offset_actor::CODES, actor(&state.offsets.requests))
+            .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
+            .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
+            .route(&lookup_service::CODES, asked(Lane::to(lookups)))
+            .route(&topic_actor::CODES, actor(&state.topic.requests))
+            .route(&group_actor::CODES, actor(&state.group.requests))
+            .route(&broker_actor::CODES, actor(&state.broker))
+            .on_closed(move |peer| {
+                notify(&hold, ConnectionClosed { connection: peer.id });
+                notify(&client, PeerClosed { connection: peer.id });
+            })
+    }
+
+    fn sends(&self, storage: &Storage, state: &State) -> SendService {
+        let options = self.options;
+        let store_host = self.store_host();
+        let rules = SendRules {
+            cluster: options.cluster.clone(),
+            store_host,
+            message_bytes_max: options.message_bytes_max,
+            accept_from_ms: options.accept_from_ms,
+            writable: options.writable,
+        };
+        SendService {
+            rules: Arc::new(rules),
+            style: Arc::new(SendStyle { store_host, region: options.region.clone(), trace_on: options.trace_on }),
+            topics: state.topics.clone(),
+            append: storage.append.clone(),
+            create: state.topic.create.clone(),
+            clock: Arc::clone(&options.clock),
+            random: Arc::new(Mutex::new(fastrand::Rng::with_seed(options.seed))),
+        }
+    }
+
+    fn pulls(&self, storage: &Storage, state: &State) -> PullService {
+        let options = self.options;
+        PullService {
+            rules: PullRules {
+                readable: options.readable,
+                short_polling: options.short_polling,
+                slave_read: options.slave_read,
+            },
+            topics: state.topics.clone(),
+            groups: state.groups.clone(),
+            subscriptions: state.subscriptions.clone(),
+            directory: storage.directory.clone(),
+            open_queue: storage.dispatch.open_queue.clone(),
+            create_group: state.group.create.clone(),
+            commit: state.offsets.commit.clone(),
+        }
+    }
+
+    /// Where clients reach the broker, which is part of message ids.
+    fn store_host(&self) -> SocketAddr {
+        SocketAddr::new(self.options.announced, self.address.port())
+    }
+
+    fn identity(&self) -> Identity {
+        let ha_port = self.address.port().saturating_add(HA_PORT_DISTANCE);
+        Identity {
+            broker_name: self.options.broker_name.clone(),
+            cluster: self.options.cluster.clone(),
+            broker_id: self.options.broker_id,
+            address: self.store_host().to_string(),
+            ha_address: SocketAddr::new(self.options.announced, ha_port).to_string(),
+        }
+    }
+
+    async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
+        let (clock, idle_limit) = (Arc::clone(&self.options.clock), self.options.idle_limit);
+        serve_on(&self.arbiters.hot, listener, router, ListenOptions { clock, idle_limit, arbiters: Vec::new() }).await
+    }
+}
+
+/// Makes the actors of queues on the arbiter that the DispatchActor runs on.
+fn queue_factory(shared: Arc<QueueShared>, wrap: Option<QueueWrap>) -> QueueFactory {
+    Box::new(move |queue| {
+        let ports: QueuePorts = start_unbounded(|_| QueueActor::new(queue, Arc::clone(&shared))).into();
+        match &wrap {
+            Some(wrap) => wrap(ports),
+            None => ports,
+        }
+    })
+}
+
+/// Binds the port and the fast port, which a port chosen by the system has only if it is free.
+fn bind(listen: SocketAddr) -> Result<(Listener, Option<Listener>), StartError> {
+    let at = |address| Listener::bind(address).map_err(|source| StartError::Listen { address, source });
+    let listener = at(listen)?;
+    let fast_port = listener.local().port().checked_sub(FAST_PORT_DISTANCE).filter(|port| *port > 0);
+    let fast = fast_port.map(|port| at(SocketAddr::new(listen.ip(), port)));
+    match fast {
+        Some(Err(_)) if listen.port() == 0 => Ok((listener, None)),
+        Some(Err(error)) => Err(error),
+        Some(Ok(fast)) => Ok((listener, Some(fast))),
+        None => Ok((listener, None)),
+    }
+}
+
+/// Recovery reads and writes files for as long as it takes, so it has a thread of its own.
+async fn open_store(options: &BrokerOptions) -> Result<OpenStore, StartError> {
+    let (disk, store_options) = (Arc::clone(&options.disk), options.store.clone());
+    let opened = actix_rt::task::spawn_blocking(move || {
+        store::open(disk, store_options, &mut |progress| tracing::info!("recovery: {progress:?}"))
+    });
+    let store = opened.await.map_err(|_| StartError::Interrupted)??;
+    let report = &store.report;
+    report.warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    for damaged in &report.damaged {
+        tracing::error!(?damaged, "a stored message is damaged; pulls pass over it");
+    }
+    if report.unclean {
+        let (from, end) = (report.walked_from, report.log_end);
+        tracing::warn!(%from, %end, torn = ?report.torn, entries = report.entries_added, "recovered after an unclean stop");
+    }
+    Ok(store)
+}
+
+/// Serves a port from an arbiter: a socket belongs to the thread that polls it.
+pub(super) async fn serve_on(
+    arbiter: &ArbiterHandle,
+    listener: Listener,
+    router: Router,
+    options: ListenOptions,
+) -> Result<Server, StartError> {
+    let address = listener.local();
+    let (tell, told) = oneshot::channel();
+    arbiter.spawn_fn(move || {
+        // Who waits for this may have given up; then the server is dropped, and with it nothing is served.
+        let _ = tell.send(listener.serve(router, options));
+    });
+    let served = told.await.map_err(|_| StartError::Interrupted)?;
+    served.map_err(|source| StartError::Listen { address, source })
+}

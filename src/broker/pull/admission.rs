@@ -1,0 +1,155 @@
+//! Whether a pull is run at all, and with which filter.
+//!
+//! # Source
+//! Order of the checks, codes and texts: `PullMessageProcessor.processRequest` 4.9.7 (read; texts recorded).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::broker::clients::SubscriptionTable;
+use crate::broker::filter::TagFilter;
+use crate::broker::groups::GroupTable;
+use crate::broker::topics::TopicTable;
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
+use crate::protocol::codes::response;
+use crate::protocol::headers::pull::PullHeader;
+use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::sys_flag::pull as flags;
+use crate::protocol::units::{ConsumedOffset, QueueId};
+
+const TAG_EXPRESSIONS: &str = "TAG";
+
+/// What the configuration says about pulls.
+#[derive(Clone, Debug)]
+pub struct PullRules {
+    /// Whether the broker's own permission lets it be read.
+    pub readable: bool,
+    /// The longest hold when long polling is off.
+    pub short_polling: Option<Duration>,
+    /// `slaveReadEnable`: the group then says which broker is pulled from next.
+    pub slave_read: bool,
+}
+
+/// What a broker knows about who pulls what.
+pub struct Known<'a> {
+    /// The topics.
+    pub topics: &'a TopicTable,
+    /// The groups.
+    pub groups: &'a GroupTable,
+    /// What the groups that are online want.
+    pub subscriptions: &'a SubscriptionTable,
+}
+
+/// A pull that is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdmittedPull {
+    /// Its topic.
+    pub topic: Topic,
+    /// Its queue.
+    pub queue_id: QueueId,
+    /// The first entry wanted.
+    pub offset: ConsumedOffset,
+    /// How many messages at most.
+    pub wanted: u32,
+    /// Which of them.
+    pub filter: TagFilter,
+    /// How long it may be held.
+    pub suspend: Option<Duration>,
+    /// How far the group has come: to be stored now, whatever becomes of the pull.
+    pub commit: Option<ConsumedOffset>,
+    /// The broker to pull from next.
+    pub suggested_broker: u64,
+}
+
+/// Why a pull is not run, or not yet.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PullDenied {
+    /// The group does not exist; whether it may be made is for the owner of the groups to say.
+    UnknownGroup,
+    /// It is not run.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for PullDenied {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+/// Decides about one pull.
+///
+/// # Errors
+/// See [`PullDenied`].
+pub fn admit(
+    rules: &PullRules,
+    known: &Known<'_>,
+    header: &PullHeader<'_>,
+    from: SocketAddr,
+) -> Result<AdmittedPull, PullDenied> {
+    if !rules.readable {
+        return Err(forbidden("the broker pulling message is forbidden".into()).into());
+    }
+    let group = known.groups.find(&header.consumer_group).ok_or(PullDenied::UnknownGroup)?;
+    if !group.consume_enable {
+        return Err(forbidden(format!("subscription group no permission, {}", header.consumer_group)).into());
+    }
+    let Some((topic, config)) = known.topics.find(&header.topic) else {
+        let remark = format!("topic[{}] not exist, apply first please!", header.topic);
+        return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark).into());
+    };
+    if !config.perm.readable() {
+        return Err(forbidden(format!("the topic[{topic}] pulling message is forbidden")).into());
+    }
+    let queue_id = u32::try_from(header.queue_id).ok().filter(|queue_id| *queue_id < config.read_queue_nums);
+    let Some(queue_id) = queue_id else {
+        let queues = config.read_queue_nums;
+        return Err(Refusal::error(format!(
+            "queueId[{}] is illegal, topic:[{topic}] topicConfig.readQueueNums:[{queues}] consumer:[/{from}]",
+            header.queue_id
+        ))
+        .into());
+    };
+    Ok(AdmittedPull {
+        topic: topic.clone(),
+        queue_id: QueueId(queue_id),
+        offset: ConsumedOffset(header.queue_offset),
+        wanted: u32::try_from(header.max_msg_nums).unwrap_or(0),
+        filter: filter(known, group, header)?,
+        suspend: suspend(rules, header),
+        commit: (header.sys_flag & flags::COMMIT_OFFSET != 0).then_some(ConsumedOffset(header.commit_offset)),
+        // Unless slaves may be read, 0 stands for the master.
+        suggested_broker: if rules.slave_read { group.broker_id.unsigned_abs() } else { 0 },
+    })
+}
+
+fn filter(known: &Known<'_>, group: &SubscriptionGroupConfig, header: &PullHeader<'_>) -> Result<TagFilter, Refusal> {
+    if header.sys_flag & flags::SUBSCRIPTION != 0 {
+        check_language(header.expression_type.as_deref().unwrap_or(TAG_EXPRESSIONS))?;
+        return Ok(TagFilter::parse(header.subscription.as_deref().unwrap_or_default()));
+    }
+    let broadcast_allowed = group.consume_broadcast_enable;
+    let wanted = known
+        .subscriptions
+        .for_pull(&header.consumer_group, &header.topic, header.sub_version, broadcast_allowed)
+        .map_err(Refusal::from)?;
+    check_language(&wanted.expression_type)?;
+    Ok(if wanted.takes_all() { TagFilter::all() } else { TagFilter::of_codes(wanted.code_set.iter().copied()) })
+}
+
+fn check_language(expressions: &str) -> Result<(), Refusal> {
+    if expressions.is_empty() || expressions == TAG_EXPRESSIONS {
+        return Ok(());
+    }
+    Err(Refusal::error(format!("The broker does not support consumer to filter message by {expressions}")))
+}
+
+fn suspend(rules: &PullRules, header: &PullHeader<'_>) -> Option<Duration> {
+    let asked = u64::try_from(header.suspend_timeout_millis).ok().map(Duration::from_millis);
+    let asked = asked.filter(|limit| header.sys_flag & flags::SUSPEND != 0 && !limit.is_zero())?;
+    Some(rules.short_polling.map_or(asked, |short| short.min(asked)))
+}
+
+fn forbidden(remark: String) -> Refusal {
+    Refusal::new(response::NO_PERMISSION, remark)
+}
