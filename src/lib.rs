@@ -21,6 +21,7 @@
 
 pub mod actors;
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod namesrv;
 pub mod net;

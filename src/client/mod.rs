@@ -1,1 +1,22 @@
-//! client.
+//! The client: what sends and receives messages over the wire that official clients speak.
+//!
+//! ```text
+//! Producer, Puller ─► Routes (name servers) ─► Connections (one per address) ─► Connection (one socket)
+//! ```
+//!
+//! Everything here is plain async code on whatever tokio runtime calls it; one connection per broker carries all
+//! requests, and replies are paired by their opaque. Consumer groups, rebalancing and stored offsets are not here.
+
+pub mod connection;
+pub mod error;
+pub mod pool;
+pub mod producer;
+pub mod pull;
+pub mod route;
+
+pub use connection::{Connection, Limits};
+pub use error::ClientError;
+pub use pool::Connections;
+pub use producer::{OutgoingMessage, Producer, SendReceipt, SendStatus};
+pub use pull::{PullStatus, Pulled, Puller};
+pub use route::{Queue, Routes};

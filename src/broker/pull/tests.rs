@@ -65,7 +65,11 @@ fn records_come_up_to_the_count_and_the_bytes() {
     let narrow = PullLimits { bytes_in_memory: 250, ..LIMITS };
     assert_eq!(pull(10, 32, "*", BOUNDS, narrow), (PullStatus::Found, 12, vec![1_000, 1_100]));
     let tiny = PullLimits { bytes_in_memory: 1, ..LIMITS };
-    assert_eq!(pull(10, 32, "*", BOUNDS, tiny), (PullStatus::Found, 11, vec![1_000]), "the first comes whatever its size");
+    assert_eq!(
+        pull(10, 32, "*", BOUNDS, tiny),
+        (PullStatus::Found, 11, vec![1_000]),
+        "the first comes whatever its size"
+    );
     let far = PullLimits { memory_bytes: 0, count_on_disk: 3, ..LIMITS };
     assert_eq!(pull(10, 32, "*", BOUNDS, far), (PullStatus::Found, 13, vec![1_000, 1_100, 1_200]));
 }

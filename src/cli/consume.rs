@@ -1,0 +1,205 @@
+//! `ferromq consume`: reads messages into a shell, from every queue of a topic.
+
+use std::io::{self, Write};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::produce::progress;
+use super::unless_reader_left;
+use crate::client::{Connections, Limits, PullStatus, Pulled, Puller, Queue, Routes, route};
+use crate::protocol::message::Message;
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::properties;
+use crate::protocol::units::QueueOffset;
+
+/// Messages per pull.
+const MESSAGES_PER_PULL: u32 = 32;
+/// How long the broker may hold a pull that finds nothing, when new messages are waited for.
+const HOLD: Duration = Duration::from_secs(15);
+/// Pulls that may wait to be printed, so that a slow reader of the output slows the pulls down.
+const PULLS_WAITING: usize = 16;
+
+/// Read messages from a topic.
+///
+/// Nothing is remembered between runs: no consumer group's position is read or changed, so looking does not take
+/// messages away from anybody.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  ferromq consume -n 127.0.0.1:9876 -t orders                           everything that is there
+  ferromq consume -n 127.0.0.1:9876 -t orders --from last --follow      what comes from now on
+  ferromq consume -n 127.0.0.1:9876 -t orders --json --count 10         ten messages with all that is known of them")]
+pub struct ConsumeArgs {
+    /// Name servers, as host:port;host:port.
+    #[arg(short = 'n', long, value_name = "ADDRESSES", default_value = "127.0.0.1:9876")]
+    pub namesrv: String,
+    /// The topic to read.
+    #[arg(short, long)]
+    pub topic: String,
+    /// The group to read as; it matters only to the broker's permissions and statistics.
+    #[arg(short, long, default_value = "ferromq-consume")]
+    pub group: String,
+    /// Where to begin in each queue: first, last, or an offset.
+    #[arg(long, value_name = "WHERE", default_value = "first")]
+    pub from: From,
+    /// Stop after this many messages.
+    #[arg(short, long, value_name = "N")]
+    pub count: Option<u64>,
+    /// Wait for further messages when all are read.
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Print one line of JSON for each message, not just its body.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// At the oldest message.
+    First,
+    /// Behind the newest one.
+    Last,
+    /// At this offset of each queue.
+    Offset(u64),
+}
+
+impl FromStr for From {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "first" => Ok(Self::First),
+            "last" => Ok(Self::Last),
+            number => number.parse().map(Self::Offset).map_err(|_| "expected first, last or an offset"),
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Names that are none, a topic without a route, and brokers that do not answer.
+pub fn run(args: &ConsumeArgs) -> Result<()> {
+    let topic = Topic::parse(&args.topic)?;
+    let group = GroupName::parse(&args.group)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    unless_reader_left(runtime.block_on(async {
+        let connections = Connections::new(Limits::default());
+        let route = Routes::new(connections.clone(), &args.namesrv)?.of(&topic).await?;
+        let puller = Puller::new(connections, group, topic);
+        let (sender, pulls) = mpsc::channel(PULLS_WAITING);
+        let mut readers = JoinSet::new();
+        for queue in route::subscribe_queues(&route) {
+            readers.spawn(read(puller.clone(), queue, args.from, args.follow, sender.clone()));
+        }
+        drop(sender);
+        print(args, pulls).await?;
+        // Whoever has read enough stops the readers; otherwise they are through, or failed.
+        while let Some(outcome) = readers.try_join_next() {
+            outcome??;
+        }
+        Ok(())
+    }))
+}
+
+/// Reads one queue to its end, or on and on, until nobody takes the messages any more.
+async fn read(
+    puller: Puller,
+    queue: Queue,
+    from: From,
+    follow: bool,
+    sender: mpsc::Sender<(Queue, Pulled)>,
+) -> Result<()> {
+    let mut offset = match from {
+        From::First => puller.min_offset(&queue).await?,
+        From::Last => puller.max_offset(&queue).await?,
+        From::Offset(offset) => QueueOffset(offset),
+    };
+    let hold = if follow { HOLD } else { Duration::ZERO };
+    loop {
+        let pulled = puller.pull(&queue, offset, MESSAGES_PER_PULL, hold).await?;
+        let at_end = pulled.status == PullStatus::NothingYet || pulled.next == offset;
+        offset = pulled.next;
+        if sender.send((queue.clone(), pulled)).await.is_err() || (at_end && !follow) {
+            return Ok(());
+        }
+    }
+}
+
+/// Prints what the readers bring.
+async fn print(args: &ConsumeArgs, mut pulls: mpsc::Receiver<(Queue, Pulled)>) -> Result<()> {
+    let progress = progress();
+    let mut left = args.count.unwrap_or(u64::MAX);
+    while left > 0
+        && let Some((queue, pulled)) = pulls.recv().await
+    {
+        let messages = &pulled.messages[..pulled.messages.len().min(usize::try_from(left).unwrap_or(usize::MAX))];
+        left -= messages.len() as u64;
+        progress.inc(messages.len() as u64);
+        show(args, &progress, &queue, messages).context("cannot print")?;
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+fn show(args: &ConsumeArgs, progress: &ProgressBar, queue: &Queue, messages: &[Message]) -> io::Result<()> {
+    progress.suspend(|| {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        for message in messages {
+            if args.json {
+                writeln!(out, "{}", as_json(queue, message))?;
+            } else {
+                out.write_all(&message.body)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.flush()
+    })
+}
+
+/// All that is known of a message. A body that is not text stands there as `bodyHex`.
+fn as_json(queue: &Queue, message: &Message) -> Value {
+    let properties: Map<String, Value> =
+        properties::pairs(message.properties.as_str()).map(|(name, value)| (name.into(), value.into())).collect();
+    let (body_name, body) = match std::str::from_utf8(&message.body) {
+        Ok(text) => ("body", text.to_owned()),
+        Err(_) => ("bodyHex", message.body.iter().map(|byte| format!("{byte:02x}")).collect()),
+    };
+    json!({
+        "topic": message.topic.as_str(),
+        "broker": &*queue.broker_name,
+        "queue": message.queue_id.0,
+        "offset": message.queue_offset.0,
+        "msgId": message.unique_id(),
+        "offsetMsgId": message.offset_id(),
+        "tag": message.tags(),
+        "keys": message.keys(),
+        "bornTimestamp": message.born_time.0,
+        "storeTimestamp": message.store_time.0,
+        "bornHost": message.born_host.to_string(),
+        "reconsumeTimes": message.reconsume_times,
+        "properties": properties,
+        body_name: body,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_beginning_is_first_last_or_a_number() {
+        assert_eq!("first".parse(), Ok(From::First));
+        assert_eq!("last".parse(), Ok(From::Last));
+        assert_eq!("12".parse(), Ok(From::Offset(12)));
+        assert!("-1".parse::<From>().is_err() && "begin".parse::<From>().is_err());
+    }
+}

@@ -1,0 +1,292 @@
+//! One connection to a server: many requests under way at once, each reply paired by its opaque.
+//!
+//! It does not reconnect, choose servers or try again: when the socket ends, every waiting call fails with
+//! [`ClientError::Closed`] and so does each later one.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::error::ClientError;
+use crate::protocol::codes::response;
+use crate::protocol::command::{Command, Serialization};
+use crate::protocol::error::ProtocolError;
+use crate::protocol::frame::{self, FRAME_BYTES_MAX, Frame};
+use crate::protocol::units::Opaque;
+
+/// First size of the buffer that a socket is read into.
+const READ_BYTES: usize = 64 * 1024;
+/// Most frames that leave in one write.
+const FRAMES_PER_WRITE: usize = 256;
+
+/// What a connection may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// Requests that may wait for a reply at once; further ones wait for room.
+    pub requests_under_way: usize,
+    /// Longest frame that is accepted, in bytes.
+    pub frame_bytes: usize,
+    /// How request headers are written.
+    pub serialization: Serialization,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(3),
+            requests_under_way: 1024,
+            frame_bytes: FRAME_BYTES_MAX,
+            serialization: Serialization::Json,
+        }
+    }
+}
+
+/// A connection; clones share it, and the last one to go closes it.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    address: String,
+    serialization: Serialization,
+    outgoing: mpsc::Sender<Bytes>,
+    waiting: Arc<Waiting>,
+    next_opaque: AtomicI32,
+    room: Semaphore,
+    reader: JoinHandle<()>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Connection {
+    /// Connects to `address` (`host:port`).
+    ///
+    /// # Errors
+    /// Nobody listens there, or it takes too long.
+    pub async fn open(address: &str, limits: Limits) -> Result<Self, ClientError> {
+        let failed = |source| ClientError::Connect { address: address.into(), source };
+        let connecting = timeout(limits.connect_timeout, TcpStream::connect(address));
+        let stream = connecting.await.map_err(|late| failed(late.into()))?.map_err(failed)?;
+        // Requests are small and awaited: holding them back to fill a packet would only delay them.
+        stream.set_nodelay(true).map_err(failed)?;
+        let (read_half, write_half) = stream.into_split();
+        let (outgoing, frames) = mpsc::channel(FRAMES_PER_WRITE);
+        let waiting = Arc::new(Waiting::default());
+        tokio::spawn(write_frames(write_half, frames, waiting.clone()));
+        let reader = tokio::spawn(read_frames(read_half, limits.frame_bytes, waiting.clone(), outgoing.downgrade()));
+        Ok(Self {
+            shared: Arc::new(Shared {
+                address: address.into(),
+                serialization: limits.serialization,
+                outgoing,
+                waiting,
+                next_opaque: AtomicI32::new(0),
+                room: Semaphore::new(limits.requests_under_way),
+                reader,
+            }),
+        })
+    }
+
+    /// The address that was connected to.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.shared.address
+    }
+
+    /// Whether the socket has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.waiting.is_closed()
+    }
+
+    /// Sends a request and waits for its reply, whatever its code.
+    ///
+    /// # Errors
+    /// The connection is or gets closed, or no reply comes within `limit`. In both cases the server may have done what
+    /// it was asked to.
+    pub async fn request(&self, command: Command, limit: Duration) -> Result<Command, ClientError> {
+        let code = command.code;
+        match timeout(limit, self.exchange(command)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit }),
+        }
+    }
+
+    /// The same for calls that have one good answer: any other response code is an error.
+    ///
+    /// # Errors
+    /// As [`Connection::request`], and [`ClientError::Refused`].
+    pub async fn call(&self, command: Command, limit: Duration) -> Result<Command, ClientError> {
+        let reply = self.request(command, limit).await?;
+        if reply.code == response::SUCCESS { Ok(reply) } else { Err(self.refused(&reply)) }
+    }
+
+    /// Sends a request that wants no reply; returns when it is on its way to the socket.
+    ///
+    /// # Errors
+    /// The connection is closed.
+    pub async fn send_oneway(&self, command: Command) -> Result<(), ClientError> {
+        self.push(command.with_opaque(self.next_opaque()).oneway()).await
+    }
+
+    /// A refusal as the error it means here.
+    #[must_use]
+    pub fn refused(&self, reply: &Command) -> ClientError {
+        ClientError::Refused {
+            address: self.shared.address.clone(),
+            code: reply.code,
+            remark: reply.remark.clone().unwrap_or_default(),
+        }
+    }
+
+    async fn exchange(&self, command: Command) -> Result<Command, ClientError> {
+        let _permit = self.shared.room.acquire().await.map_err(|_| self.closed())?;
+        let opaque = self.next_opaque();
+        let entry = self.shared.waiting.enter(opaque).ok_or_else(|| self.closed())?;
+        self.push(command.with_opaque(opaque)).await?;
+        entry.reply().await.ok_or_else(|| self.closed())
+    }
+
+    async fn push(&self, command: Command) -> Result<(), ClientError> {
+        let mut out = BytesMut::new();
+        frame::encode(&command, self.shared.serialization, &mut out);
+        self.shared.outgoing.send(out.freeze()).await.map_err(|_| self.closed())
+    }
+
+    fn next_opaque(&self) -> Opaque {
+        Opaque(self.shared.next_opaque.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn closed(&self) -> ClientError {
+        ClientError::Closed { address: self.shared.address.clone() }
+    }
+}
+
+/// Who waits for which reply. `None` once the connection has ended, so that nobody begins to wait in vain.
+#[derive(Debug)]
+struct Waiting {
+    calls: Mutex<Option<HashMap<Opaque, oneshot::Sender<Command>>>>,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { calls: Mutex::new(Some(HashMap::new())) }
+    }
+}
+
+impl Waiting {
+    fn enter(self: &Arc<Self>, opaque: Opaque) -> Option<Entry> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(|calls| calls.as_mut().map(|calls| calls.insert(opaque, sender)))?;
+        Some(Entry { waiting: self.clone(), opaque, receiver })
+    }
+
+    fn complete(&self, reply: Command) {
+        let call = self.with(|calls| calls.as_mut()?.remove(&reply.opaque));
+        if let Some(call) = call {
+            // The caller may have given up in this very moment; nobody misses the reply then.
+            drop(call.send(reply));
+        }
+    }
+
+    fn close(&self) {
+        // Dropping the senders wakes every caller with the news.
+        self.with(Option::take);
+    }
+
+    fn is_closed(&self) -> bool {
+        self.with(|calls| calls.is_none())
+    }
+
+    /// A std mutex: it is held for one map operation and never across an await. A panic while it is held cannot leave
+    /// the map half changed, so poisoning is passed over.
+    fn with<T>(&self, change: impl FnOnce(&mut Option<HashMap<Opaque, oneshot::Sender<Command>>>) -> T) -> T {
+        change(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One waiting call; when its caller gives up, it is forgotten.
+struct Entry {
+    waiting: Arc<Waiting>,
+    opaque: Opaque,
+    receiver: oneshot::Receiver<Command>,
+}
+
+impl Entry {
+    async fn reply(mut self) -> Option<Command> {
+        (&mut self.receiver).await.ok()
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.waiting.with(|calls| calls.as_mut().and_then(|calls| calls.remove(&self.opaque)));
+    }
+}
+
+/// Writes frames as they come, those that wait already in one go.
+async fn write_frames(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>) {
+    let mut batch = Vec::with_capacity(FRAMES_PER_WRITE);
+    while frames.recv_many(&mut batch, FRAMES_PER_WRITE).await > 0 {
+        let whole = if let [only] = batch.as_slice() { only.clone() } else { batch.concat().into() };
+        batch.clear();
+        if socket.write_all(&whole).await.is_err() {
+            break;
+        }
+    }
+    waiting.close();
+}
+
+/// Reads replies until the socket ends or brings what is no frame.
+async fn read_frames(
+    mut socket: OwnedReadHalf,
+    frame_bytes: usize,
+    waiting: Arc<Waiting>,
+    outgoing: mpsc::WeakSender<Bytes>,
+) {
+    let mut buffer = BytesMut::with_capacity(READ_BYTES);
+    let mut frames = Vec::new();
+    while socket.read_buf(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+        let decoded = frame::decode_all(&mut buffer, frame_bytes, &mut frames);
+        let handled = frames.drain(..).try_for_each(|frame| handle(&frame, &waiting, &outgoing));
+        if let Err(error) = decoded.and(handled) {
+            tracing::warn!(%error, "closing a connection whose peer sent what cannot be read");
+            break;
+        }
+        buffer.reserve(frame::needed(&buffer).map_or(READ_BYTES, |whole| whole.min(frame_bytes) - buffer.len()));
+    }
+    waiting.close();
+}
+
+/// Gives a reply to who waits for it. A request of the server is answered that it is not supported.
+fn handle(frame: &Frame, waiting: &Waiting, outgoing: &mpsc::WeakSender<Bytes>) -> Result<(), ProtocolError> {
+    let command = frame.command()?;
+    if command.is_reply() {
+        waiting.complete(command);
+    } else if !command.is_oneway() {
+        let remark = format!(" request type {} not supported", command.code);
+        let answer = Command::reply(response::REQUEST_CODE_NOT_SUPPORTED, command.opaque).with_remark(remark);
+        let mut out = BytesMut::new();
+        frame::encode(&answer, frame.serialization, &mut out);
+        // With a full queue the server's call times out, which costs less than to stop reading its replies.
+        outgoing.upgrade().map(|outgoing| outgoing.try_send(out.freeze()));
+    }
+    Ok(())
+}

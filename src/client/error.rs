@@ -1,0 +1,107 @@
+//! What can go wrong for a client, by what it can do about it.
+
+use std::io;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::protocol::body::BodyError;
+use crate::protocol::codes::request;
+use crate::protocol::error::ProtocolError;
+use crate::protocol::message::RecordError;
+use crate::protocol::names::NameError;
+
+/// Why a client's call failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Nobody answers at an address, or not in time.
+    #[error("cannot connect to {address}: {source}")]
+    Connect {
+        /// Where to.
+        address: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The connection ended before the reply came; the request may have been carried out.
+    #[error("the connection to {address} was closed")]
+    Closed {
+        /// The peer.
+        address: String,
+    },
+    /// No reply in time; the request may have been carried out.
+    #[error("no answer from {address} to request {} within {after:?}", request::name(*.code).unwrap_or("of unknown code"))]
+    Timeout {
+        /// The peer.
+        address: String,
+        /// The code of the request.
+        code: i32,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The peer answered that it will not.
+    #[error("{address} refused with code {code}: {remark}")]
+    Refused {
+        /// The peer.
+        address: String,
+        /// The response code.
+        code: i32,
+        /// The peer's words.
+        remark: String,
+    },
+    /// No name server knows the topic.
+    #[error("no route to topic {topic}: {reason}")]
+    NoRoute {
+        /// The topic.
+        topic: String,
+        /// What the name servers said.
+        reason: String,
+    },
+    /// A list of name servers without a single address.
+    #[error("no name server is given")]
+    NoNameServer,
+    /// The message cannot be sent as it is.
+    #[error("a message of {length} bytes cannot be sent: a body has 1 to {limit}")]
+    BodyLength {
+        /// Bytes of the body, or of all bodies of a batch.
+        length: usize,
+        /// What is accepted.
+        limit: usize,
+    },
+    /// Messages that cannot travel in one batch.
+    #[error("a batch holds at least one message, and all of one topic: {0}")]
+    Batch(String),
+    /// A topic or group that cannot be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The peer sent a frame or field that is none.
+    #[error("{address} sent what cannot be read: {source}")]
+    Protocol {
+        /// The peer.
+        address: String,
+        /// What is wrong with it.
+        source: ProtocolError,
+    },
+    /// The peer sent a body that is none.
+    #[error("{address} sent what cannot be read: {source}")]
+    Body {
+        /// The peer.
+        address: String,
+        /// What is wrong with it.
+        source: BodyError,
+    },
+    /// A message that is none.
+    #[error("a message cannot be read: {0}")]
+    Record(#[from] RecordError),
+}
+
+impl ClientError {
+    /// The code of a refusal.
+    #[must_use]
+    pub fn refusal(&self) -> Option<i32> {
+        match self {
+            Self::Refused { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+}

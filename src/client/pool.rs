@@ -1,0 +1,46 @@
+//! One connection per server address, opened when it is first needed and again after it was lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::connection::{Connection, Limits};
+use super::error::ClientError;
+
+/// The connections of one client; clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    limits: Limits,
+    slots: Arc<Mutex<HashMap<String, Slot>>>,
+}
+
+/// The lock of one address is held while it is connected to, so that two callers open one connection; the lock of the
+/// map is not, so that a dead server delays nobody else.
+type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
+
+impl Connections {
+    /// No connections yet; each will keep these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, slots: Arc::default() }
+    }
+
+    /// The connection to `address`, which is opened when there is none that works.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub async fn to(&self, address: &str) -> Result<Connection, ClientError> {
+        let slot = self.slot(address);
+        let mut slot = slot.lock().await;
+        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
+            return Ok(connection.clone());
+        }
+        let connection = Connection::open(address, self.limits).await?;
+        *slot = Some(connection.clone());
+        Ok(connection)
+    }
+
+    fn slot(&self, address: &str) -> Slot {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.entry(address.to_owned()).or_default().clone()
+    }
+}

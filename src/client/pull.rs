@@ -1,0 +1,196 @@
+//! Reads a queue from any offset on: its bounds, and the messages between them.
+//!
+//! Nothing is remembered: no group's offset is read or stored, and nothing is committed by a pull.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::connection::Connection;
+use super::error::ClientError;
+use super::pool::Connections;
+use super::route::Queue;
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::{Command, ExtFields};
+use crate::protocol::compression;
+use crate::protocol::error::ProtocolError;
+use crate::protocol::frame::FRAME_BYTES_MAX;
+use crate::protocol::headers::pull::{PullHeader, PullReplyHeader};
+use crate::protocol::message::{self, Message};
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::sys_flag;
+use crate::protocol::units::{QueueId, QueueOffset};
+
+/// How long a question about a queue's bounds may take.
+const OFFSET_TIMEOUT: Duration = Duration::from_secs(3);
+/// What a pull may take beyond the time that the broker may hold it.
+const PULL_SLACK: Duration = Duration::from_secs(10);
+
+/// What a pull found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullStatus {
+    /// Messages.
+    Found,
+    /// None at this offset yet.
+    NothingYet,
+    /// Some, but none that matches the subscription; go on at the next offset.
+    NoneMatched,
+    /// The offset lies outside the queue; go on at the next offset.
+    OutOfRange,
+}
+
+impl PullStatus {
+    fn of_code(code: i32) -> Option<Self> {
+        match code {
+            response::SUCCESS => Some(Self::Found),
+            response::PULL_NOT_FOUND => Some(Self::NothingYet),
+            response::PULL_RETRY_IMMEDIATELY => Some(Self::NoneMatched),
+            response::PULL_OFFSET_MOVED => Some(Self::OutOfRange),
+            _ => None,
+        }
+    }
+}
+
+/// The answer to a pull.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// What was found.
+    pub status: PullStatus,
+    /// The messages in order, their bodies as the producer wrote them.
+    pub messages: Vec<Message>,
+    /// Where to go on.
+    pub next: QueueOffset,
+    /// The first offset that the queue still has.
+    pub min: QueueOffset,
+    /// The offset that the next message will get.
+    pub max: QueueOffset,
+}
+
+/// Reads the queues of one topic.
+#[derive(Clone, Debug)]
+pub struct Puller {
+    connections: Connections,
+    group: GroupName,
+    topic: Topic,
+}
+
+impl Puller {
+    /// Reads `topic` in the name of `group`, which is what the broker's permissions and statistics go by.
+    #[must_use]
+    pub fn new(connections: Connections, group: GroupName, topic: Topic) -> Self {
+        Self { connections, group, topic }
+    }
+
+    /// The offset that the queue's next message will get.
+    ///
+    /// # Errors
+    /// The broker cannot be asked, or refuses.
+    pub async fn max_offset(&self, queue: &Queue) -> Result<QueueOffset, ClientError> {
+        self.offset(queue, request::GET_MAX_OFFSET, None).await
+    }
+
+    /// The first offset that the queue still has.
+    ///
+    /// # Errors
+    /// As [`Puller::max_offset`].
+    pub async fn min_offset(&self, queue: &Queue) -> Result<QueueOffset, ClientError> {
+        self.offset(queue, request::GET_MIN_OFFSET, None).await
+    }
+
+    /// The first offset whose message was stored at or after a time, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// As [`Puller::max_offset`].
+    pub async fn offset_at(&self, queue: &Queue, time_ms: i64) -> Result<QueueOffset, ClientError> {
+        self.offset(queue, request::SEARCH_OFFSET_BY_TIMESTAMP, Some(time_ms)).await
+    }
+
+    /// Reads up to `count` messages from `offset` on. Where there is none yet, the broker may hold the answer back for
+    /// `hold` in case one comes.
+    ///
+    /// # Errors
+    /// The broker cannot be asked, refuses, or sends what is no message.
+    pub async fn pull(
+        &self,
+        queue: &Queue,
+        offset: QueueOffset,
+        count: u32,
+        hold: Duration,
+    ) -> Result<Pulled, ClientError> {
+        let connection = self.connections.to(&queue.address).await?;
+        let command = pull_command(self.group.as_str(), self.topic.as_str(), queue.id, offset, count, hold);
+        let reply = connection.request(command, hold + PULL_SLACK).await?;
+        let Some(status) = PullStatus::of_code(reply.code) else { return Err(connection.refused(&reply)) };
+        let bounds = PullReplyHeader::parse(&reply.ext).map_err(|source| unreadable(&connection, source))?;
+        let messages = if status == PullStatus::Found { messages(reply.body)? } else { Vec::new() };
+        Ok(Pulled {
+            status,
+            messages,
+            next: offset_of(bounds.next_begin_offset),
+            min: offset_of(bounds.min_offset),
+            max: offset_of(bounds.max_offset),
+        })
+    }
+
+    async fn offset(&self, queue: &Queue, code: i32, time_ms: Option<i64>) -> Result<QueueOffset, ClientError> {
+        let connection = self.connections.to(&queue.address).await?;
+        let mut ext = ExtFields::builder();
+        ext.push("topic", &self.topic).push("queueId", queue.id).push_some("timestamp", time_ms);
+        let reply = connection.call(Command::request(code).with_ext(ext.build()), OFFSET_TIMEOUT).await?;
+        let offset = reply.ext.int64("offset").map_err(|source| unreadable(&connection, source))?;
+        Ok(offset_of(offset))
+    }
+}
+
+/// A pull of up to `count` messages, which the broker may hold for `hold` when there is none.
+///
+/// The subscription is in the request, since no heartbeat has told it to the broker, and nothing is committed.
+#[must_use]
+pub fn pull_command(
+    group: &str,
+    topic: &str,
+    queue: QueueId,
+    offset: QueueOffset,
+    count: u32,
+    hold: Duration,
+) -> Command {
+    let suspend = if hold.is_zero() { 0 } else { sys_flag::pull::SUSPEND };
+    let header = PullHeader {
+        consumer_group: group.into(),
+        topic: topic.into(),
+        queue_id: queue.0 as i32,
+        queue_offset: offset.0 as i64,
+        max_msg_nums: count as i32,
+        sys_flag: suspend | sys_flag::pull::SUBSCRIPTION,
+        commit_offset: 0,
+        suspend_timeout_millis: hold.as_millis() as i64,
+        subscription: Some("*".into()),
+        sub_version: 0,
+        expression_type: Some("TAG".into()),
+    };
+    let mut ext = ExtFields::builder();
+    header.write(&mut ext);
+    Command::request(request::PULL_MESSAGE).with_ext(ext.build())
+}
+
+fn unreadable(connection: &Connection, source: ProtocolError) -> ClientError {
+    ClientError::Protocol { address: connection.address().into(), source }
+}
+
+/// A broker without the queue says -1, which is as good as none.
+fn offset_of(number: i64) -> QueueOffset {
+    QueueOffset(number.max(0).unsigned_abs())
+}
+
+/// The messages of a pull's body, decompressed.
+///
+/// A body that does not decompress is handed out as it is: the reference does so, and its reader may know better.
+fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
+    let mut messages = message::decode_all(block)?;
+    for message in &mut messages {
+        if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {
+            message.body = plain;
+        }
+    }
+    Ok(messages)
+}

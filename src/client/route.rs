@@ -1,0 +1,170 @@
+//! Where a topic's queues are: asked of the name servers, and turned into the lists that producers and pullers use.
+//!
+//! Nothing is cached here: who keeps routes also knows when they are stale.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::error::ClientError;
+use super::pool::Connections;
+use crate::protocol::body::Body;
+use crate::protocol::body::route::{MASTER_ID, TopicRouteData};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::namesrv::RouteOf;
+use crate::protocol::names::Topic;
+use crate::protocol::units::QueueId;
+
+/// How long a name server has for an answer.
+const ROUTE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The topic whose route stands in for that of a topic which is yet to be created.
+pub const TEMPLATE_TOPIC: &str = "TBW102";
+/// Most queues that a topic gets when its first message creates it.
+pub const TEMPLATE_QUEUES_MAX: u32 = 4;
+
+/// One queue of a topic, and the broker that serves it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The set's name.
+    pub broker_name: Arc<str>,
+    /// `host:port` of the broker to talk to.
+    pub address: Arc<str>,
+    /// The queue's number at that broker.
+    pub id: QueueId,
+}
+
+/// The name servers of one client. It stays with one as long as that answers.
+#[derive(Debug)]
+pub struct Routes {
+    connections: Connections,
+    name_servers: Vec<String>,
+    chosen: AtomicUsize,
+}
+
+impl Routes {
+    /// Asks the name servers of a list as `host:port;host:port`.
+    ///
+    /// # Errors
+    /// There is no address in the list.
+    pub fn new(connections: Connections, name_servers: &str) -> Result<Self, ClientError> {
+        let name_servers: Vec<String> =
+            name_servers.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(Into::into).collect();
+        if name_servers.is_empty() {
+            return Err(ClientError::NoNameServer);
+        }
+        Ok(Self { connections, name_servers, chosen: AtomicUsize::new(0) })
+    }
+
+    /// The route of a topic.
+    ///
+    /// # Errors
+    /// [`ClientError::NoRoute`] when a name server says so; otherwise the last error, after all have been tried.
+    pub async fn of(&self, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+        let first = self.chosen.load(Ordering::Relaxed);
+        let mut failure = ClientError::NoNameServer;
+        for turn in 0..self.name_servers.len() {
+            let at = (first + turn) % self.name_servers.len();
+            match self.ask(&self.name_servers[at], topic).await {
+                Err(
+                    error @ (ClientError::Connect { .. } | ClientError::Closed { .. } | ClientError::Timeout { .. }),
+                ) => {
+                    failure = error;
+                }
+                answer => {
+                    self.chosen.store(at, Ordering::Relaxed);
+                    return answer;
+                }
+            }
+        }
+        Err(failure)
+    }
+
+    /// The route by which to send to a topic: that of the template when the topic is not there yet and its first
+    /// message is to create it.
+    ///
+    /// # Errors
+    /// As [`Routes::of`]; the topic is the one that was asked for.
+    pub async fn of_publishing(&self, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+        let missing = match self.of(topic).await {
+            Err(error @ ClientError::NoRoute { .. }) => error,
+            answer => return answer,
+        };
+        let template = Topic::parse(TEMPLATE_TOPIC)?;
+        let mut route = self.of(&template).await.map_err(|_| missing)?;
+        for queues in &mut route.queue_datas {
+            queues.write_queue_nums = queues.write_queue_nums.min(queues.read_queue_nums).min(TEMPLATE_QUEUES_MAX);
+            queues.read_queue_nums = queues.write_queue_nums;
+        }
+        Ok(route)
+    }
+
+    async fn ask(&self, name_server: &str, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+        let connection = self.connections.to(name_server).await?;
+        let header = RouteOf { topic: topic.as_str().into(), accept_standard_json_only: true };
+        let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
+        let reply = connection.request(command, ROUTE_TIMEOUT).await?;
+        match reply.code {
+            response::SUCCESS => TopicRouteData::decode(&reply.body)
+                .map_err(|source| ClientError::Body { address: name_server.into(), source }),
+            response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
+                topic: topic.as_str().into(),
+                reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),
+            }),
+            _ => Err(connection.refused(&reply)),
+        }
+    }
+}
+
+/// The queues that messages may be sent to, in the order of the broker names, or in that which an ordered topic names.
+/// Brokers without a master are left out: only masters take messages.
+#[must_use]
+pub fn publish_queues(route: &TopicRouteData) -> Vec<Queue> {
+    if let Some(order) = route.order_topic_conf.as_deref().filter(|order| !order.is_empty()) {
+        let parts = order.split(';').filter_map(|part| part.split_once(':'));
+        return parts
+            .filter_map(|(broker, count)| Some((broker, master_address(route, broker)?, count.trim().parse().ok()?)))
+            .flat_map(|(broker, address, count)| queues_of(broker, address, count))
+            .collect();
+    }
+    let mut datas: Vec<_> = route.queue_datas.iter().filter(|data| data.perm.writable()).collect();
+    datas.sort_by(|left, right| left.broker_name.cmp(&right.broker_name));
+    datas
+        .into_iter()
+        .filter_map(|data| Some((data, master_address(route, &data.broker_name)?)))
+        .flat_map(|(data, address)| queues_of(&data.broker_name, address, data.write_queue_nums))
+        .collect()
+}
+
+/// The queues that messages may be read from; from a slave where there is no master.
+#[must_use]
+pub fn subscribe_queues(route: &TopicRouteData) -> Vec<Queue> {
+    let mut datas: Vec<_> = route.queue_datas.iter().filter(|data| data.perm.readable()).collect();
+    datas.sort_by(|left, right| left.broker_name.cmp(&right.broker_name));
+    datas
+        .into_iter()
+        .filter_map(|data| {
+            let name = &data.broker_name;
+            Some((data, master_address(route, name).or_else(|| any_address(route, name))?))
+        })
+        .flat_map(|(data, address)| queues_of(&data.broker_name, address, data.read_queue_nums))
+        .collect()
+}
+
+/// The address of a set's master.
+#[must_use]
+pub fn master_address<'a>(route: &'a TopicRouteData, broker_name: &str) -> Option<&'a str> {
+    let broker = route.broker_datas.iter().find(|data| data.broker_name == broker_name)?;
+    broker.broker_addrs.get(&MASTER_ID).map(String::as_str)
+}
+
+fn any_address<'a>(route: &'a TopicRouteData, broker_name: &str) -> Option<&'a str> {
+    let broker = route.broker_datas.iter().find(|data| data.broker_name == broker_name)?;
+    broker.broker_addrs.values().next().map(String::as_str)
+}
+
+fn queues_of(broker_name: &str, address: &str, count: u32) -> impl Iterator<Item = Queue> + use<> {
+    let (broker_name, address): (Arc<str>, Arc<str>) = (broker_name.into(), address.into());
+    (0..count).map(move |id| Queue { broker_name: broker_name.clone(), address: address.clone(), id: QueueId(id) })
+}
