@@ -221,4 +221,3 @@ impl Handler<AppendBatch> for CommitLogActor {
         guarded(self, ctx, "AppendBatch", |actor, _| actor.append(batch));
     }
 }
-

@@ -74,11 +74,7 @@ pub struct GroupPorts {
 
 impl From<Addr<GroupActor>> for GroupPorts {
     fn from(groups: Addr<GroupActor>) -> Self {
-        Self {
-            requests: groups.clone().recipient(),
-            create: groups.clone().recipient(),
-            ensure: groups.recipient(),
-        }
+        Self { requests: groups.clone().recipient(), create: groups.clone().recipient(), ensure: groups.recipient() }
     }
 }
 
@@ -124,7 +120,11 @@ impl GroupActor {
         }
     }
 
-    fn find_or_create(&mut self, group: &str, ctx: &mut Context<Self>) -> Result<Arc<SubscriptionGroupConfig>, Refusal> {
+    fn find_or_create(
+        &mut self,
+        group: &str,
+        ctx: &mut Context<Self>,
+    ) -> Result<Arc<SubscriptionGroupConfig>, Refusal> {
         let found = self.parts.groups.find_or_create(group, self.parts.clock.now_ms());
         let Some((config, changed)) = found else {
             let remark = format!("subscription group [{group}] does not exist, apply first please!");
@@ -143,8 +143,7 @@ impl GroupActor {
         let Ok(topic) = topic else { return };
         let queues = u32::try_from(config.retry_queue_nums).unwrap_or(0);
         let topic_sys_flag = if ensure.unit_mode { topic_sys_flag::UNIT_SUBSCRIPTION } else { 0 };
-        let config =
-            TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), queues, Permission::READ_WRITE) };
+        let config = TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), queues, Permission::READ_WRITE) };
         notify(&self.parts.ensure_topic, EnsureTopic { topic, config });
     }
 

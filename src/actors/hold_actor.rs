@@ -59,11 +59,7 @@ pub struct HoldPorts {
 
 impl From<Addr<HoldActor>> for HoldPorts {
     fn from(hold: Addr<HoldActor>) -> Self {
-        Self {
-            park: hold.clone().recipient(),
-            wake: hold.clone().recipient(),
-            connection_closed: hold.recipient(),
-        }
+        Self { park: hold.clone().recipient(), wake: hold.clone().recipient(), connection_closed: hold.recipient() }
     }
 }
 

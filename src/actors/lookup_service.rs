@@ -14,14 +14,16 @@ use super::requests::answer;
 use crate::net::router::{Request, Service};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
-use crate::protocol::headers::offset::{OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage};
+use crate::protocol::headers::offset::{
+    OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage,
+};
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{Opaque, PhysicalOffset, QueueId, StoreTime};
 use crate::store::LogView;
 
 /// The codes that a LookupService answers.
-pub const CODES: [i32; 5] = [
+pub(super) const CODES: [i32; 5] = [
     request::GET_MAX_OFFSET,
     request::GET_MIN_OFFSET,
     request::SEARCH_OFFSET_BY_TIMESTAMP,
@@ -34,13 +36,13 @@ const NO_TIME: i64 = -1;
 
 /// What a LookupService is made of.
 #[derive(Clone)]
-pub struct LookupService {
+pub(super) struct LookupService {
     /// The DispatchActor.
-    pub queue_of: Recipient<QueueOf>,
+    pub(super) queue_of: Recipient<QueueOf>,
     /// Reads single messages.
-    pub pool: ReadPool,
+    pub(super) pool: ReadPool,
     /// Where they lie.
-    pub log: LogView,
+    pub(super) log: LogView,
 }
 
 impl Service for LookupService {

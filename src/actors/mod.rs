@@ -31,6 +31,9 @@
 
 pub mod arbiters;
 
+pub mod broker;
+pub mod broker_actor;
+pub mod builder;
 pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
@@ -41,9 +44,12 @@ pub mod flush_actor;
 pub mod group_actor;
 pub mod hold_actor;
 pub mod index_actor;
+mod late;
 mod lookup_service;
+pub mod namesrv;
 pub mod namesrv_actor;
 pub mod offset_actor;
+pub mod options;
 mod preparer;
 pub mod published;
 pub mod pull_reply;
@@ -55,12 +61,6 @@ pub mod registration_actor;
 pub mod requests;
 pub mod send_reply;
 pub mod send_service;
-pub mod topic_actor;
-pub mod broker;
-pub mod broker_actor;
-pub mod builder;
-pub mod namesrv;
-pub mod options;
-mod late;
 mod tables;
+pub mod topic_actor;
 mod wiring;

@@ -68,10 +68,7 @@ impl Namesrv {
 impl NamesrvBuilder {
     /// Replaces the NamesrvActor.
     #[must_use]
-    pub fn namesrv(
-        mut self,
-        make: impl FnOnce(NamesrvParts, &ArbiterHandle) -> NamesrvPorts + Send + 'static,
-    ) -> Self {
+    pub fn namesrv(mut self, make: impl FnOnce(NamesrvParts, &ArbiterHandle) -> NamesrvPorts + Send + 'static) -> Self {
         self.make = Box::new(make);
         self
     }

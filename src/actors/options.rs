@@ -34,6 +34,7 @@ pub struct BrokerOptions {
     pub broker_id: i64,
     /// The name servers, `ip:port` each.
     pub name_servers: Vec<String>,
+    /// Where the store lies and how it is laid out.
     pub store: StoreOptions,
     /// When producers are answered.
     pub flush: FlushPolicy,

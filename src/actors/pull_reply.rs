@@ -5,9 +5,9 @@ use bytes::{Bytes, BytesMut};
 use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::net::bulk::{STEP_BYTES, Slices};
 use crate::net::reply::ReplyTo;
+use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::replies::PullAnswer;
-use crate::protocol::codes::response;
 use crate::protocol::units::{ConnectionId, QueueOffset};
 use crate::store::LogView;
 

@@ -49,7 +49,9 @@ impl Service for PullService {
                 .and_then(|header| self.admit(&header, &request));
             match admitted {
                 Ok(admitted) => self.hand_over(admitted, request),
-                Err(PullDenied::UnknownGroup) => notify(&self.create_group, CreateOnPull { request, then: self.clone() }),
+                Err(PullDenied::UnknownGroup) => {
+                    notify(&self.create_group, CreateOnPull { request, then: self.clone() })
+                }
                 Err(PullDenied::Refused(refusal)) => request.reply.refuse(refusal),
             }
         }

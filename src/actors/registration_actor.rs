@@ -127,8 +127,7 @@ impl RegistrationActor {
 
     fn registration(&self) -> Command {
         let topics = self.parts.topics.load().body();
-        let body =
-            RegisterBrokerBody { topic_config_serialize_wrapper: topics, ..RegisterBrokerBody::default() };
+        let body = RegisterBrokerBody { topic_config_serialize_wrapper: topics, ..RegisterBrokerBody::default() };
         let body = if self.parts.compressed { body.deflate() } else { body.encode() };
         let identity = &self.parts.identity;
         let header = RegisterBroker {

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::commitlog_actor::PutStatus;
 use crate::net::reply::ReplyTo;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::replies::SendAnswer;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
 use crate::protocol::properties::keys;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::replies::SendAnswer;
 use crate::protocol::units::{Opaque, QueueId};
 use crate::store::Placed;
 

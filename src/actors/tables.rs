@@ -22,9 +22,8 @@ impl Tables {
     /// Lays the files over the defaults.
     pub(super) fn load(options: &BrokerOptions) -> Result<Self, StartError> {
         let now_ms = options.clock.now_ms();
-        let file = |name: &str| {
-            ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name))
-        };
+        let file =
+            |name: &str| ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name));
         let (topics_file, groups_file, offsets_file) =
             (file("topics.json"), file("subscriptionGroup.json"), file("consumerOffset.json"));
         let settings = TopicSettings {

@@ -4,7 +4,6 @@
 //! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes. When it dies it goes on
 //! with the table that it published last.
 
-
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 
 use super::config_writer::ConfigWriter;
@@ -297,4 +296,3 @@ impl From<actix::Addr<TopicActor>> for TopicPorts {
         }
     }
 }
-

@@ -1,0 +1,6 @@
+//! Messages from a producer to a consumer, through real sockets.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod send_and_pull;
+#[path = "../support/mod.rs"]
+mod support;

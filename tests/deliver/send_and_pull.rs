@@ -1,0 +1,83 @@
+//! What is sent can be pulled, in order, also after the broker was stopped and started again.
+
+use std::time::Duration;
+
+use ferromq::client::{Connections, OutgoingMessage, Producer, Puller, Queue, Routes};
+use ferromq::protocol::names::{GroupName, Topic};
+use ferromq::protocol::units::QueueOffset;
+use ferromq::time::SystemClock;
+
+use crate::support::Cluster;
+
+fn topic() -> Topic {
+    Topic::parse("Orders").unwrap()
+}
+
+fn group() -> GroupName {
+    GroupName::parse("readers").unwrap()
+}
+
+async fn send(cluster: &Cluster, bodies: &[String]) {
+    let producer =
+        Producer::new(&cluster.name_servers(), GroupName::parse("writers").unwrap(), SystemClock::shared(), 7);
+    let producer = producer.unwrap();
+    for body in bodies {
+        producer.send(&OutgoingMessage::new(topic(), body.clone())).await.unwrap();
+    }
+}
+
+async fn queues(cluster: &Cluster) -> Vec<Queue> {
+    let routes = Routes::new(Connections::default(), &cluster.name_servers()).unwrap();
+    ferromq::client::route::subscribe_queues(&routes.of(&topic()).await.unwrap())
+}
+
+async fn read_all(cluster: &Cluster) -> Vec<String> {
+    let puller = Puller::new(Connections::default(), group(), topic());
+    let mut bodies = Vec::new();
+    for queue in queues(cluster).await {
+        let mut offset = QueueOffset(0);
+        while offset < puller.max_offset(&queue).await.unwrap() {
+            let pulled = puller.pull(&queue, offset, 32, Duration::ZERO).await.unwrap();
+            bodies.extend(pulled.messages.iter().map(|message| String::from_utf8(message.body.to_vec()).unwrap()));
+            offset = pulled.next;
+        }
+    }
+    bodies.sort();
+    bodies
+}
+
+#[actix::test]
+async fn a_topic_is_made_by_the_first_send_and_every_message_can_be_pulled() {
+    let cluster = Cluster::start().await;
+    let bodies: Vec<String> = (0..100).map(|number| format!("message {number:03}")).collect();
+    send(&cluster, &bodies).await;
+    assert_eq!(read_all(&cluster).await, bodies);
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn a_parked_pull_is_answered_by_the_message_that_it_waits_for() {
+    let cluster = Cluster::start().await;
+    send(&cluster, &["first".into()]).await;
+    let queue = {
+        let puller = Puller::new(Connections::default(), group(), topic());
+        let mut found = None;
+        for queue in queues(&cluster).await {
+            if puller.max_offset(&queue).await.unwrap() == QueueOffset(1) {
+                found = Some(queue);
+            }
+        }
+        found.unwrap()
+    };
+    let waiting = actix::spawn(async move {
+        let puller = Puller::new(Connections::default(), group(), topic());
+        puller.pull(&queue, QueueOffset(1), 32, Duration::from_secs(20)).await.unwrap()
+    });
+    // Sends go round all queues, so one of them ends the wait.
+    let bodies: Vec<String> = (0..16).map(|number| format!("later {number}")).collect();
+    send(&cluster, &bodies).await;
+    let pulled = waiting.await.unwrap();
+    assert!(pulled.messages.iter().all(|message| message.body.starts_with(b"later")), "{pulled:?}");
+    assert!(!pulled.messages.is_empty());
+    cluster.stop().await;
+}

@@ -1,0 +1,58 @@
+//! A name server and a broker of this process, on free ports and temporary directories.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ferromq::actors::broker::Broker;
+use ferromq::actors::namesrv::Namesrv;
+use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
+use ferromq::store::StoreOptions;
+use tempfile::TempDir;
+
+/// Any free port of the loopback address.
+pub(crate) fn free_port() -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, 0).into()
+}
+
+/// Options for a small store in a directory.
+pub(crate) fn small(directory: &TempDir) -> BrokerOptions {
+    let store = StoreOptions {
+        log_segment_bytes: 4 << 20,
+        index_slots: 1_000,
+        index_entries: 4_000,
+        ..StoreOptions::at(directory.path().join("store"))
+    };
+    BrokerOptions { listen: free_port(), store, ..BrokerOptions::at(directory.path()) }
+}
+
+/// A name server and a broker that is registered with it.
+pub(crate) struct Cluster {
+    pub(crate) namesrv: Namesrv,
+    pub(crate) broker: Broker,
+    pub(crate) directory: TempDir,
+}
+
+impl Cluster {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|options| options).await
+    }
+
+    pub(crate) async fn start_with(change: impl FnOnce(BrokerOptions) -> BrokerOptions) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options = NamesrvOptions { listen: free_port(), ..NamesrvOptions::at(directory.path().join("namesrv")) };
+        let namesrv = Namesrv::builder(options).start().await.unwrap();
+        let name_servers = vec![namesrv.address().to_string()];
+        let options = change(BrokerOptions { name_servers, ..small(&directory) });
+        let broker = Broker::builder(options).start().await.unwrap();
+        Self { namesrv, broker, directory }
+    }
+
+    pub(crate) fn name_servers(&self) -> String {
+        self.namesrv.address().to_string()
+    }
+
+    pub(crate) async fn stop(self) -> TempDir {
+        self.broker.stop().await.unwrap();
+        self.namesrv.stop().await;
+        self.directory
+    }
+}
