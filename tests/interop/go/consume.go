@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	rocketmq "github.com/apache/rocketmq-client-go/v2"
+	"github.com/apache/rocketmq-client-go/v2/consumer"
+)
+
+func pushTagFilter(session *Session) (string, error) {
+	client, err := session.producer()
+	if err != nil {
+		return "", err
+	}
+	var wanted []string
+	for number, body := range texts("tagged", 60) {
+		tag := []string{"A", "B", "C"}[number%3]
+		if tag != "B" {
+			wanted = append(wanted, body)
+		}
+		if _, err := client.SendSync(context.Background(), session.message(tag, body)); err != nil {
+			return "", err
+		}
+	}
+	received := &Received{}
+	if _, err := session.pushConsumer(consumer.Clustering, "A || C", received); err != nil {
+		return "", err
+	}
+	if err := received.await(len(wanted), 30*time.Second); err != nil {
+		return "", err
+	}
+	return "", received.exactly(wanted)
+}
+
+// A waiting consumer gets messages that are sent after it has started, and continues where it was after a restart.
+func pushRestart(session *Session) (string, error) {
+	client, err := session.producer()
+	if err != nil {
+		return "", err
+	}
+	send := func(bodies []string) error {
+		for _, body := range bodies {
+			if _, err := client.SendSync(context.Background(), session.message("", body)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := send([]string{"first"}); err != nil {
+		return "", err
+	}
+	before := &Received{}
+	leaving, err := session.pushConsumer(consumer.Clustering, "*", before)
+	if err != nil {
+		return "", err
+	}
+	if err := before.await(1, 30*time.Second); err != nil {
+		return "", err
+	}
+	start := time.Now()
+	if err := send(texts("waiting", 20)); err != nil {
+		return "", err
+	}
+	if err := before.await(21, 10*time.Second); err != nil {
+		return "", err
+	}
+	waited := time.Since(start)
+	if err := leaving.Shutdown(); err != nil {
+		return "", err
+	}
+	if err := send(texts("later", 10)); err != nil {
+		return "", err
+	}
+	after := &Received{}
+	if _, err := session.pushConsumer(consumer.Clustering, "*", after); err != nil {
+		return "", err
+	}
+	if err := after.await(10, 30*time.Second); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("20 messages sent and received in %d ms", waited.Milliseconds()), after.exactly(texts("later", 10))
+}
+
+func pushBroadcast(session *Session) (string, error) {
+	client, err := session.producer()
+	if err != nil {
+		return "", err
+	}
+	if _, err := client.SendSync(context.Background(), session.message("", "broadcast 0")); err != nil {
+		return "", err
+	}
+	first, second := &Received{}, &Received{}
+	for _, received := range []*Received{first, second} {
+		if _, err := session.pushConsumer(consumer.BroadCasting, "*", received); err != nil {
+			return "", err
+		}
+	}
+	bodies := texts("broadcast", 40)
+	for _, body := range bodies[1:] {
+		if _, err := client.SendSync(context.Background(), session.message("", body)); err != nil {
+			return "", err
+		}
+	}
+	for _, received := range []*Received{first, second} {
+		if err := received.await(len(bodies), 30*time.Second); err != nil {
+			return "", err
+		}
+		if err := received.exactly(bodies); err != nil {
+			return "", err
+		}
+	}
+	return "", nil
+}
+
+func pullPoll(session *Session) (string, error) {
+	sender, err := session.producer()
+	if err != nil {
+		return "", err
+	}
+	bodies := texts("polled", 100)
+	for _, body := range bodies {
+		if _, err := sender.SendSync(context.Background(), session.message("", body)); err != nil {
+			return "", err
+		}
+	}
+	client, err := rocketmq.NewPullConsumer(session.consumerOptions()...)
+	if err != nil {
+		return "", err
+	}
+	session.closers = append(session.closers, client.Shutdown)
+	if err := client.Subscribe(session.topic, consumer.MessageSelector{Type: consumer.TAG, Expression: "*"}); err != nil {
+		return "", err
+	}
+	if err := client.Start(); err != nil {
+		return "", err
+	}
+	received := &Received{}
+	deadline := time.Now().Add(30 * time.Second)
+	for len(received.all()) < len(bodies) && time.Now().Before(deadline) {
+		request, err := client.Poll(context.Background(), time.Second)
+		if consumer.IsNoNewMsgError(err) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		received.add(request.GetMsgList())
+		client.ACK(context.Background(), request, consumer.ConsumeSuccess)
+	}
+	return "", received.exactly(bodies)
+}

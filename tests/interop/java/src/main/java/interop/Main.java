@@ -1,0 +1,26 @@
+package interop;
+
+/** Checks of a RocketMQ broker through the official Java client. Each command is one group of checks. */
+public final class Main {
+    public static void main(String[] args) throws Exception {
+        Options options = Options.parse(args);
+        Checks checks = new Checks(options);
+        switch (options.command) {
+            case "send" -> SendChecks.run(checks);
+            case "consume" -> ConsumeChecks.run(checks);
+            case "rebalance" -> RebalanceChecks.run(checks);
+            case "pull" -> PullChecks.run(checks);
+            case "offsets" -> OffsetChecks.run(checks);
+            case "refuse" -> RefusalChecks.run(checks);
+            case "refuse-later" -> RefusalChecks.runNotBuiltYet(checks);
+            case "short" -> ShortChecks.run(checks);
+            case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
+            case "parked" -> checks.run("parked_sends", ParkedCheck::run);
+            case "kill-produce" -> checks.run("kill_produce", KillCheck::produce);
+            case "kill-consume" -> checks.run("kill_consume", KillCheck::consume);
+            default -> throw new IllegalArgumentException("unknown command '" + options.command + "'");
+        }
+        // The client leaves threads behind that are not daemons.
+        System.exit(checks.finish());
+    }
+}

@@ -1,0 +1,64 @@
+package interop;
+
+import static interop.Checks.equal;
+import static interop.Checks.that;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
+
+/** Looking at a queue and at single messages. */
+final class OffsetChecks {
+    static void run(Checks checks) {
+        checks.run("offset_max_min", OffsetChecks::maxAndMin);
+        checks.run("offset_search", OffsetChecks::search);
+        checks.run("view_message", OffsetChecks::view);
+    }
+
+    static String maxAndMin(Session session) throws Exception {
+        DefaultMQProducer producer = session.producer();
+        MessageQueue queue = session.createTopic(producer, 1).get(0);
+        equal(0L, producer.maxOffset(queue), "max offset of an empty queue");
+        equal(0L, producer.minOffset(queue), "min offset of an empty queue");
+        long before = System.currentTimeMillis();
+        ConsumeChecks.send(session, producer, "", 0, 25);
+        equal(25L, producer.maxOffset(queue), "max offset");
+        equal(0L, producer.minOffset(queue), "min offset");
+        long earliest = producer.earliestMsgStoreTime(queue);
+        that(Math.abs(earliest - before) < 10_000, "earliest store time " + earliest + ", sent at " + before);
+        return "";
+    }
+
+    static String search(Session session) throws Exception {
+        DefaultMQProducer producer = session.producer();
+        MessageQueue queue = session.createTopic(producer, 1).get(0);
+        List<Long> times = new ArrayList<>();
+        for (int number = 0; number < 10; number++) {
+            SendResult result = producer.send(session.message("timed " + number));
+            times.add(producer.viewMessage(session.topic(), result.getOffsetMsgId()).getStoreTimestamp());
+            // Store times have to differ by more than their unit.
+            Thread.sleep(20);
+        }
+        equal(0L, producer.searchOffset(queue, times.get(0) - 60_000), "long before the first");
+        for (int number = 0; number < 10; number++) {
+            equal((long) number, producer.searchOffset(queue, times.get(number)), "at the time of message " + number);
+        }
+        return "";
+    }
+
+    static String view(Session session) throws Exception {
+        DefaultMQProducer producer = session.producer();
+        session.createTopic(producer, 4);
+        for (int number = 0; number < 10; number++) {
+            SendResult result = producer.send(session.message("viewed " + number));
+            MessageExt byOffsetId = producer.viewMessage(session.topic(), result.getOffsetMsgId());
+            equal("viewed " + number, Received.text(byOffsetId), "body");
+            equal(result.getQueueOffset(), byOffsetId.getQueueOffset(), "queue offset");
+            equal(result.getMessageQueue().getQueueId(), byOffsetId.getQueueId(), "queue");
+        }
+        return "";
+    }
+}

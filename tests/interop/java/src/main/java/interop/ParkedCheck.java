@@ -1,0 +1,120 @@
+package interop;
+
+import static interop.Checks.equal;
+import static interop.Checks.that;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
+import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.PullCallback;
+import org.apache.rocketmq.client.consumer.PullResult;
+import org.apache.rocketmq.client.consumer.listener.ConsumeConcurrentlyStatus;
+import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
+import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageQueue;
+
+/**
+ * One connection carries sends while 1,000 pulls are parked on it and somebody else reads a backlog from disk.
+ *
+ * <p>A Java client has one connection per broker for everything, so a broker that lets a parked pull or a cold read
+ * hold up a connection would show it here in the times of the sends.
+ */
+final class ParkedCheck {
+    private static final int PARKED = 1_000;
+    private static final int SENDS = 4_000;
+    private static final int BACKLOG = 16_384;
+    private static final int BACKLOG_BODY = 16 << 10;
+    private static final int BATCH = 64;
+    /** Far above what a send takes on a busy two-core machine, far below a pull that is parked or a client's time-out. */
+    private static final double P99_LIMIT_MS = 200;
+
+    /** Writes the backlog, 256 MiB. The driver then restarts the broker and drops the files from the page cache. */
+    static String fill(Session session) throws Exception {
+        DefaultMQProducer producer = session.producer();
+        session.createTopic(producer, 4);
+        producer.setCompressMsgBodyOverHowmuch(Integer.MAX_VALUE);
+        Random random = new Random(1);
+        for (int sent = 0; sent < BACKLOG; sent += BATCH) {
+            List<Message> batch = new ArrayList<>();
+            for (int number = 0; number < BATCH; number++) {
+                byte[] body = new byte[BACKLOG_BODY];
+                random.nextBytes(body);
+                batch.add(new Message(session.topic(), body));
+            }
+            producer.send(batch);
+        }
+        return (long) BACKLOG * BACKLOG_BODY / (1 << 20) + " MiB";
+    }
+
+    static String run(Session session) throws Exception {
+        String instance = session.newInstance();
+        DefaultMQProducer producer = session.producer(instance);
+        DefaultMQPullConsumer parking = session.pullConsumer(instance);
+        List<MessageQueue> queues = session.createTopic(producer, PARKED);
+        // The first round is the JVM warming up; the second is what the sends are compared with.
+        send(session, producer, SENDS / 4);
+        double[] alone = send(session, producer, SENDS / 4);
+
+        AtomicInteger answered = new AtomicInteger();
+        AtomicInteger broken = new AtomicInteger();
+        for (MessageQueue queue : queues) {
+            parking.pullBlockIfNotFound(queue, "never", parking.maxOffset(queue), 32, new PullCallback() {
+                @Override
+                public void onSuccess(PullResult result) {
+                    answered.incrementAndGet();
+                }
+
+                @Override
+                public void onException(Throwable error) {
+                    broken.incrementAndGet();
+                }
+            });
+        }
+        AtomicInteger read = new AtomicInteger();
+        readBacklog(session, read);
+        // The tags differ, so the sends themselves wake none of the parked pulls.
+        double[] beside = send(session, producer, SENDS);
+        int stillParked = PARKED - answered.get() - broken.get();
+        equal(0, broken.get(), "pulls that ended with an error");
+        that(stillParked == PARKED, "parked until the last send: only " + stillParked + " pulls");
+        Session.await("the whole backlog", 60, () -> read.get() >= BACKLOG);
+        that(percentile(beside, 99) < P99_LIMIT_MS, "p99 " + percentile(beside, 99) + " ms");
+        return String.format(Locale.ROOT,
+            "%d sends beside %d parked pulls and a cold reader: p50 %.2f, p99 %.2f, max %.2f ms; alone p50 %.2f, p99 %.2f ms",
+            SENDS, PARKED, percentile(beside, 50), percentile(beside, 99), percentile(beside, 100),
+            percentile(alone, 50), percentile(alone, 99));
+    }
+
+    private static void readBacklog(Session session, AtomicInteger read) throws Exception {
+        DefaultMQPushConsumer consumer = session.pushConsumer();
+        consumer.subscribe(session.topic().replace("parked_sends", "parked_fill"), "*");
+        consumer.registerMessageListener((MessageListenerConcurrently) (batch, context) -> {
+            read.addAndGet(batch.size());
+            return ConsumeConcurrentlyStatus.CONSUME_SUCCESS;
+        });
+        consumer.start();
+    }
+
+    /** Sends one after the other; the sorted times in milliseconds. */
+    private static double[] send(Session session, DefaultMQProducer producer, int count) throws Exception {
+        double[] millis = new double[count];
+        for (int number = 0; number < count; number++) {
+            Message message = session.message("sent", "x".repeat(128));
+            long start = System.nanoTime();
+            producer.send(message);
+            millis[number] = (System.nanoTime() - start) / 1e6;
+        }
+        Arrays.sort(millis);
+        return millis;
+    }
+
+    private static double percentile(double[] sorted, int percent) {
+        return sorted[Math.min(sorted.length - 1, sorted.length * percent / 100)];
+    }
+}

@@ -1,0 +1,193 @@
+'use strict';
+
+// Checks of a RocketMQ broker through ali-ons: `node interop.js --namesrv HOST:PORT --run ID all`.
+
+const { Consumer, Message, Producer } = require('ali-ons');
+
+const LIMIT_MS = 45_000;
+
+// The client prints every route update as a warning; its trouble reaches us as `error` events.
+const logger = { info() {}, warn() {}, error() {}, debug() {} };
+
+/** The clients, topic and groups of one check. */
+class Session {
+  constructor(namesrv, topic) {
+    this.namesrv = namesrv;
+    this.topic = topic;
+    this.clients = [];
+    this.troubles = [];
+  }
+
+  async producer() {
+    return this.add(new Producer({ ...this.options(), producerGroup: `P_${this.topic}` }));
+  }
+
+  /** A clustered or broadcasting consumer whose messages go to `received`. */
+  async consumer(tags, received, isBroadcast = false) {
+    const consumer = new Consumer({
+      ...this.options(),
+      consumerGroup: `G_${this.topic}`,
+      consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
+      isBroadcast,
+    });
+    consumer.subscribe(this.topic, tags, async message => {
+      received.push({ body: message.body.toString(), tags: message.tags, keys: message.keys });
+    });
+    return this.add(consumer);
+  }
+
+  options() {
+    const instanceName = `${process.pid}-${this.topic}-${this.clients.length}`;
+    return { nameSrv: this.namesrv, logger, instanceName, clientIP: '127.0.0.1' };
+  }
+
+  async add(client) {
+    client.on('error', error => this.troubles.push(error));
+    this.clients.push(client);
+    await client.ready();
+    return client;
+  }
+
+  async close() {
+    for (const client of this.clients) {
+      await client.close();
+    }
+  }
+}
+
+function texts(kind, count) {
+  return Array.from({ length: count }, (_, number) => `${kind} ${number}`);
+}
+
+function sleep(millis) {
+  return new Promise(done => setTimeout(done, millis));
+}
+
+async function awaitCount(session, received, count) {
+  const deadline = Date.now() + LIMIT_MS;
+  while (received.length < count) {
+    if (Date.now() > deadline) {
+      const last = session.troubles.length ? `, last error: ${session.troubles.at(-1).message}` : '';
+      throw new Error(`${count} messages: only ${received.length} within ${LIMIT_MS / 1000} s${last}`);
+    }
+    await sleep(20);
+  }
+}
+
+/** Each of the bodies came once and nothing else did. */
+function exactly(received, bodies) {
+  const found = received.map(message => message.body).sort();
+  const expected = [...bodies].sort();
+  if (JSON.stringify(found) !== JSON.stringify(expected)) {
+    throw new Error(`expected ${expected.length} messages, found ${found.length}, or other ones`);
+  }
+}
+
+async function send(session, producer, bodies, tags = '') {
+  for (const body of bodies) {
+    const message = new Message(session.topic, tags, body);
+    message.keys = [body.replace(' ', '-')];
+    const result = await producer.send(message);
+    if (result.sendStatus !== 'SEND_OK' || !result.msgId) {
+      throw new Error(`odd result ${JSON.stringify(result)}`);
+    }
+  }
+}
+
+const checks = {
+  async send_and_consume(session) {
+    const bodies = texts('sent', 60);
+    await send(session, await session.producer(), bodies);
+    const received = [];
+    await session.consumer('*', received);
+    await awaitCount(session, received, bodies.length);
+    exactly(received, bodies);
+    if (received.some(message => message.keys !== message.body.replace(' ', '-'))) {
+      throw new Error('a key was lost');
+    }
+  },
+
+  async consume_while_waiting(session) {
+    const producer = await session.producer();
+    await send(session, producer, [ 'first' ]);
+    const received = [];
+    await session.consumer('*', received);
+    await awaitCount(session, received, 1);
+    const start = Date.now();
+    await send(session, producer, texts('waiting', 20));
+    await awaitCount(session, received, 21);
+    return `20 messages sent and received in ${Date.now() - start} ms`;
+  },
+
+  async tag_filter(session) {
+    const producer = await session.producer();
+    await send(session, producer, texts('a', 20), 'TagA');
+    await send(session, producer, texts('b', 20), 'TagB');
+    await send(session, producer, texts('c', 20), 'TagC');
+    const received = [];
+    await session.consumer('TagA || TagC', received);
+    await awaitCount(session, received, 40);
+    exactly(received, [ ...texts('a', 20), ...texts('c', 20) ]);
+  },
+
+  async offsets_survive(session) {
+    const producer = await session.producer();
+    await send(session, producer, texts('before', 20));
+    const before = [];
+    const leaving = await session.consumer('*', before);
+    await awaitCount(session, before, 20);
+    await leaving.close();
+    session.clients.splice(session.clients.indexOf(leaving), 1);
+    await send(session, producer, texts('after', 10));
+    const after = [];
+    await session.consumer('*', after);
+    await awaitCount(session, after, 10);
+    exactly(after, texts('after', 10));
+  },
+
+  async broadcast(session) {
+    const producer = await session.producer();
+    const bodies = texts('broadcast', 20);
+    await send(session, producer, bodies);
+    const first = [];
+    const second = [];
+    await session.consumer('*', first, true);
+    await session.consumer('*', second, true);
+    await awaitCount(session, first, bodies.length);
+    await awaitCount(session, second, bodies.length);
+    exactly(first, bodies);
+    exactly(second, bodies);
+  },
+};
+
+/** The value of `--name` on the command line. */
+function option(name) {
+  const at = process.argv.indexOf(`--${name}`);
+  if (at < 0) {
+    throw new Error(`--${name} is missing`);
+  }
+  return process.argv[at + 1];
+}
+
+async function main() {
+  let passed = 0;
+  let failed = 0;
+  for (const [ name, check ] of Object.entries(checks)) {
+    const session = new Session(option('namesrv'), `interop_${option('run')}_${name}`);
+    const start = Date.now();
+    try {
+      const detail = await check(session);
+      await session.close();
+      passed++;
+      console.log(`ok ${name} (${detail ? `${detail}, ` : ''}${Date.now() - start} ms)`);
+    } catch (error) {
+      failed++;
+      console.log(`FAILED ${name} ${error.message.replace(/\s+/g, ' ')}`);
+    }
+  }
+  console.log(`${passed} passed, ${failed} failed`);
+  // Clients of failed checks still hold timers.
+  process.exit(failed === 0 && passed > 0 ? 0 : 1);
+}
+
+main();
