@@ -1,6 +1,6 @@
 'use strict';
 
-// Checks of a RocketMQ broker through ali-ons: `node interop.js --namesrv HOST:PORT --run ID all`.
+// Checks of a RocketMQ broker through ali-ons: `node interop.js --namesrv HOST:PORT --broker HOST:PORT --run ID all`.
 
 const { Consumer, Message, Producer } = require('ali-ons');
 
@@ -9,17 +9,39 @@ const LIMIT_MS = 45_000;
 // The client prints every route update as a warning; its trouble reaches us as `error` events.
 const logger = { info() {}, warn() {}, error() {}, debug() {} };
 
+// The client insists on one, and would only ask it for the addresses of name servers, which it is given.
+const httpclient = {
+  async request(url) {
+    throw new Error(`nobody should ask ${url}`);
+  },
+};
+
 /** The clients, topic and groups of one check. */
 class Session {
-  constructor(namesrv, topic) {
+  constructor(namesrv, broker, topic) {
     this.namesrv = namesrv;
+    this.broker = broker;
     this.topic = topic;
     this.clients = [];
     this.troubles = [];
   }
 
+  /** A producer, and the topic: this client sends to no topic that has no route, so the broker is told to make it. */
   async producer() {
-    return this.add(new Producer({ ...this.options(), producerGroup: `P_${this.topic}` }));
+    const producer = await this.add(new Producer({ ...this.options(), producerGroup: `P_${this.topic}` }));
+    const topic = { topicName: this.topic, readQueueNums: 4, writeQueueNums: 4, perm: 6,
+      topicFilterType: 'SINGLE_TAG', topicSysFlag: 0, order: false };
+    await producer._mqClient.createTopic(this.broker, 'TBW102', topic, 3000);
+    // The broker tells the name server when it has answered us.
+    const routed = () => producer._mqClient.getTopicRouteInfoFromNameServer(this.topic, 3000).then(() => true, () => false);
+    const deadline = Date.now() + 10_000;
+    while (!await routed()) {
+      if (Date.now() > deadline) {
+        throw new Error('the name server does not know the new topic');
+      }
+      await sleep(20);
+    }
+    return producer;
   }
 
   /** A clustered or broadcasting consumer whose messages go to `received`. */
@@ -38,7 +60,7 @@ class Session {
 
   options() {
     const instanceName = `${process.pid}-${this.topic}-${this.clients.length}`;
-    return { nameSrv: this.namesrv, logger, instanceName, clientIP: '127.0.0.1' };
+    return { nameSrv: this.namesrv, httpclient, logger, instanceName, clientIP: '127.0.0.1' };
   }
 
   async add(client) {
@@ -173,7 +195,7 @@ async function main() {
   let passed = 0;
   let failed = 0;
   for (const [ name, check ] of Object.entries(checks)) {
-    const session = new Session(option('namesrv'), `interop_${option('run')}_${name}`);
+    const session = new Session(option('namesrv'), option('broker'), `interop_${option('run')}_${name}`);
     const start = Date.now();
     try {
       const detail = await check(session);
