@@ -3,6 +3,7 @@
 //! No socket, no file, no clock: `actors/` hands in what was read and the time, and carries out what is decided.
 
 pub mod clients;
+pub mod config;
 pub mod filter;
 pub mod groups;
 pub mod hold;
