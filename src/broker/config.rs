@@ -60,6 +60,8 @@ pub struct BrokerConfig {
     pub auto_create_groups: bool,
     /// `notifyConsumerIdsChangedEnable`: members of a group are told when one comes or goes.
     pub notify_consumers: bool,
+    /// `slaveReadEnable`: a pull's answer may name another broker id to pull from.
+    pub slave_read: bool,
     /// `startAcceptSendRequestTimeStamp`: sends before this time are refused, in ms since the epoch.
     pub accept_sends_from_ms: i64,
     /// `maxMessageSize`: greatest body in bytes.
@@ -145,6 +147,8 @@ pub struct RegistrationSettings {
     pub timeout: Duration,
     /// `forceRegister`: register without asking first whether the name server is up to date.
     pub forced: bool,
+    /// `compressedRegister`: the topic table travels compressed.
+    pub compressed: bool,
     /// `connectTimeoutMillis`.
     pub connect_timeout: Duration,
 }
@@ -215,6 +219,7 @@ impl BrokerConfig {
             permission: Permission(settings.number("brokerPermission")),
             auto_create_groups: settings.switch("autoCreateSubscriptionGroup"),
             notify_consumers: settings.switch("notifyConsumerIdsChangedEnable"),
+            slave_read: settings.switch("slaveReadEnable"),
             accept_sends_from_ms: settings.number("startAcceptSendRequestTimeStamp"),
             message_bytes_max: settings.number("maxMessageSize"),
             query_count_default: settings.number("defaultQueryMaxNum"),
@@ -374,6 +379,7 @@ fn registration(settings: &Settings) -> RegistrationSettings {
         period: settings.millis("registerNameServerPeriod").clamp(PERIOD_MIN, PERIOD_MAX),
         timeout: settings.millis("registerBrokerTimeoutMills"),
         forced: settings.switch("forceRegister"),
+        compressed: settings.switch("compressedRegister"),
         connect_timeout: settings.millis("connectTimeoutMillis"),
     }
 }

@@ -61,7 +61,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::long("shortPollingTimeMills", "1000"),
     Key::switch("notifyConsumerIdsChangedEnable", true),
     Key::switch("transferMsgByHeap", true).no_effect(),
-    Key::switch("slaveReadEnable", false).later(),
+    Key::switch("slaveReadEnable", false),
     Key::switch("disableConsumeIfConsumerReadSlowly", false).later(),
     Key::long("consumerFallbehindThreshold", "17179869184").later(),
     // Registration with the name servers.
@@ -69,7 +69,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),
     Key::int("registerNameServerPeriod", "30000"),
     Key::switch("forceRegister", true),
-    Key::switch("compressedRegister", false).later(),
+    Key::switch("compressedRegister", false),
     // Filters.
     Key::int("filterServerNums", "0").later(),
     Key::switch("enableCalcFilterBitMap", false).later(),
