@@ -8,3 +8,4 @@ mod framing;
 mod headers;
 mod recorded_frames;
 mod support;
+mod typed_headers;

@@ -45,3 +45,11 @@ headers! {
         version: text "version",
     }
 }
+
+impl DeleteGroup {
+    /// Whether the group's offsets go too, whichever release asks.
+    #[must_use]
+    pub fn removes_offsets(&self) -> bool {
+        self.remove_offset || self.clean_offset
+    }
+}
