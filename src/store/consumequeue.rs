@@ -76,7 +76,7 @@ impl ConsumeQueue {
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, topic: Topic, queue_id: QueueId) -> Self {
         let directory = options.queue_dir(&topic, queue_id);
-        let sync = QueueSync::default();
+        let sync = QueueSync::new(Arc::clone(&disk), directory.clone());
         Self { disk, options, topic, queue_id, directory, files: Vec::new(), write: 0, min: 0, max_physical: 0, sync }
     }
 
@@ -284,6 +284,7 @@ impl ConsumeQueue {
         let mut file = QueueFile::new(base);
         file.create(&self.disk, &self.directory, self.options.queue_file_bytes())?;
         self.files.push(file);
+        self.sync.note_made_file();
         Ok(())
     }
 

@@ -183,6 +183,8 @@ impl Opening {
         durable.note_log(synced);
         durable.note_queues(synced.up_to, newest);
         durable.save()?;
+        // The names of the files that were made now must last as well.
+        disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
         let log = self.writer(segments, synced, &queues, appender);
         Ok(OpenStore { lock, log, queues, index, durable, report })
     }

@@ -306,3 +306,83 @@ impl OwnedMapping {
         (at.checked_add(len)? <= self.0.len()).then_some(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::store::disk::{Disk, FileDisk, OpenMode};
+
+    fn segment(len: usize) -> (tempfile::TempDir, Arc<Segment>) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("0");
+        let file = FileDisk.open(&path, OpenMode::Create).unwrap();
+        file.set_len(len as u64).unwrap();
+        (directory, Arc::new(Segment::new(0, path, file, Mapping::anonymous(len).unwrap(), 0)))
+    }
+
+    #[test]
+    fn only_what_is_published_can_be_read() {
+        let (_directory, segment) = segment(64);
+        let mut writer = SegmentWriter::take(&segment).unwrap();
+        assert!(SegmentWriter::take(&segment).is_none(), "there is one writer");
+        writer.window(40).unwrap().fill(7);
+        assert_eq!((segment.bytes(0, 1), segment.readable()), (None, 0));
+        writer.publish();
+        assert_eq!(segment.bytes(0, 40), Some(&[7; 40][..]));
+        assert_eq!((segment.bytes(0, 41), segment.bytes(usize::MAX, 2)), (None, None));
+        assert!(writer.window(25).is_none() && writer.window(usize::MAX).is_none());
+        assert_eq!(writer.window(24).unwrap().len(), 24);
+        drop(writer);
+        assert_eq!(SegmentWriter::take(&segment).unwrap().position(), 40, "what was not published is given up");
+    }
+
+    #[test]
+    fn a_slice_outlives_every_other_holder() {
+        let (_directory, segment) = segment(64);
+        let mut writer = SegmentWriter::take(&segment).unwrap();
+        writer.window(8).unwrap().copy_from_slice(b"12345678");
+        writer.publish();
+        let slice = segment.slice(2, 4).unwrap();
+        drop((writer, segment));
+        assert_eq!(slice, "3456");
+    }
+
+    /// Readers on other threads see each record whole, as soon as the end that they have read lies behind it.
+    #[test]
+    fn readers_see_whole_records_while_the_writer_goes_on() {
+        const RECORD: usize = 16;
+        let (_directory, segment) = segment(RECORD * 4_000);
+        let mut writer = SegmentWriter::take(&segment).unwrap();
+        std::thread::scope(|threads| {
+            for _ in 0..2 {
+                threads.spawn(|| {
+                    let mut seen = 0;
+                    while seen < segment.len() {
+                        let end = segment.readable();
+                        for at in (seen..end).step_by(RECORD) {
+                            let number = (at / RECORD) as u8;
+                            assert_eq!(segment.bytes(at, RECORD), Some(&[number; RECORD][..]));
+                        }
+                        seen = end;
+                        std::thread::yield_now();
+                    }
+                });
+            }
+            for number in 0..4_000usize {
+                writer.window(RECORD).unwrap().fill(number as u8);
+                writer.publish();
+            }
+        });
+    }
+
+    #[test]
+    fn owned_mappings_and_snapshots_keep_to_their_bounds() {
+        let map = Mapping::anonymous(16).unwrap();
+        let mut owned = OwnedMapping::new(map.clone());
+        owned.bytes_mut(4, 4).unwrap().fill(1);
+        assert_eq!((owned.bytes(12, 5), owned.bytes(usize::MAX, 1)), (None, None));
+        map.overwrite(8, &[2; 2]);
+        assert_eq!(map.snapshot(3..100), [0, 1, 1, 1, 1, 2, 2, 0, 0, 0, 0, 0, 0]);
+    }
+}

@@ -1,18 +1,24 @@
 //! What a thread that syncs holds of a queue.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::QueueFile;
-use crate::store::disk::SharedFile;
+use crate::store::disk::{SharedDisk, SharedFile};
 use crate::store::error::StoreError;
+use crate::store::layout::file_name;
 
 /// The files of one queue that hold entries which may not be on the disk. Clones share the list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct QueueSync(Arc<Unsynced>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Unsynced {
+    disk: SharedDisk,
+    directory: PathBuf,
+    /// Whether a file was made since the last sync: its name must last too, and the names of the directories above it.
+    made_file: AtomicBool,
     /// One more than the base of the file that was listed last, 0 for none: spares the lock for every entry but the
     /// first.
     listed: AtomicU64,
@@ -20,6 +26,16 @@ struct Unsynced {
 }
 
 impl QueueSync {
+    pub(super) fn new(disk: SharedDisk, directory: PathBuf) -> Self {
+        let (made_file, listed) = (AtomicBool::new(false), AtomicU64::new(0));
+        Self(Arc::new(Unsynced { disk, directory, made_file, listed, files: Mutex::default() }))
+    }
+
+    /// Notes that the queue got a new file.
+    pub(super) fn note_made_file(&self) {
+        self.0.made_file.store(true, Ordering::Release);
+    }
+
     /// Whether there is anything to be synced.
     #[must_use]
     pub fn is_dirty(&self) -> bool {
@@ -37,8 +53,14 @@ impl QueueSync {
             std::mem::take(&mut *files)
         };
         for (base, file) in taken {
-            let path = crate::store::layout::file_name(base);
-            file.sync().map_err(StoreError::io("sync", path.as_ref()))?;
+            let path = self.0.directory.join(file_name(base));
+            file.sync().map_err(StoreError::io("sync", &path))?;
+        }
+        if self.0.made_file.swap(false, Ordering::AcqRel) {
+            // The queue, its topic, and the row of topics.
+            for directory in self.0.directory.ancestors().take(3) {
+                self.0.disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
+            }
         }
         Ok(())
     }
