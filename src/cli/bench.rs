@@ -99,7 +99,6 @@ fn extent(args: &BenchArgs, mode: Mode) -> Extent {
     Extent {
         warmup: Duration::from_secs_f64(args.warmup.unwrap_or(warmup)),
         length: length.map(Duration::from_secs_f64),
-        count: args.count,
     }
 }
 

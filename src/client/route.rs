@@ -168,3 +168,53 @@ fn queues_of(broker_name: &str, address: &str, count: u32) -> impl Iterator<Item
     let (broker_name, address): (Arc<str>, Arc<str>) = (broker_name.into(), address.into());
     (0..count).map(move |id| Queue { broker_name: broker_name.clone(), address: address.clone(), id: QueueId(id) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::body::route::{BrokerData, QueueData};
+    use crate::protocol::body::topic_config::Permission;
+
+    /// A topic on b (2 write queues, 3 read queues), on a (read only), and on c, which has lost its master.
+    fn route() -> TopicRouteData {
+        let broker = |name: &str, id| BrokerData {
+            broker_addrs: [(id, format!("{name}:1"))].into(),
+            broker_name: name.into(),
+            cluster: "c".into(),
+        };
+        let queues = |name: &str, perm| QueueData {
+            broker_name: name.into(),
+            perm,
+            read_queue_nums: 3,
+            write_queue_nums: 2,
+            topic_sys_flag: 0,
+        };
+        let (both, read) = (Permission::READ_WRITE, Permission::READ);
+        TopicRouteData {
+            broker_datas: vec![broker("b", 0), broker("a", 0), broker("c", 1)],
+            queue_datas: vec![queues("c", both), queues("b", both), queues("a", read)],
+            ..TopicRouteData::default()
+        }
+    }
+
+    fn names(queues: &[Queue]) -> Vec<String> {
+        queues.iter().map(|queue| format!("{}{}", queue.address, queue.id)).collect()
+    }
+
+    #[test]
+    fn messages_go_to_writable_queues_of_masters_only() {
+        assert_eq!(names(&publish_queues(&route())), ["b:10", "b:11"]);
+    }
+
+    #[test]
+    fn messages_are_read_wherever_they_can_be() {
+        let expected = ["a:10", "a:11", "a:12", "b:10", "b:11", "b:12", "c:10", "c:11", "c:12"];
+        assert_eq!(names(&subscribe_queues(&route())), expected);
+    }
+
+    #[test]
+    fn an_ordered_topic_says_itself_which_queues_it_has() {
+        let route = TopicRouteData { order_topic_conf: Some("b:1;a:2;gone:4".into()), ..route() };
+        assert_eq!(names(&publish_queues(&route)), ["b:10", "a:10", "a:11"]);
+    }
+}

@@ -69,8 +69,6 @@ pub struct Extent {
     pub warmup: Duration,
     /// Time for it, if that is limited.
     pub length: Option<Duration>,
-    /// Messages for it, if they are.
-    pub count: Option<u64>,
 }
 
 impl Run {

@@ -1,0 +1,8 @@
+//! The client and the load generator against a broker that does exactly what each test tells it.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod fake_broker;
+mod one_connection_carries_many_requests;
+mod producers_choose_retry_and_give_up;
+mod pulls_give_back_what_was_sent;
+mod the_load_generator_counts_what_is_answered;

@@ -1,0 +1,90 @@
+use std::time::Duration;
+
+use ferromq::cli::bench::closed::{Load, send_answered};
+use ferromq::cli::bench::link::Link;
+use ferromq::cli::bench::run::{Extent, Run};
+use ferromq::cli::bench::tally::{Outcome, Tally};
+use ferromq::cli::bench::template::{Shape, Template};
+use ferromq::protocol::codes::{request, response};
+use ferromq::protocol::command::{Command, Serialization};
+use tokio::task::LocalSet;
+
+use crate::fake_broker::{FakeBroker, reply};
+
+fn load(in_flight: usize) -> Load {
+    let template = Template::new(&Shape {
+        topic: "T".into(),
+        group: "G".into(),
+        queues: 4,
+        body_bytes: 10,
+        keys: 0,
+        tag: None,
+        batch: 1,
+        oneway: false,
+        serialization: Serialization::Json,
+        instance: 1,
+        first_counter: 0,
+    });
+    Load { template, queue: 0, queues: 4, batch: 1, in_flight }
+}
+
+/// Sends until `count` messages are stored, on one connection; gives what was counted and what failed.
+async fn measure(broker: &FakeBroker, in_flight: usize, count: u64) -> (Tally, Vec<String>) {
+    let run = Run::new(Some(count));
+    let local = LocalSet::new();
+    let link = Link::open(&broker.address).await.unwrap();
+    let cost = local
+        .run_until(async {
+            let loads = vec![run.spawn(send_answered(run.clone(), link, load(in_flight)))];
+            run.measure(Extent { warmup: Duration::ZERO, length: None }, &[], loads).await.unwrap()
+        })
+        .await;
+    let tally = run.tally.borrow().clone();
+    (tally, cost.failures)
+}
+
+#[tokio::test]
+async fn stored_busy_and_refused_are_counted_apart() {
+    let broker = FakeBroker::start(|command, number| {
+        let code = match number % 10 {
+            3 => response::SYSTEM_BUSY,
+            7 => response::MESSAGE_ILLEGAL,
+            _ => response::SUCCESS,
+        };
+        Some(vec![reply(command, code), Command::reply(0, command.opaque).with_remark("once more")])
+    })
+    .await;
+    let (tally, failures) = measure(&broker, 8, 800).await;
+    assert!(tally.messages >= 800 && tally.messages == tally.requests(Outcome::Ok) && failures.is_empty());
+    let share = |outcome| tally.requests(outcome) as f64 / tally.messages as f64;
+    assert!((0.1..0.15).contains(&share(Outcome::Busy)), "one in ten, eight of which are stored");
+    assert!((0.1..0.15).contains(&share(Outcome::Error)));
+    assert!(tally.stray > 800, "a second answer to the same request is none");
+    assert_eq!(tally.times().count, tally.messages);
+}
+
+#[tokio::test]
+async fn no_more_requests_are_under_way_than_allowed() {
+    // Nothing is answered before the window is full: with one request more or less allowed, this would hang or differ.
+    let waiting = std::sync::Mutex::new(Vec::new());
+    let broker = FakeBroker::start(move |command, _| {
+        let mut waiting = waiting.lock().unwrap();
+        waiting.push(reply(command, response::SUCCESS));
+        assert!(waiting.len() <= 16);
+        Some(if waiting.len() == 16 { waiting.drain(..).rev().collect() } else { Vec::new() })
+    })
+    .await;
+    let (tally, failures) = measure(&broker, 16, 160).await;
+    assert!(failures.is_empty() && tally.messages >= 160 && tally.messages % 16 == 0);
+    let queues: Vec<_> =
+        broker.received(request::SEND_MESSAGE_V2)[..8].iter().map(|command| command.ext.int32("e").unwrap()).collect();
+    assert_eq!(queues, [0, 1, 2, 3, 0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_is_reported_with_what_it_left() {
+    let broker = FakeBroker::start(|command, number| (number < 40).then(|| vec![reply(command, 0)])).await;
+    let (tally, failures) = measure(&broker, 4, u64::MAX).await;
+    assert_eq!(failures.len(), 1);
+    assert!(tally.unanswered > 0 && tally.messages <= 40);
+}
