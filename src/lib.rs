@@ -18,6 +18,7 @@
 //! | [`net`] | framed TCP, permits, replies, routing by code | knowledge of any one request |
 //! | [`actors`] | mailboxes, order, wiring, timers | anything a unit test would want to call |
 //! | [`client`] | producer and consumer over the same wire | – |
+//! | [`cli`] | the commands of the binary | decisions: it reads arguments and starts actors |
 
 pub mod actors;
 pub mod broker;

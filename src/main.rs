@@ -1,2 +1,7 @@
-//! The `ferromq` binary.
-fn main() {}
+//! The `ferromq` binary: see [`ferromq::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ferromq::cli::main()
+}

@@ -1,10 +1,129 @@
 //! The commands of the binary, a file each: arguments in, result on standard output, what goes wrong as an error.
+//!
+//! Standard output carries results and the line that says that a server is ready; everything else, the log included,
+//! goes to standard error. What a command does beyond reading its arguments is the business of `actors` and `client`.
 
 pub mod bench;
+mod broker;
+mod config_file;
 pub mod consume;
+mod data_dir;
+mod logging;
+mod machine;
+mod namesrv;
 pub mod produce;
+mod rocketmq;
+pub mod serve;
+mod standalone;
 
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+use self::config_file::ConfigFileError;
+use self::logging::LogLevel;
+use crate::properties_file::SettingsError;
+
+/// A command failed while it did what it was asked to.
+const EXIT_FAILURE: u8 = 1;
+/// The command line or a configuration file asks for something that cannot be done.
+const EXIT_USAGE: u8 = 2;
+
+/// FerroMQ: Apache RocketMQ's name server, broker and shell tools in one program.
+///
+/// It speaks RocketMQ 4.9's protocol and reads and writes its files, so that official clients and mqadmin work with it
+/// unchanged. The shortest way to a running system is `ferromq standalone`.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ferromq",
+    version,
+    max_term_width = 110,
+    after_help = "\
+Examples:
+  ferromq standalone                            name server on 9876, broker on 10911, data in ./ferromq-data
+  ferromq namesrv                               a name server alone
+  ferromq broker -n 127.0.0.1:9876 -c my.conf   a broker alone, with RocketMQ's own configuration file
+  ferromq produce -t orders --body hello        send a message
+  ferromq consume -t orders                     print what comes in
+
+Called as mqnamesrv or mqbroker (through a link), it takes RocketMQ's options.
+
+Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// How much to log: error, warn, info, debug or trace. Without it RUST_LOG decides, and without that info.
+    #[arg(long, global = true, value_name = "LEVEL")]
+    log_level: Option<LogLevel>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Standalone(standalone::StandaloneArgs),
+    Namesrv(namesrv::NamesrvArgs),
+    Broker(broker::BrokerArgs),
+    Produce(produce::ProduceArgs),
+    Consume(consume::ConsumeArgs),
+    Bench(bench::BenchArgs),
+}
+
+/// Does what the command line says; what `main` is.
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let program = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
+    match program {
+        Some("mqnamesrv") => rocketmq::namesrv(arguments),
+        Some("mqbroker") => rocketmq::broker(arguments),
+        _ => ferromq(arguments),
+    }
+}
+
+fn ferromq(arguments: Vec<OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error, EXIT_USAGE),
+    };
+    logging::start(cli.log_level);
+    let outcome = match cli.command {
+        Command::Standalone(args) => standalone::run(args),
+        Command::Namesrv(args) => namesrv::run(args),
+        Command::Broker(args) => broker::run(args),
+        Command::Produce(args) => produce::run(&args),
+        Command::Consume(args) => consume::run(&args),
+        Command::Bench(args) => bench::run(&args),
+    };
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    report(&error);
+    ExitCode::from(if is_usage(&error) { EXIT_USAGE } else { EXIT_FAILURE })
+}
+
+/// Prints help or version to standard output, a mistake to standard error, and returns the exit code.
+fn explain(error: &clap::Error, usage: u8) -> ExitCode {
+    // Nobody is left to be told that this could not be printed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => ExitCode::SUCCESS,
+        _ => ExitCode::from(usage),
+    }
+}
+
+fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+}
+
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<SettingsError>() || error.is::<ConfigFileError>()
+}
+
+/// Prints a text, and ends in peace when nobody reads it to its end.
+fn print(text: &str) -> anyhow::Result<()> {
+    unless_reader_left(io::stdout().write_all(text.as_bytes()).map_err(Into::into))
+}
 
 /// Turns the news that nobody reads standard output any more, as after `| head`, into a quiet end.
 fn unless_reader_left(outcome: anyhow::Result<()>) -> anyhow::Result<()> {
@@ -15,5 +134,15 @@ fn unless_reader_left(outcome: anyhow::Result<()>) -> anyhow::Result<()> {
             Ok(())
         }
         outcome => outcome,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        super::Cli::command().debug_assert();
     }
 }

@@ -1,0 +1,60 @@
+//! What a server takes from the machine it runs on where nobody tells it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::path::PathBuf;
+
+/// An address of a private network. Connecting a datagram socket to it sends nothing; it only makes the system choose
+/// the address that it would send from.
+const SOMEWHERE_PRIVATE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 255, 255)), 1);
+
+/// The host's name, RocketMQ's default of `brokerName`.
+pub(super) fn host_name() -> Option<String> {
+    let system = rustix::system::uname();
+    system.nodename().to_str().ok().filter(|name| !name.is_empty()).map(Into::into)
+}
+
+/// The user's directory, under which RocketMQ puts `store` and `namesrv`; the current one where there is none.
+pub(super) fn home() -> PathBuf {
+    std::env::var_os("HOME").filter(|path| !path.is_empty()).map_or_else(|| ".".into(), PathBuf::from)
+}
+
+/// The address that others reach a server at that is bound to `bound`: that very one, or, when it is bound to all of
+/// them, the one that this machine has in its private network.
+pub(super) fn reachable(bound: IpAddr) -> IpAddr {
+    if !bound.is_unspecified() {
+        return bound;
+    }
+    let chosen = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).and_then(|socket| {
+        socket.connect(SOMEWHERE_PRIVATE)?;
+        socket.local_addr()
+    });
+    chosen.map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |address| address.ip())
+}
+
+/// The first address of a host, given as an address or a name.
+pub(super) fn resolve(host: &str) -> Option<IpAddr> {
+    host.parse().ok().or_else(|| Some((host, 0).to_socket_addrs().ok()?.next()?.ip()))
+}
+
+/// The same as a parser of arguments.
+pub(super) fn host(text: &str) -> Result<IpAddr, String> {
+    resolve(text).ok_or_else(|| "expected an IP address or a host name that resolves".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_address_is_announced_and_all_of_them_are_not() {
+        let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        assert_eq!(reachable(loopback), loopback);
+        assert!(!reachable(Ipv4Addr::UNSPECIFIED.into()).is_unspecified());
+    }
+
+    #[test]
+    fn hosts_are_addresses_or_names() {
+        assert_eq!(resolve("10.1.2.3"), Some(Ipv4Addr::new(10, 1, 2, 3).into()));
+        assert_eq!(resolve("no such host"), None);
+    }
+}
