@@ -10,7 +10,6 @@ mod file;
 use std::sync::Arc;
 
 use self::file::IndexFile;
-use super::checkpoint::Checkpoint;
 use super::disk::{SharedDisk, SharedFile};
 use super::dispatch;
 use super::error::StoreError;
@@ -32,6 +31,17 @@ pub struct Index {
     files: Vec<IndexFile>,
     /// Full files that nobody has synced yet.
     sealed: Vec<IndexSync>,
+}
+
+/// How much of the index is known to be on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// All of it: the store was closed in order.
+    Whole,
+    /// Files whose last entry is not younger than the checkpoint's index time, as Java's broker reckons.
+    UpTo(StoreTime),
+    /// The entries of records before this place, as our own state tells.
+    Before(PhysicalOffset),
 }
 
 /// What a query found.
@@ -71,16 +81,16 @@ impl Index {
         Self { disk, options, files: Vec::new(), sealed: Vec::new() }
     }
 
-    /// Takes in the files under `index/`. After an unclean stop those that the checkpoint does not vouch for are
-    /// removed: which of their pages have reached the disk is unknown. What is no index file is named in `warnings`.
+    /// Takes in the files under `index/`. After an unclean stop (`trust` says how much is known) what the checkpoint
+    /// does not vouch for is cut off or removed: which of its pages have reached the disk is unknown. What is no index
+    /// file is named in `warnings`.
     ///
     /// # Errors
     /// [`StoreError::WrongLength`], or what the operating system says.
     pub fn load(
         disk: SharedDisk,
         options: Arc<StoreOptions>,
-        checkpoint: &Checkpoint,
-        clean: bool,
+        trust: Trust,
         warnings: &mut Vec<String>,
     ) -> Result<Self, StoreError> {
         let mut index = Self::new(disk, options);
@@ -96,13 +106,18 @@ impl Index {
                 let key = "maxHashSlotNum and maxIndexNum";
                 return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
             }
-            let file = IndexFile::open(&index.disk, &index.options, path.clone(), name)?;
-            if !clean && file.header().end_time > checkpoint.index {
+            let mut file = IndexFile::open(&index.disk, &index.options, path.clone(), name)?;
+            let keep = match trust {
+                Trust::Whole => true,
+                Trust::UpTo(time) => file.header().end_time <= time,
+                Trust::Before(vouched) => file.header().end < vouched || file.rewind(vouched)? > 0,
+            };
+            if keep {
+                index.files.push(file);
+            } else {
                 drop(file);
                 index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-                continue;
             }
-            index.files.push(file);
         }
         Ok(index)
     }

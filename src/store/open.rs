@@ -10,7 +10,7 @@ use super::disk::SharedDisk;
 use super::durable::{self, CloseParts, Durable};
 use super::error::StoreError;
 use super::flush::{LogFlush, Synced};
-use super::index::Index;
+use super::index::{Index, Trust};
 use super::layout::StoreOptions;
 use super::lock::StoreLock;
 use super::log_files;
@@ -152,7 +152,7 @@ impl Opening {
         let state = state.filter(|state| *ours && state.matches(&checkpoint) && !segments.is_empty());
         let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
         let mut index = match options.index_enabled {
-            true => Some(self.load_index(&checkpoint, &mut report)?),
+            true => Some(self.load_index(&checkpoint, state, &mut report)?),
             false => None,
         };
         report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
@@ -189,9 +189,18 @@ impl Opening {
         Ok(OpenStore { lock, log, queues, index, durable, report })
     }
 
-    fn load_index(&self, checkpoint: &Checkpoint, report: &mut Report) -> Result<Index, StoreError> {
-        let (disk, options) = (Arc::clone(&self.disk), Arc::clone(&self.options));
-        Index::load(disk, options, checkpoint, !self.unclean, &mut report.warnings)
+    fn load_index(
+        &self,
+        checkpoint: &Checkpoint,
+        state: Option<State>,
+        report: &mut Report,
+    ) -> Result<Index, StoreError> {
+        let trust = match state {
+            _ if !self.unclean => Trust::Whole,
+            Some(state) => Trust::Before(state.dispatched()),
+            None => Trust::UpTo(checkpoint.index),
+        };
+        Index::load(Arc::clone(&self.disk), Arc::clone(&self.options), trust, &mut report.warnings)
     }
 
     /// An empty log directory beside full queues is a mistake of whoever moved files: Java would delete the queues.
@@ -253,7 +262,7 @@ impl Opening {
         let checked_from = self.checked_from(segments, checkpoint, state, log_min);
         let indexed = index.map_or(checked_from, |index| match index.newest() {
             // What our own state vouches for needs no second look.
-            Some(_) if state.is_some() && !self.unclean => checked_from,
+            Some(_) if state.is_some() => checked_from,
             Some(newest) => newest,
             None => log_min,
         });

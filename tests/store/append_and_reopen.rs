@@ -305,3 +305,40 @@ fn cleaning_follows_the_log() {
     assert!(first.physical >= log_min && first.physical.0 < log_min.0 + 500);
     assert!(store.index.as_mut().unwrap().clean(log_min).unwrap() > 0);
 }
+
+/// After a loss of power any page that was written since the last sync may be missing: here all of the index's slots,
+/// and its later entries.
+#[test]
+fn the_index_is_whole_after_a_loss_of_power() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = StoreOptions { index_entries: 1_000, ..options(&directory) };
+    let mut store = open(FileDisk::shared(), options.clone(), &mut |_| {}).unwrap();
+    for number in 0..100 {
+        put(&mut store, message("T", 0, b"x"), 1_000_000 + 1_000 * number).unwrap();
+        if number == 49 {
+            let synced = LogFlush::new(store.log.view()).sync().unwrap();
+            store.index.as_ref().unwrap().current().unwrap().sync().unwrap();
+            store.durable.note_log(synced);
+            store.durable.note_queues(synced.up_to, synced.newest);
+            store.durable.save().unwrap();
+        }
+    }
+    drop(store);
+    let file = std::fs::read_dir(options.index_dir()).unwrap().next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let entries = 40 + 4 * 20;
+    bytes[40..entries].fill(0);
+    // Each message has two keys; entry 0 is not used.
+    bytes[entries + 20 * 101..].fill(0);
+    std::fs::write(&file, bytes).unwrap();
+    let store = open(FileDisk::shared(), options, &mut |_| {}).unwrap();
+    assert!(store.report.walked_from.0 > 0, "the first half was not indexed again");
+    let index = store.index.as_ref().unwrap();
+    for number in 0..100 {
+        let [begin, end] = [1_000_000 + 1_000 * number, 1_000_999 + 1_000 * number].map(StoreTime);
+        let found = index.lookup("T", "k2", 64, begin, end);
+        assert_eq!(found.records.len(), 1, "message {number}");
+        let time = store.log.view().with_record(found.records[0], |head| head.store_time);
+        assert_eq!(time, Some(begin));
+    }
+}

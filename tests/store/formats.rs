@@ -8,7 +8,8 @@ use bytes::Bytes;
 use ferromq::protocol::message::{RecordHead, decode};
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::{FileDisk, SharedDisk};
-use ferromq::store::{Checkpoint, Index, QueueEntry, StoreOptions, dispatch};
+use ferromq::store::index::Trust;
+use ferromq::store::{Index, QueueEntry, StoreOptions, dispatch};
 
 /// The bytes of the example on a page: two digits each, what follows a `;` is an explanation.
 fn example(page: &str) -> Vec<u8> {
@@ -56,7 +57,7 @@ fn the_file_of_the_index_page() {
     let written: Vec<String> = fs::read(&path).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
     let page: Vec<String> = example("index.md").iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(written, page, "written: {}", written.concat());
-    let read = Index::load(disk, options, &Checkpoint::default(), true, &mut Vec::new()).unwrap();
+    let read = Index::load(disk, options, Trust::Whole, &mut Vec::new()).unwrap();
     for key in ["k1", "k2", "7F00000100002A139A0B5BB0B8B00001"] {
         let found = read.lookup("TopicTest", key, 64, StoreTime(0), StoreTime(i64::MAX));
         assert_eq!(found.records, [PhysicalOffset(300)], "{key}");

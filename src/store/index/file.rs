@@ -143,6 +143,41 @@ impl IndexFile {
         Ok(())
     }
 
+    /// Keeps the entries of records before `vouched`, which are known to be on the disk, and builds the slots from them
+    /// anew: which of the pages that were written later have reached the disk is unknown. Tells how many are kept.
+    pub(super) fn rewind(&mut self, vouched: PhysicalOffset) -> Result<u32, StoreError> {
+        let mut header = self.header();
+        let written = header.next_entry;
+        self.take_room(self.entry_at(written))?;
+        let slots_bytes = self.slots as usize * INDEX_SLOT_BYTES as usize;
+        if let Some(slots) = self.map.bytes_mut(INDEX_HEADER_BYTES as usize, slots_bytes) {
+            slots.fill(0);
+        }
+        (header.next_entry, header.slots_in_use) = (1, 0);
+        let mut newest = header.begin;
+        while header.next_entry < written {
+            let at = self.entry_at(header.next_entry);
+            let entry = self.entry(at);
+            // An entry that never reached the disk reads as zeros, so it points to before the one in front of it.
+            let unwritten = header.next_entry > 1 && entry.hash == 0 && entry.physical.0 == 0;
+            if entry.physical >= vouched || entry.physical < newest || unwritten {
+                break;
+            }
+            let slot = self.slot_at(entry.hash);
+            let previous = self.int(slot);
+            self.set_entry(at, IndexEntry { previous, ..entry });
+            self.write(slot, &header.next_entry.to_be_bytes());
+            header.slots_in_use += i32::from(previous == 0);
+            header.next_entry += 1;
+            newest = entry.physical;
+            // Entries tell the second only; the end of it errs to the side of finding more.
+            let until = header.begin_time.0 + i64::from(entry.seconds) * 1_000 + 999;
+            (header.end, header.end_time) = (newest, StoreTime(until.min(self.header().end_time.0)));
+        }
+        self.set_header(header);
+        Ok(header.next_entry as u32 - 1)
+    }
+
     /// Whether the newest entries of a chain hold that record.
     pub(super) fn holds(&self, hash: i32, physical: PhysicalOffset) -> bool {
         self.chain(hash).take_while(|entry| entry.physical >= physical).any(|entry| entry.hash == hash)
