@@ -68,8 +68,22 @@ func (session *Session) consumerOptions() []consumer.Option {
 	}
 }
 
-// pushConsumer starts a consumer of the session's topic that writes into received.
+// pushConsumer starts a consumer of the session's topic that writes into received. It tries again while the name
+// server has not heard of a topic that the broker has just made, because this client does not wait for a route.
 func (session *Session) pushConsumer(model consumer.MessageModel, tags string, received *Received) (rocketmq.PushConsumer, error) {
+	var client rocketmq.PushConsumer
+	var err error
+	late := await("the route of "+session.topic, 10*time.Second, func() bool {
+		client, err = session.startPushConsumer(model, tags, received)
+		return err == nil
+	})
+	if late != nil {
+		return nil, fmt.Errorf("%w: %w", late, err)
+	}
+	return client, nil
+}
+
+func (session *Session) startPushConsumer(model consumer.MessageModel, tags string, received *Received) (rocketmq.PushConsumer, error) {
 	client, err := rocketmq.NewPushConsumer(append(session.consumerOptions(), consumer.WithConsumerModel(model))...)
 	if err != nil {
 		return nil, err

@@ -25,6 +25,7 @@ final class OffsetChecks {
         equal(0L, producer.minOffset(queue), "min offset of an empty queue");
         long before = System.currentTimeMillis();
         ConsumeChecks.send(session, producer, "", 0, 25);
+        session.awaitStored(producer, 25);
         equal(25L, producer.maxOffset(queue), "max offset");
         equal(0L, producer.minOffset(queue), "min offset");
         long earliest = producer.earliestMsgStoreTime(queue);
@@ -42,6 +43,7 @@ final class OffsetChecks {
             // Store times have to differ by more than their unit.
             Thread.sleep(20);
         }
+        session.awaitStored(producer, 10);
         equal(0L, producer.searchOffset(queue, times.get(0) - 60_000), "long before the first");
         for (int number = 0; number < 10; number++) {
             equal((long) number, producer.searchOffset(queue, times.get(number)), "at the time of message " + number);

@@ -47,6 +47,7 @@ final class PullChecks {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 1);
         ConsumeChecks.send(session, producer, "", 0, 20);
+        session.awaitStored(producer, 20);
         DefaultLitePullConsumer consumer = session.litePullConsumer();
         consumer.setAutoCommit(false);
         consumer.start();
@@ -67,6 +68,7 @@ final class PullChecks {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 4);
         ConsumeChecks.send(session, producer, "", 0, 100);
+        session.awaitStored(producer, 100);
         DefaultMQPullConsumer consumer = session.pullConsumer(session.newInstance());
         Set<String> bodies = new HashSet<>();
         for (MessageQueue queue : consumer.fetchSubscribeMessageQueues(session.topic())) {
@@ -92,6 +94,7 @@ final class PullChecks {
         DefaultMQProducer producer = session.producer();
         MessageQueue queue = session.createTopic(producer, 1).get(0);
         ConsumeChecks.send(session, producer, "A", 0, 10);
+        session.awaitStored(producer, 10);
         DefaultMQPullConsumer consumer = session.pullConsumer(session.newInstance());
         PullResult found = consumer.pull(queue, "A", 3, 4);
         equal(PullStatus.FOUND, found.getPullStatus(), "status");

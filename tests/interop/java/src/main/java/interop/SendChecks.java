@@ -48,7 +48,7 @@ final class SendChecks {
         }
         equal(40, places.size(), "different queue offsets");
         equal(40, ids.size(), "different offset message ids");
-        equal(40L, session.stored(producer), "stored messages");
+        session.awaitStored(producer, 40);
         return "";
     }
 
@@ -76,7 +76,7 @@ final class SendChecks {
         }
         that(open.await(10, TimeUnit.SECONDS), open.getCount() + " of 200 sends without an answer");
         that(troubles.isEmpty(), "failed: " + troubles.peek());
-        equal(200L, session.stored(producer), "stored messages");
+        session.awaitStored(producer, 200);
         return "";
     }
 
@@ -86,7 +86,7 @@ final class SendChecks {
         for (int number = 0; number < 40; number++) {
             producer.sendOneway(session.message("oneway " + number));
         }
-        Session.await("40 stored messages", 10, () -> storedOrNone(session, producer) == 40);
+        session.awaitStored(producer, 40);
         return "";
     }
 
@@ -100,7 +100,7 @@ final class SendChecks {
         SendResult result = producer.send(messages);
         equal(SendStatus.SEND_OK, result.getSendStatus(), "status");
         equal(0L, result.getQueueOffset(), "queue offset of the first message");
-        equal(32L, session.stored(producer), "stored messages");
+        session.awaitStored(producer, 32);
         // One offset id for each message, in order; the first and the last are looked up.
         String[] ids = result.getOffsetMsgId().split(",");
         equal(32, ids.length, "offset message ids");
@@ -172,13 +172,5 @@ final class SendChecks {
             }
         });
         return "";
-    }
-
-    private static long storedOrNone(Session session, DefaultMQProducer producer) {
-        try {
-            return session.stored(producer);
-        } catch (MQClientException error) {
-            return -1;
-        }
     }
 }

@@ -42,6 +42,11 @@ final class Session implements AutoCloseable {
         return "G_" + topic();
     }
 
+    /** A second topic of the same check. */
+    String topic(String part) {
+        return topic() + "_" + part;
+    }
+
     Message message(String text) {
         return message("", text);
     }
@@ -111,6 +116,17 @@ final class Session implements AutoCloseable {
             sum += producer.maxOffset(queue) - producer.minOffset(queue);
         }
         return sum;
+    }
+
+    /** A broker may answer a send a moment before a reader of the queue sees the message. */
+    void awaitStored(DefaultMQProducer producer, long count) throws InterruptedException {
+        await(count + " stored messages", 10, () -> {
+            try {
+                return stored(producer) == count;
+            } catch (MQClientException notYet) {
+                return false;
+            }
+        });
     }
 
     /** Polls until the condition holds; what happens elsewhere cannot be waited for in any other way. */
