@@ -124,6 +124,9 @@ impl CommitLog {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
+        if put.is_empty() {
+            return Ok(());
+        }
         let total = self.size_of(put)?;
         if total + BLANK_BYTES > self.segment_end - self.end {
             self.roll()?;

@@ -34,6 +34,7 @@ pub mod preparation;
 pub mod queues;
 pub mod recovery;
 mod replay;
+pub mod retention;
 pub mod segment;
 pub mod segments;
 pub mod state;

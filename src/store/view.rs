@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::positions::Positions;
 use super::segment::Segment;
 use super::segments::Segments;
-use crate::protocol::message::{RecordError, RecordHead};
+use crate::protocol::message::{MAGIC_BLANK, RecordError, RecordHead};
 use crate::protocol::units::PhysicalOffset;
 
 /// A read view of the log; cloning is cheap.
@@ -152,7 +152,6 @@ impl RecordCursor {
     /// # Errors
     /// [`Unreadable`]; the cursor stays where it is.
     pub fn next(&mut self, limit: PhysicalOffset) -> Result<Option<RecordHead<'_>>, Unreadable> {
-        // Where the log has been cleaned past this reader, it goes on with what is left.
         let segment_bytes = self.view.segments.segment_bytes();
         loop {
             if self.position >= limit {
@@ -161,6 +160,7 @@ impl RecordCursor {
             let held =
                 self.segment.as_ref().filter(|held| held.base() == self.position.0 - self.position.0 % segment_bytes);
             if held.is_none() {
+                // Where the log has been cleaned past this reader, it goes on with what is left.
                 self.position = self.position.max(self.view.min());
                 self.segment = self.view.segments.find(self.position).map(|found| found.0);
             }
@@ -196,6 +196,5 @@ impl RecordCursor {
 
 /// Whether a blank begins at a place of a segment.
 fn blank_at(segment: &Segment, at: usize) -> bool {
-    use crate::protocol::message::MAGIC_BLANK;
     segment.bytes(at, 8).is_some_and(|head| head.ends_with(&MAGIC_BLANK.to_be_bytes()))
 }

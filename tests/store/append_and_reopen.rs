@@ -8,6 +8,7 @@ use ferromq::protocol::names::Topic;
 use ferromq::protocol::sys_flag::TRANSACTION_PREPARED;
 use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
+use ferromq::store::retention::remove_oldest;
 use ferromq::store::{
     Appender, LogFlush, MappedAppender, NewMessage, OpenStore, Placed, Placement, StagedAppender, StoreError,
     StoreOptions, dispatch, open, open_with,
@@ -293,7 +294,8 @@ fn cleaning_follows_the_log() {
     let view = store.log.view();
     let held = view.slice(PhysicalOffset(0), 100).unwrap();
     for _ in 0..5 {
-        view.segments().pop_oldest().unwrap();
+        let removed = remove_oldest(&FileDisk, view.segments()).unwrap().unwrap();
+        assert!(!removed.path().exists());
     }
     let log_min = view.min();
     assert_eq!(log_min.0, 5 * 4096);
@@ -304,6 +306,10 @@ fn cleaning_follows_the_log() {
     let first = queue.entry(queue.min_offset()).unwrap().unwrap();
     assert!(first.physical >= log_min && first.physical.0 < log_min.0 + 500);
     assert!(store.index.as_mut().unwrap().clean(log_min).unwrap() > 0);
+    store.close().unwrap();
+    let mut store = reopen(&directory);
+    let queue = store.queues.queue_mut(&Topic::parse("T").unwrap(), QueueId(0)).unwrap();
+    assert_eq!((queue.entry(queue.min_offset()).unwrap(), queue.max_offset()), (Some(first), QueueOffset(100)));
 }
 
 /// After a loss of power any page that was written since the last sync may be missing: here all of the index's slots,

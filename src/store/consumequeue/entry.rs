@@ -56,6 +56,13 @@ impl QueueEntry {
         !self.is_valid() || (self.physical.0 == 0 && self.size == i32::MAX)
     }
 
+    /// Whether [`QueueEntry::tags_code`] is a tag's hash, and not the address of a unit in a queue extension, which
+    /// Java's broker writes with `enableConsumeQueueExt`. Such an entry passes every filter by tag: clients look again.
+    #[must_use]
+    pub fn has_tags_code(&self) -> bool {
+        self.tags_code > i64::from(i32::MIN) - 1
+    }
+
     /// The first byte behind the record.
     #[must_use]
     pub fn end(&self) -> PhysicalOffset {
