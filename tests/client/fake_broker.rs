@@ -13,19 +13,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// What a fake broker does with one request: the frames to write, in order, or `None` to close the connection.
-pub type Answers = Option<Vec<Command>>;
+pub(crate) type Answers = Option<Vec<Command>>;
 
 /// A server that is told what to answer; it ends with the test's runtime.
 #[derive(Clone)]
-pub struct FakeBroker {
+pub(crate) struct FakeBroker {
     /// `host:port`.
-    pub address: String,
+    pub(crate) address: String,
     received: Arc<Mutex<Vec<Command>>>,
 }
 
 impl FakeBroker {
     /// Serves with `answer`, which sees each request and a number that counts them over all connections.
-    pub async fn start(answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let broker = Self { address, received: Arc::default() };
@@ -39,7 +39,10 @@ impl FakeBroker {
     }
 
     /// A broker that also is the name server of a topic with queues on itself.
-    pub async fn with_route(queues: u32, answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
+    pub(crate) async fn with_route(
+        queues: u32,
+        answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static,
+    ) -> Self {
         let own_address = Arc::new(Mutex::new(String::new()));
         let address = own_address.clone();
         let broker = Self::start(move |command, number| {
@@ -54,13 +57,13 @@ impl FakeBroker {
     }
 
     /// The requests so far of one code.
-    pub fn received(&self, code: i32) -> Vec<Command> {
+    pub(crate) fn received(&self, code: i32) -> Vec<Command> {
         self.received.lock().unwrap().iter().filter(|command| command.code == code).cloned().collect()
     }
 }
 
 /// An answer of this code to a request.
-pub fn reply(to: &Command, code: i32) -> Command {
+pub(crate) fn reply(to: &Command, code: i32) -> Command {
     Command::reply(code, to.opaque)
 }
 

@@ -61,20 +61,30 @@ impl Replies {
 /// # Errors
 /// The connection ended.
 pub async fn send_answered(run: Rc<Run>, mut link: Link, mut load: Load) -> Result<()> {
-    let mut window = Window::new(load.in_flight);
+    let mut open = OpenRequests { run: run.clone(), window: Window::new(load.in_flight) };
+    let window = &mut open.window;
     let mut replies = Replies::default();
     loop {
         if !run.is_over() {
-            fill(&run, &mut link, &mut load, &mut window);
+            fill(&run, &mut link, &mut load, window);
         }
         if window.under_way() == 0 {
             return Ok(());
         }
-        if let Err(error) = link.turn().await {
-            run.tally.borrow_mut().unanswered += window.under_way() as u64;
-            return Err(error).context("the broker ended a connection");
-        }
-        take_replies(&run, &mut link, &mut window, &mut replies, load.batch)?;
+        link.turn().await.context("the broker ended a connection")?;
+        take_replies(&run, &mut link, window, &mut replies, load.batch)?;
+    }
+}
+
+/// The requests of one connection. Those that are under way when it ends, or is stopped, are counted as unanswered.
+struct OpenRequests {
+    run: Rc<Run>,
+    window: Window,
+}
+
+impl Drop for OpenRequests {
+    fn drop(&mut self) {
+        self.run.tally.borrow_mut().unanswered += self.window.under_way() as u64;
     }
 }
 

@@ -161,6 +161,8 @@ pub fn sent_ns(mark: u64, body: &[u8]) -> Option<u64> {
 /// # Errors
 /// The connection ended.
 pub async fn read_replies(run: Rc<Run>, mut link: Link, window: SharedWindow, timed: bool) -> Result<()> {
+    let open = OpenRequests { run: run.clone(), window };
+    let window = &open.window;
     let mut replies = Replies::default();
     loop {
         if run.is_over() && window.lock().unwrap_or_else(PoisonError::into_inner).under_way() == 0 {
@@ -185,6 +187,19 @@ pub async fn read_replies(run: Rc<Run>, mut link: Link, window: SharedWindow, ti
         })?;
         drop(tally);
         run.end_if_counted();
+    }
+}
+
+/// The requests of one connection. Those that are under way when it ends, or is stopped, are counted as unanswered.
+struct OpenRequests {
+    run: Rc<Run>,
+    window: SharedWindow,
+}
+
+impl Drop for OpenRequests {
+    fn drop(&mut self) {
+        let under_way = self.window.lock().unwrap_or_else(PoisonError::into_inner).under_way();
+        self.run.tally.borrow_mut().unanswered += under_way as u64;
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, spawn_local};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::process::Usage;
 use super::tally::Tally;
@@ -179,15 +179,13 @@ impl Run {
     }
 
     async fn await_stragglers(&self, loads: Vec<JoinHandle<()>>) {
-        let aborts: Vec<_> = loads.iter().map(JoinHandle::abort_handle).collect();
-        let all = async {
-            for load in loads {
-                // A load that panicked has said so on standard error already.
+        let deadline = Instant::now() + GRACE;
+        for mut load in loads {
+            // A load that panicked has said so on standard error already. One that is stopped counts what it left.
+            if timeout_at(deadline, &mut load).await.is_err() {
+                load.abort();
                 drop(load.await);
             }
-        };
-        if timeout(GRACE, all).await.is_err() {
-            aborts.iter().for_each(tokio::task::AbortHandle::abort);
         }
     }
 
