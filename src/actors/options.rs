@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use crate::broker::pull::PullLimits;
+use crate::broker::topics::TopicSettings;
 use crate::namesrv::config::NamesrvConfig;
 use crate::store::{FileDisk, SharedDisk, StoreOptions};
 use crate::time::{SharedClock, SystemClock};
@@ -24,8 +25,10 @@ const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub struct BrokerOptions {
     /// Where it listens; the fast port is two below unless the port is 0.
     pub listen: SocketAddr,
-    /// The address that clients are told (`brokerIP1`).
-    pub announced: IpAddr,
+    /// The host that clients are told (`brokerIP1`), an address or a name.
+    pub announced_host: String,
+    /// Its address, which is part of message ids.
+    pub store_ip: IpAddr,
     /// `brokerName`.
     pub broker_name: String,
     /// `brokerClusterName`.
@@ -44,18 +47,10 @@ pub struct BrokerOptions {
     pub flush_queues_every: Duration,
     /// How long a producer waits for a sync before it is told that it came late.
     pub sync_limit: Duration,
-    /// `autoCreateTopicEnable`.
-    pub auto_create_topic: bool,
+    /// The topics that there are from the start, and how others are made.
+    pub topics: TopicSettings,
     /// `autoCreateSubscriptionGroup`.
     pub auto_create_group: bool,
-    /// `defaultTopicQueueNums`.
-    pub default_queues: u32,
-    /// `clusterTopicEnable`.
-    pub cluster_topic: bool,
-    /// `brokerTopicEnable`.
-    pub broker_topic: bool,
-    /// `msgTraceTopicName` when `traceTopicEnable` is set.
-    pub trace_topic: Option<String>,
     /// `brokerPermission`: whether it may be read.
     pub readable: bool,
     /// `brokerPermission`: whether it may be written to.
@@ -111,7 +106,8 @@ impl BrokerOptions {
         let seconds = Duration::from_secs;
         Self {
             listen: SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 10_911),
-            announced: Ipv4Addr::LOCALHOST.into(),
+            announced_host: Ipv4Addr::LOCALHOST.to_string(),
+            store_ip: Ipv4Addr::LOCALHOST.into(),
             broker_name: "broker-a".into(),
             cluster: "DefaultCluster".into(),
             broker_id: 0,
@@ -121,12 +117,8 @@ impl BrokerOptions {
             flush_every: Duration::from_millis(500),
             flush_queues_every: seconds(60),
             sync_limit: seconds(5),
-            auto_create_topic: true,
+            topics: TopicSettings::default(),
             auto_create_group: true,
-            default_queues: 8,
-            cluster_topic: true,
-            broker_topic: true,
-            trace_topic: None,
             readable: true,
             writable: true,
             message_bytes_max: 4 << 20,

@@ -1,12 +1,13 @@
 //! The JSON files under `config/`, read when a broker starts.
 
+use std::sync::Arc;
+
 use super::broker::StartError;
 use super::config_writer::ConfigWriter;
 use super::options::BrokerOptions;
 use crate::broker::groups::Groups;
 use crate::broker::offsets::ConsumerOffsets;
-use crate::broker::topics::{TopicSettings, Topics};
-use std::sync::Arc;
+use crate::broker::topics::Topics;
 
 /// What the files said, and what writes them from now on.
 pub(super) struct Tables {
@@ -26,16 +27,7 @@ impl Tables {
             |name: &str| ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name));
         let (topics_file, groups_file, offsets_file) =
             (file("topics.json"), file("subscriptionGroup.json"), file("consumerOffset.json"));
-        let settings = TopicSettings {
-            cluster: options.cluster.clone(),
-            broker_name: options.broker_name.clone(),
-            auto_create: options.auto_create_topic,
-            default_queues: options.default_queues,
-            cluster_topic: options.cluster_topic,
-            broker_topic: options.broker_topic,
-            trace_topic: options.trace_topic.clone(),
-        };
-        let default_topics = || Topics::new(settings.clone(), now_ms);
+        let default_topics = || Topics::new(options.topics.clone(), now_ms);
         let topics = topics_file.load(|text| {
             let mut topics = default_topics();
             topics.load(text).map(|()| topics)

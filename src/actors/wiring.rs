@@ -328,7 +328,7 @@ impl Wiring<'_> {
 
     /// Where clients reach the broker, which is part of message ids.
     fn store_host(&self) -> SocketAddr {
-        SocketAddr::new(self.options.announced, self.address.port())
+        SocketAddr::new(self.options.store_ip, self.address.port())
     }
 
     fn identity(&self) -> Identity {
@@ -337,8 +337,8 @@ impl Wiring<'_> {
             broker_name: self.options.broker_name.clone(),
             cluster: self.options.cluster.clone(),
             broker_id: self.options.broker_id,
-            address: self.store_host().to_string(),
-            ha_address: SocketAddr::new(self.options.announced, ha_port).to_string(),
+            address: format!("{}:{}", self.options.announced_host, self.address.port()),
+            ha_address: format!("{}:{ha_port}", self.options.announced_host),
         }
     }
 

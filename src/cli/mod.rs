@@ -13,6 +13,7 @@ mod machine;
 mod namesrv;
 pub mod produce;
 mod rocketmq;
+mod running;
 pub mod serve;
 mod standalone;
 

@@ -6,6 +6,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
+use super::running;
 use crate::broker::config::BrokerConfig;
 use crate::namesrv::config::NamesrvConfig;
 
@@ -80,7 +81,9 @@ impl Wording {
     /// The line of a name server and a broker in one process.
     #[must_use]
     pub fn standalone_ready(namesrv: SocketAddr, config: &BrokerConfig, port: u16) -> String {
-        format!("ready: name server on {namesrv}, broker {} on {}\n", config.name, config.announced_address(port))
+        let (name, address) = (&config.name, config.announced_address(port));
+        let data = config.store.root.display();
+        format!("ready: name server on {namesrv}, broker {name} on {address}, store in {data}\n")
     }
 }
 
@@ -99,24 +102,24 @@ pub fn local(address: SocketAddr) -> SocketAddr {
 ///
 /// # Errors
 /// It cannot start, or ended because of a fault.
-pub fn standalone(_start: StandaloneStart) -> anyhow::Result<()> {
-    anyhow::bail!("cannot serve yet")
+pub fn standalone(start: StandaloneStart) -> anyhow::Result<()> {
+    running::standalone(start)
 }
 
 /// Serves until told to stop.
 ///
 /// # Errors
 /// It cannot start, or ended because of a fault.
-pub fn namesrv(_start: NamesrvStart, _wording: Wording) -> anyhow::Result<()> {
-    anyhow::bail!("cannot serve yet")
+pub fn namesrv(start: NamesrvStart, wording: Wording) -> anyhow::Result<()> {
+    running::namesrv(start, wording)
 }
 
 /// Serves until told to stop.
 ///
 /// # Errors
 /// It cannot start, or ended because of a fault.
-pub fn broker(_start: BrokerStart, _wording: Wording) -> anyhow::Result<()> {
-    anyhow::bail!("cannot serve yet")
+pub fn broker(start: BrokerStart, wording: Wording) -> anyhow::Result<()> {
+    running::broker(start, wording)
 }
 
 #[cfg(test)]
