@@ -10,7 +10,7 @@ use crate::properties_file::{Notice, Settings, SettingsError};
 
 /// The file that was named cannot be read.
 #[derive(Debug, Error)]
-#[error("cannot read {}: {source}", path.display())]
+#[error("cannot read {}", path.display())]
 pub(super) struct ConfigFileError {
     path: PathBuf,
     source: io::Error,

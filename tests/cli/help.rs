@@ -1,0 +1,50 @@
+//! Help, version and mistakes on the command line.
+
+use super::{Ferromq, contains};
+
+#[test]
+fn help_names_every_command_an_example_and_the_exit_codes() {
+    let ran = Ferromq::new().run("--help");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for part in ["standalone", "namesrv", "broker", "produce", "consume", "bench", "Examples:", "Exit codes: 0 done"] {
+        contains(&ran.out, part);
+    }
+}
+
+#[test]
+fn each_server_explains_its_options_with_their_defaults() {
+    for (command, parts) in [
+        ("standalone", ["ferromq-data", "[default: 9876]", "--strict"]),
+        ("namesrv", ["listenPort of the file, or 9876", "--data <DIR>", "--print-config"]),
+        ("broker", ["NAMESRV_ADDR", "brokerIP1", "--print-important"]),
+    ] {
+        let ran = Ferromq::new().run(&format!("{command} --help"));
+        assert_eq!(ran.code, 0);
+        let text = ran.out.split_whitespace().collect::<Vec<_>>().join(" ");
+        parts.into_iter().for_each(|part| contains(&text, part));
+        contains(&ran.out, "Examples:");
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(Ferromq::new().run("--version").out, format!("ferromq {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_usage_errors() {
+    for (arguments, part) in [
+        ("", "Usage: ferromq"),
+        ("brocker", "similar subcommands exist: 'produce', 'broker'"),
+        ("broker --prot 1", "'--port'"),
+        ("broker --port 70000", "70000 is not in 0..=65535"),
+        ("broker --port 65535", "error: --port: listenPort: expected a whole number from 0 to 65533"),
+        ("broker -n 127.0.0.1", "error: --namesrv: namesrvAddr: expected host:port;host:port, found \"127.0.0.1\""),
+        ("broker --host 1.2.3", "expected an IP address or a host name"),
+        ("standalone --log-level loud", "possible values"),
+    ] {
+        let ran = Ferromq::new().run(arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments}: {}", ran.err);
+        contains(&ran.err, part);
+    }
+}
