@@ -28,6 +28,7 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose [`Clock::elapsed`] starts now.
     #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
     pub fn new() -> Self {
         Self { started: Instant::now() }
     }
@@ -46,6 +47,7 @@ impl Default for SystemClock {
 }
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
     fn now_ms(&self) -> i64 {
         // A clock set before 1970 counts as 1970: the wire has no use for negative store times.
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)

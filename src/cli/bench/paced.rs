@@ -7,6 +7,8 @@
 //! the window was full, from when it was due. So the generator's own oversleeping, some 60 µs, is not charged to the
 //! broker, and a broker that stalls is charged for everything that waits meanwhile.
 
+#![expect(clippy::disallowed_methods, reason = "this thread only keeps time: it serves nobody while it sleeps")]
+
 use std::io::{self, Write};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};

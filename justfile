@@ -1,0 +1,50 @@
+# Everything that one does with this repository. `just` alone lists it.
+
+_list:
+    @just --list --unsorted
+
+# Read-only: all that has to hold before a change lands, short of the official clients.
+verify: format-check clippy test doc deny
+
+# Changes files: formats them and applies what clippy knows how to mend.
+fix:
+    cargo clippy --fix --all-targets --allow-dirty --allow-staged
+    cargo fmt
+
+format-check:
+    cargo fmt --check
+
+clippy:
+    cargo clippy --all-targets --locked -- -D warnings
+
+# All tests, or those whose names contain NAME.
+test NAME="":
+    cargo test --locked {{NAME}}
+
+# The shape of the source: import arrows, clocks, unsafe, lengths.
+tidy:
+    cargo test --locked --test tidy
+
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --locked
+
+# Licenses and advisories of dependencies (cargo install cargo-deny --locked).
+deny:
+    cargo deny check
+
+# One bench of benches/, or all of them.
+bench PATH="":
+    cargo bench --locked {{ if PATH == "" { "" } else { "--bench " + PATH } }}
+
+# The official Java, Go and Node clients against the release binary.
+interop *ARGS:
+    cargo build --release --locked
+    tests/interop/run {{ARGS}}
+
+# A fuzz target of fuzz/ (needs a nightly compiler and cargo-fuzz), for so many seconds.
+fuzz TARGET SECONDS="60":
+    cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
+
+# What CI runs, in its order.
+ci:
+    .ci/run
