@@ -12,6 +12,9 @@ use rustix::fs::{FallocateFlags, FlockOperation};
 use super::disk::{Disk, DiskFile, Entry, OpenMode, SharedDisk, SharedFile, Space};
 use super::segment::Mapping;
 
+/// What cleared ranges are compared with and written from.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
 /// Files of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileDisk;
@@ -134,7 +137,7 @@ impl DiskFile for RealFile {
             };
             let len = range.end.saturating_sub(at).min(block.len() as u64) as usize;
             let read = read_full(&self.0, &mut block[..len], at)?;
-            if block[..read].iter().any(|byte| *byte != 0) {
+            if block[..read] != ZEROS[..read] {
                 return Ok(false);
             }
             at += len as u64;
@@ -208,11 +211,10 @@ fn write_back(file: &File, range: Range<u64>) -> io::Result<()> {
 }
 
 fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {
-    static BLOCK: [u8; 64 * 1024] = [0; 64 * 1024];
     let mut at = range.start;
     while at < range.end {
-        let len = (range.end - at).min(BLOCK.len() as u64);
-        file.write_all_at(&BLOCK[..len as usize], at)?;
+        let len = (range.end - at).min(ZEROS.len() as u64);
+        file.write_all_at(&ZEROS[..len as usize], at)?;
         at += len;
     }
     Ok(())

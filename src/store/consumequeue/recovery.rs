@@ -54,6 +54,10 @@ impl ConsumeQueue {
     /// # Errors
     /// What the operating system says. The queue must not be appended to then.
     pub fn truncate(&mut self, log_end: PhysicalOffset) -> Result<bool, StoreError> {
+        // Most queues end with the log: they need not be opened for this.
+        if self.max_physical <= log_end.0 {
+            return Ok(false);
+        }
         let before = self.write;
         while self.write > self.files.first().map_or(self.write, |file| file.base) {
             let at = self.write - QUEUE_ENTRY_BYTES;
@@ -106,6 +110,10 @@ impl ConsumeQueue {
     /// What the operating system says.
     pub fn correct_min(&mut self, log_min: PhysicalOffset) -> Result<(), StoreError> {
         let Some(first) = self.files.first().map(|file| file.base) else { return Ok(()) };
+        if log_min.0 == 0 {
+            self.min = self.min.max(first);
+            return Ok(());
+        }
         // The beginning never goes back, so what was passed over once need not be looked at again.
         let mut at = self.min.max(first);
         while at < self.write {
