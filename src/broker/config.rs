@@ -13,7 +13,7 @@ mod store_keys;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,6 @@ pub struct BrokerConfig {
     pub listen_port: u16,
     /// `brokerIP1`: the host announced to clients, an address or a name.
     pub announced_host: String,
-    /// `brokerIP2`: the host announced for replication; that of `brokerIP1` unless set.
-    pub replication_host: String,
     /// The address of `brokerIP1`: store host of records, so part of message ids.
     pub store_ip: IpAddr,
     /// `namesrvAddr`: `host:port` of each name server.
@@ -66,10 +64,6 @@ pub struct BrokerConfig {
     pub accept_sends_from_ms: i64,
     /// `maxMessageSize`: greatest body in bytes.
     pub message_bytes_max: usize,
-    /// `defaultQueryMaxNum`: records of a query by key that names no limit.
-    pub query_count_default: u32,
-    /// `maxMsgsNumBatch`: most records of a query by key.
-    pub query_count_max: u32,
     /// The topics that there are from the start and how others are made.
     pub topics: TopicSettings,
     /// How the store is laid out.
@@ -98,8 +92,6 @@ pub struct FlushSettings {
     pub sync_timeout: Duration,
     /// `flushIntervalCommitLog`: between two flushes of the log under ASYNC_FLUSH.
     pub log_interval: Duration,
-    /// `flushIntervalConsumeQueue`: between two flushes of queues that have changed.
-    pub queue_interval: Duration,
     /// `flushConsumeQueueThoroughInterval`: after which all queues and the checkpoint are flushed.
     pub checkpoint_interval: Duration,
     /// `flushConsumerOffsetInterval`: between two writes of consumerOffset.json.
@@ -130,12 +122,6 @@ pub struct WaitLimits {
     pub enabled: bool,
     /// `waitTimeMillsInSendQueue`.
     pub send: Duration,
-    /// `waitTimeMillsInPullQueue`.
-    pub pull: Duration,
-    /// `waitTimeMillsInHeartbeatQueue`.
-    pub heartbeat: Duration,
-    /// `waitTimeMillsInTransactionQueue`.
-    pub transaction: Duration,
 }
 
 /// Registration with the name servers.
@@ -145,12 +131,8 @@ pub struct RegistrationSettings {
     pub period: Duration,
     /// `registerBrokerTimeoutMills`: the longest that one name server is waited for.
     pub timeout: Duration,
-    /// `forceRegister`: register without asking first whether the name server is up to date.
-    pub forced: bool,
     /// `compressedRegister`: the topic table travels compressed.
     pub compressed: bool,
-    /// `connectTimeoutMillis`.
-    pub connect_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -211,7 +193,6 @@ impl BrokerConfig {
             listen_port: settings.number("listenPort"),
             store_ip: resolve(&announced_host)
                 .ok_or_else(|| settings.wrong("brokerIP1", "an IP address or a host name that resolves"))?,
-            replication_host: settings.optional_text("brokerIP2").unwrap_or(&announced_host).to_owned(),
             announced_host,
             name_servers: name_servers(&settings)?,
             region: settings.text("regionId").into(),
@@ -222,8 +203,6 @@ impl BrokerConfig {
             slave_read: settings.switch("slaveReadEnable"),
             accept_sends_from_ms: settings.number("startAcceptSendRequestTimeStamp"),
             message_bytes_max: settings.number("maxMessageSize"),
-            query_count_default: settings.number("defaultQueryMaxNum"),
-            query_count_max: settings.number("maxMsgsNumBatch"),
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),
@@ -269,24 +248,6 @@ impl BrokerConfig {
     #[must_use]
     pub fn announced_address(&self, port: u16) -> String {
         format!("{}:{port}", self.announced_host)
-    }
-
-    /// Store host of records, for a broker that listens on `port`.
-    #[must_use]
-    pub fn store_host(&self, port: u16) -> SocketAddr {
-        SocketAddr::new(self.store_ip, port)
-    }
-
-    /// Where Java clients with `vipChannelEnabled` go: two below `listenPort`. 0 when the system chooses.
-    #[must_use]
-    pub fn fast_port(&self) -> u16 {
-        self.listen_port.saturating_sub(2)
-    }
-
-    /// `host:port` announced for replication, one above the port that the broker listens on.
-    #[must_use]
-    pub fn replication_address(&self, port: u16) -> String {
-        format!("{}:{}", self.replication_host, port.saturating_add(1))
     }
 
     /// What a pull may return, on a machine with so much physical memory.
@@ -356,7 +317,6 @@ fn flush(settings: &Settings) -> FlushSettings {
         sync: settings.text("flushDiskType") == "SYNC_FLUSH",
         sync_timeout: settings.millis("syncFlushTimeout"),
         log_interval: settings.millis("flushIntervalCommitLog"),
-        queue_interval: settings.millis("flushIntervalConsumeQueue"),
         checkpoint_interval: settings.millis("flushConsumeQueueThoroughInterval"),
         offsets_interval: settings.millis("flushConsumerOffsetInterval"),
     }
@@ -366,9 +326,6 @@ fn waits(settings: &Settings) -> WaitLimits {
     WaitLimits {
         enabled: settings.switch("brokerFastFailureEnable"),
         send: settings.millis("waitTimeMillsInSendQueue"),
-        pull: settings.millis("waitTimeMillsInPullQueue"),
-        heartbeat: settings.millis("waitTimeMillsInHeartbeatQueue"),
-        transaction: settings.millis("waitTimeMillsInTransactionQueue"),
     }
 }
 
@@ -378,9 +335,7 @@ fn registration(settings: &Settings) -> RegistrationSettings {
     RegistrationSettings {
         period: settings.millis("registerNameServerPeriod").clamp(PERIOD_MIN, PERIOD_MAX),
         timeout: settings.millis("registerBrokerTimeoutMills"),
-        forced: settings.switch("forceRegister"),
         compressed: settings.switch("compressedRegister"),
-        connect_timeout: settings.millis("connectTimeoutMillis"),
     }
 }
 

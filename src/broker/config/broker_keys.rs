@@ -12,7 +12,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::text("rocketmqHome", "").no_effect(),
     Key::text("namesrvAddr", "").important().at_start(),
     Key::text("brokerIP1", "127.0.0.1").important().at_start(),
-    Key::text("brokerIP2", "").at_start(),
+    Key::text("brokerIP2", "").later(),
     Key::text("brokerName", "DEFAULT_BROKER").important().at_start(),
     Key::text("brokerClusterName", "DefaultCluster").important().at_start(),
     Key::long("brokerId", "0").important().at_start(),
@@ -47,12 +47,12 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::int("consumerManagerThreadPoolQueueCapacity", "1000000").no_effect(),
     Key::int("heartbeatThreadPoolQueueCapacity", "50000").no_effect(),
     Key::int("endTransactionPoolQueueCapacity", "100000").no_effect(),
-    // How long a request may wait.
+    // How long a request may wait. Sends wait for permits; pulls and heartbeats wait for nothing.
     Key::switch("brokerFastFailureEnable", true),
     Key::long("waitTimeMillsInSendQueue", "2500"),
-    Key::long("waitTimeMillsInPullQueue", "5000"),
-    Key::long("waitTimeMillsInHeartbeatQueue", "31000"),
-    Key::long("waitTimeMillsInTransactionQueue", "3000"),
+    Key::long("waitTimeMillsInPullQueue", "5000").no_effect(),
+    Key::long("waitTimeMillsInHeartbeatQueue", "31000").no_effect(),
+    Key::long("waitTimeMillsInTransactionQueue", "3000").later(),
     Key::long("startAcceptSendRequestTimeStamp", "0"),
     // Consumers.
     Key::int("flushConsumerOffsetInterval", "5000").within(1, i32::MAX as i64),
@@ -68,7 +68,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::switch("fetchNamesrvAddrByAddressServer", false).important().later(),
     Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),
     Key::int("registerNameServerPeriod", "30000"),
-    Key::switch("forceRegister", true),
+    Key::switch("forceRegister", true).later(),
     Key::switch("compressedRegister", false),
     // Filters.
     Key::int("filterServerNums", "0").later(),

@@ -26,8 +26,8 @@ pub static STORE_KEYS: &[Key] = &[
     Key::int("maxHashSlotNum", "5000000").within(1, INT_MAX).at_start(),
     Key::int("maxIndexNum", "20000000").within(2, INT_MAX).at_start(),
     Key::switch("messageIndexSafe", false).important().no_effect(),
-    Key::int("maxMsgsNumBatch", "64"),
-    Key::int("defaultQueryMaxNum", "32"),
+    Key::int("maxMsgsNumBatch", "64").later(),
+    Key::int("defaultQueryMaxNum", "32").later(),
     // What is taken.
     Key::int("maxMessageSize", "4194304"),
     Key::text("messageDelayLevel", "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h").at_start(),
@@ -39,7 +39,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::switch("flushCommitLogTimed", true).important().no_effect(),
     Key::int("flushCommitLogLeastPages", "4").no_effect(),
     Key::int("flushCommitLogThoroughInterval", "10000").no_effect(),
-    Key::int("flushIntervalConsumeQueue", "1000").within(1, INT_MAX).at_start(),
+    Key::int("flushIntervalConsumeQueue", "1000").no_effect(),
     Key::int("flushConsumeQueueLeastPages", "2").no_effect(),
     Key::int("flushConsumeQueueThoroughInterval", "60000").within(1, INT_MAX).at_start(),
     // The Java broker's ways of writing: its buffer outside the heap, its locks, its warming of pages.
