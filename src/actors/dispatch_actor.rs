@@ -1,6 +1,6 @@
 //! Follows the log (RocketMQ's *reput*) and fans out: queue entries to the QueueActors, keys to the IndexActor.
 //!
-//! Takes [`Appended`], rung through the [`Doorbell`] by whoever moves the visible end of the log, and [`OpenQueue`] from
+//! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from
 //! the pull service. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
 //! broker runs. When it dies the broker ends: recovery dispatches what is missing.
 
@@ -17,7 +17,8 @@ use super::queue_directory::{DirectoryWriter, QueueKey};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
-use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError, dispatch, index};
+use crate::store::dispatch::Marks;
+use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError, index};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
@@ -180,14 +181,15 @@ impl DispatchActor {
                 Err(unreadable) => return Err(unreadable.problem.to_string()),
             };
             self.newest = record.store_time;
+            let marks = Marks::of(&record);
             if self.parts.index.is_some() {
-                keys.extend(dispatch::index_keys(&record).map(|key| IndexEntry {
+                keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
                     key_hash: index::key_hash(record.topic, key),
                     physical: record.physical_offset,
                     store_time: record.store_time,
                 }));
             }
-            if let Some(entry) = dispatch::queue_entry(&record, &self.parts.delay_levels_ms) {
+            if let Some(entry) = marks.queue_entry(&record, &self.parts.delay_levels_ms) {
                 let line = self.rows.line_of(&record, &mut self.parts)?;
                 self.rows.push(line, record.queue_offset, entry);
             }

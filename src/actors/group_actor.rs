@@ -141,9 +141,8 @@ impl GroupActor {
         let Ok(config) = self.find_or_create(&ensure.group, ctx) else { return };
         let topic = GroupName::parse(&ensure.group).and_then(|group| Topic::retry_of(&group));
         let Ok(topic) = topic else { return };
-        let queues = u32::try_from(config.retry_queue_nums).unwrap_or(0);
         let topic_sys_flag = if ensure.unit_mode { topic_sys_flag::UNIT_SUBSCRIPTION } else { 0 };
-        let config = TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), queues, Permission::READ_WRITE) };
+        let config = TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), config.retry_queue_nums, Permission::READ_WRITE) };
         notify(&self.parts.ensure_topic, EnsureTopic { topic, config });
     }
 

@@ -103,7 +103,7 @@ pub struct TopicActor {
 }
 
 enum AfterPersist {
-    Send(Request, SendService),
+    Send(Box<(Request, SendService)>),
     Reply(ReplyTo),
 }
 
@@ -121,7 +121,7 @@ impl TopicActor {
                     self.schedule_persist(ctx);
                 }
                 // A message must not be acknowledged whose topic a crash would take back.
-                self.after_persist.push(AfterPersist::Send(request, service));
+                self.after_persist.push(AfterPersist::Send(Box::new((request, service))));
                 self.schedule_persist(ctx);
             }
             Err(refusal) => service.reply(request, QueueId(0)).refuse(refusal),
@@ -183,14 +183,13 @@ impl TopicActor {
         let table = self.parts.topics.table();
         let written = self.parts.file.write(&table.to_json());
         self.parts.published.publish(table);
+        let refused = written.as_ref().err().map(|error| Refusal::error(error.to_string()));
         for waiting in self.after_persist.drain(..) {
-            match (waiting, &written) {
-                (AfterPersist::Send(request, service), Ok(())) => service.serve(vec![request]),
-                (AfterPersist::Reply(reply), Ok(())) => reply.succeed(),
-                (AfterPersist::Send(request, service), Err(error)) => {
-                    service.reply(request, QueueId(0)).refuse(Refusal::error(error.to_string()));
-                }
-                (AfterPersist::Reply(reply), Err(error)) => reply.refuse(Refusal::error(error.to_string())),
+            match (waiting, &refused) {
+                (AfterPersist::Send(send), None) => send.1.serve(vec![send.0]),
+                (AfterPersist::Send(send), Some(refusal)) => send.1.reply(send.0, QueueId(0)).refuse(refusal.clone()),
+                (AfterPersist::Reply(reply), None) => reply.succeed(),
+                (AfterPersist::Reply(reply), Some(refusal)) => reply.refuse(refusal.clone()),
             }
         }
     }

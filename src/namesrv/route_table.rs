@@ -9,7 +9,7 @@
 //! clusters: cluster ─► broker names
 //! ```
 //!
-//! Questions about topics and clusters are in [`queries`].
+//! Questions about topics and clusters are in `queries`.
 //!
 //! # Source
 //! `org.apache.rocketmq.namesrv.routeinfo.RouteInfoManager` 4.9.7 (read; route answers recorded).

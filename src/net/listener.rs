@@ -68,7 +68,7 @@ impl Listener {
         self.local
     }
 
-    /// Accepts on this thread's arbiter until [`Server::stop`].
+    /// Accepts on this thread's arbiter until [`Server::stop_accepting`].
     ///
     /// # Errors
     /// The system's, when the socket cannot be handed to the runtime.

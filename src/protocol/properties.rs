@@ -57,8 +57,13 @@ pub mod keys {
 /// # Source
 /// `MessageDecoder.string2messageProperties` 4.9.7 (measured: fixture `props_decode`).
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    text.split(PAIR_SEPARATOR).filter_map(|piece| {
-        let (name, value) = piece.split_once(NAME_VALUE_SEPARATOR)?;
+    // Every message passes here more than once, so the separators are looked for by whole words of bytes.
+    let ends = memchr::memchr_iter(PAIR_SEPARATOR as u8, text.as_bytes()).chain(std::iter::once(text.len()));
+    let mut begin = 0;
+    ends.filter_map(move |end| {
+        let piece = text.get(std::mem::replace(&mut begin, end + 1)..end)?;
+        let split = memchr::memchr(NAME_VALUE_SEPARATOR as u8, piece.as_bytes())?;
+        let (name, value) = (piece.get(..split)?, piece.get(split + 1..)?);
         let whole = !name.is_empty() && !value.is_empty() && !value.ends_with(NAME_VALUE_SEPARATOR);
         whole.then_some((name, value))
     })

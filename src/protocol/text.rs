@@ -88,12 +88,30 @@ pub(super) fn put_json_string(out: &mut BytesMut, text: &str) {
 pub(super) fn unescape(inside: &str) -> String {
     let mut text = String::with_capacity(inside.len());
     let mut rest = inside;
-    while let Some((before, escape)) = rest.split_once('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (before, escape) = rest.split_at(at);
         text.push_str(before);
-        rest = unescape_one(escape, &mut text);
+        rest = match control_character(escape.as_bytes()) {
+            Some(character) => {
+                text.push(character);
+                escape.get(CONTROL_ESCAPE_BYTES..).unwrap_or_default()
+            }
+            None => unescape_one(escape.get(1..).unwrap_or_default(), &mut text),
+        };
     }
     text.push_str(rest);
     text
+}
+
+/// Bytes of an escape like `\u0001`.
+const CONTROL_ESCAPE_BYTES: usize = 6;
+
+/// The character of an escape below `\u000a`: the separators of property texts, which every send is full of.
+fn control_character(escape: &[u8]) -> Option<char> {
+    match escape {
+        [b'\\', b'u', b'0', b'0', b'0', digit @ b'0'..=b'9', ..] => Some(char::from(digit - b'0')),
+        _ => None,
+    }
 }
 
 /// Decodes the escape whose backslash has been taken off, and gives back what follows it.

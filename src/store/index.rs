@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use self::file::IndexFile;
 use super::disk::{SharedDisk, SharedFile};
-use super::dispatch;
+use super::dispatch::Marks;
 use super::error::StoreError;
 use super::layout::StoreOptions;
 use crate::protocol::ids::civil_date;
@@ -139,7 +139,7 @@ impl Index {
         }
         // The newest record may have been indexed in part before a crash; the reference indexes it twice then.
         let replayed = newest == Some(record.physical_offset);
-        for key in dispatch::index_keys(record) {
+        for key in Marks::of(record).index_keys(record) {
             let hash = key_hash(record.topic, key);
             if replayed && self.files.last().is_some_and(|file| file.holds(hash, record.physical_offset)) {
                 continue;

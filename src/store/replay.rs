@@ -5,7 +5,7 @@
 //! the place up to which that queue is whole.
 
 use super::consumequeue::{ConsumeQueue, Placement, QueueEntry};
-use super::dispatch;
+use super::dispatch::Marks;
 use super::error::StoreError;
 use super::index::Index;
 use super::queues::Queues;
@@ -35,7 +35,7 @@ impl Replay<'_> {
     /// # Errors
     /// What the operating system says.
     pub(super) fn give(&mut self, record: &RecordHead<'_>, damaged: bool) -> Result<(), StoreError> {
-        if let Some(entry) = dispatch::queue_entry(record, self.delay_levels_ms) {
+        if let Some(entry) = Marks::of(record).queue_entry(record, self.delay_levels_ms) {
             // A topic that no client could name has no queue.
             if let Ok(topic) = Topic::parse(record.topic) {
                 self.enqueue(&topic, record, entry, damaged)?;

@@ -4,3 +4,4 @@
 mod send_and_pull;
 #[path = "../support/mod.rs"]
 mod support;
+mod survives_kill;

@@ -60,7 +60,7 @@ pub(crate) fn dispatch_from(store: &mut OpenStore, from: PhysicalOffset) -> Resu
     let mut cursor = view.cursor(from);
     let mut added = 0;
     while let Some(record) = cursor.next(view.visible()).unwrap() {
-        let Some(entry) = dispatch::queue_entry(&record, &[]) else { continue };
+        let Some(entry) = dispatch::Marks::of(&record).queue_entry(&record, &[]) else { continue };
         let topic = Topic::parse(record.topic).unwrap();
         let queue = store.queues.queue_mut(&topic, record.queue_id)?;
         added += usize::from(queue.append(entry, record.queue_offset)? != Placement::Duplicate);

@@ -38,7 +38,8 @@ fn the_record_of_the_commitlog_page() {
 #[test]
 fn the_entry_of_the_consumequeue_page() {
     let record = example("commitlog.md");
-    let entry = dispatch::queue_entry(&RecordHead::parse(&record).unwrap(), &[]).unwrap();
+    let head = RecordHead::parse(&record).unwrap();
+    let entry = dispatch::Marks::of(&head).queue_entry(&head, &[]).unwrap();
     let bytes = example("consumequeue.md");
     assert_eq!(QueueEntry::decode(&bytes), entry);
     assert_eq!(entry.encode(), bytes[..20]);

@@ -28,7 +28,7 @@ pub struct MessageQueue {
 
 /// One value per message queue, in the order of broker, queue and topic.
 ///
-/// Not serializable by serde, whose keys are texts: it is written by [`QueueTable::write`].
+/// Not serializable by serde, whose keys are texts: it is written by `QueueTable::write`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueTable<V>(pub BTreeMap<MessageQueue, V>);
 

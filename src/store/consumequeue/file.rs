@@ -82,8 +82,7 @@ impl QueueFile {
         at: u64,
         new: bool,
     ) -> Result<&mut [u8], StoreError> {
-        let from = at - self.base;
-        let path = self.path(directory);
+        let (base, from) = (self.base, at - self.base);
         let open = self.opened(disk, directory, file_bytes)?;
         let end = from + QUEUE_ENTRY_BYTES;
         if new && open.allocated < end {
@@ -91,7 +90,7 @@ impl QueueFile {
             let start = open.allocated.max(from);
             let until = (start + open.step).max(end).min(file_bytes);
             let taken = open.file.allocate(start..until);
-            taken.map_err(|source| StoreError::allocate(&path, until - start, source))?;
+            taken.map_err(|source| StoreError::allocate(&directory.join(file_name(base)), until - start, source))?;
             open.allocated = until;
             open.step = (open.step * 2).min(STEP_BYTES_MAX);
         }

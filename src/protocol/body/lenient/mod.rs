@@ -7,9 +7,9 @@
 //! {{"queueId":0}:"5",1:null} ── dialect ──► {"{\"queueId\":0}":"5"} ── coerce ──► i64 5
 //! ```
 //!
-//! - [`dialect`] rewrites the text: quotes bare keys, turns object keys into texts, drops members that are `null`
+//! - `dialect` rewrites the text: quotes bare keys, turns object keys into texts, drops members that are `null`
 //!   (so that they read as absent);
-//! - [`coerce`] makes numbers of texts, texts of numbers, and enumeration members of their ordinals.
+//! - `coerce` makes numbers of texts, texts of numbers, and enumeration members of their ordinals.
 //!
 //! `{"$ref":…}` (the reference's mark for an object it has written before) is tolerated where it stands for a structure
 //! or a list, which then has its defaults; it is not followed.
