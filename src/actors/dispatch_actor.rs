@@ -6,6 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
@@ -22,6 +23,11 @@ use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, Stor
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
+
+/// Keys are sent to the index when there are this many, since that wakes another thread,
+const KEYS_PER_MESSAGE: usize = 2048;
+/// or this long after the first of them.
+const KEYS_DELAY: Duration = Duration::from_millis(5);
 
 /// The visible end of the log has moved.
 #[derive(Clone, Copy, Debug, Message)]
@@ -123,6 +129,10 @@ pub struct DispatchActor {
     turns: VecDeque<Arc<Turn>>,
     settled: Settled,
     newest: StoreTime,
+    /// Keys that the IndexActor has not been sent yet, and the turns that they belong to.
+    keys: Vec<IndexEntry>,
+    keys_of: Vec<Arc<Turn>>,
+    keys_timed: bool,
 }
 
 /// Queues by topic, each with the entries that this turn has for it.
@@ -149,14 +159,23 @@ impl DispatchActor {
         let newest = parts.log.positions().newest_store_time();
         let cursor = parts.log.cursor(end);
         let settled = Settled { up_to: end, newest };
-        Self { parts, cursor, rows: Rows::default(), turns: VecDeque::new(), settled, newest }
+        Self {
+            parts,
+            cursor,
+            rows: Rows::default(),
+            turns: VecDeque::new(),
+            settled,
+            newest,
+            keys: Vec::new(),
+            keys_of: Vec::new(),
+            keys_timed: false,
+        }
     }
 
     fn follow(&mut self, ctx: &mut Context<Self>) {
         self.parts.doorbell.answer();
-        let mut keys = Vec::new();
-        let turned = self.turn(&mut keys);
-        self.send(keys);
+        let turned = self.turn();
+        self.send(ctx);
         match turned {
             Ok(true) => {
                 if self.cursor.position() < self.parts.log.visible() {
@@ -172,7 +191,7 @@ impl DispatchActor {
     }
 
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
-    fn turn(&mut self, keys: &mut Vec<IndexEntry>) -> Result<bool, String> {
+    fn turn(&mut self) -> Result<bool, String> {
         let limit = self.parts.log.visible();
         for _ in 0..RECORDS_PER_TURN {
             let record = match self.cursor.next(limit) {
@@ -183,7 +202,7 @@ impl DispatchActor {
             self.newest = record.store_time;
             let marks = Marks::of(&record);
             if self.parts.index.is_some() {
-                keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
+                self.keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
                     key_hash: index::key_hash(record.topic, key),
                     physical: record.physical_offset,
                     store_time: record.store_time,
@@ -197,16 +216,33 @@ impl DispatchActor {
         Ok(true)
     }
 
-    /// One message per queue that got something, one for the index.
-    fn send(&mut self, keys: Vec<IndexEntry>) {
+    /// One message per queue that got something; the index is told when it is worth waking its thread.
+    fn send(&mut self, ctx: &mut Context<Self>) {
         self.drop_settled();
         let settled = Settled { up_to: self.cursor.position(), newest: self.newest };
         let turn = Arc::new(Turn { settled });
         self.rows.send(&turn);
-        if let Some(index) = self.parts.index.as_ref().filter(|_| !keys.is_empty()) {
-            notify(index, IndexKeys { entries: keys, turn: Arc::clone(&turn) });
+        if !self.keys.is_empty() {
+            self.keys_of.push(Arc::clone(&turn));
+            if self.keys.len() >= KEYS_PER_MESSAGE {
+                self.send_keys();
+            } else if !std::mem::replace(&mut self.keys_timed, true) {
+                ctx.run_later(KEYS_DELAY, |actor, ctx| {
+                    guarded(actor, ctx, "keys", |actor, _| {
+                        actor.keys_timed = false;
+                        actor.send_keys();
+                    });
+                });
+            }
         }
         self.turns.push_back(turn);
+    }
+
+    fn send_keys(&mut self) {
+        let (entries, turns) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.keys_of));
+        if let Some(index) = self.parts.index.as_ref().filter(|_| !entries.is_empty()) {
+            notify(index, IndexKeys { entries, turns });
+        }
     }
 
     /// Turns are over in their order only: what a later one has done counts when the earlier ones are done too.

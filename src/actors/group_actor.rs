@@ -142,7 +142,10 @@ impl GroupActor {
         let topic = GroupName::parse(&ensure.group).and_then(|group| Topic::retry_of(&group));
         let Ok(topic) = topic else { return };
         let topic_sys_flag = if ensure.unit_mode { topic_sys_flag::UNIT_SUBSCRIPTION } else { 0 };
-        let config = TopicConfig { topic_sys_flag, ..TopicConfig::new(topic.as_str(), config.retry_queue_nums, Permission::READ_WRITE) };
+        let config = TopicConfig {
+            topic_sys_flag,
+            ..TopicConfig::new(topic.as_str(), config.retry_queue_nums, Permission::READ_WRITE)
+        };
         notify(&self.parts.ensure_topic, EnsureTopic { topic, config });
     }
 

@@ -1,6 +1,6 @@
 //! Owns the key index. Lives off the hot arbiter and may lag behind the log by milliseconds.
 //!
-//! Takes [`IndexKeys`] from the DispatchActor, one message per round. When it dies it starts again with the same files:
+//! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message. When it dies it starts again with the same files:
 //! an entry that was lost is rebuilt by the next recovery.
 
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use super::flush_actor::IndexSealed;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::{Index, IndexSync};
 
-/// Keys of one round of dispatch, in log order.
+/// Keys of some turns of dispatch, in log order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct IndexKeys {
     /// Hashes are computed by the sender, which has the record in its cache.
     pub entries: Vec<IndexEntry>,
-    /// The turn of dispatch that they belong to; let go when they are in the index.
-    pub turn: Arc<Turn>,
+    /// The turns of dispatch that they belong to; let go when they are in the index.
+    pub turns: Vec<Arc<Turn>>,
 }
 
 /// One key of one record.

@@ -29,6 +29,9 @@ const FORBIDDEN_TOPICS: [&str; 6] = [
     "OFFSET_MOVED_EVENT",
 ];
 
+const NAME_END: u8 = properties::NAME_VALUE_SEPARATOR as u8;
+const PAIR_END: u8 = properties::PAIR_SEPARATOR as u8;
+
 /// What the configuration says about sends.
 #[derive(Clone, Debug)]
 pub struct SendRules {
@@ -250,15 +253,16 @@ fn multi_tags(config: &crate::protocol::body::topic_config::TopicConfig) -> i32 
 
 /// The stored text of a single message: without WAIT, which is for the broker, and with the name of the cluster.
 fn single_properties(rules: &SendRules, text: &str, names_wait: bool, texts: &mut BytesMut) -> Result<Bytes, Refusal> {
-    let without_wait;
-    let text = match names_wait {
-        true => {
-            without_wait = properties::remove(text, keys::WAIT);
-            without_wait.as_str()
-        }
-        false => text,
-    };
-    put_properties(rules, [text], texts)
+    if !names_wait {
+        return put_properties(rules, [text], texts);
+    }
+    for (name, value) in properties::pairs(text).filter(|(name, _)| *name != keys::WAIT) {
+        texts.put_slice(name.as_bytes());
+        texts.put_u8(NAME_END);
+        texts.put_slice(value.as_bytes());
+        texts.put_u8(PAIR_END);
+    }
+    put_properties(rules, [], texts)
 }
 
 /// The stored texts of a batch: each item's own, then the batch's, then the name of the cluster.
@@ -282,16 +286,16 @@ fn batch(
     Ok(messages)
 }
 
+/// Cuts off a text: what was put already, `parts`, and the name of the cluster.
 fn put_properties<const N: usize>(rules: &SendRules, parts: [&str; N], texts: &mut BytesMut) -> Result<Bytes, Refusal> {
-    const SEPARATOR: u8 = properties::PAIR_SEPARATOR as u8;
     for part in parts {
         texts.put_slice(part.as_bytes());
         if !part.is_empty() && !part.ends_with(properties::PAIR_SEPARATOR) {
-            texts.put_u8(SEPARATOR);
+            texts.put_u8(PAIR_END);
         }
     }
     texts.put_slice(keys::CLUSTER.as_bytes());
-    texts.put_u8(properties::NAME_VALUE_SEPARATOR as u8);
+    texts.put_u8(NAME_END);
     texts.put_slice(rules.cluster.as_bytes());
     let text = texts.split().freeze();
     if text.len() > PROPERTIES_LENGTH_MAX {

@@ -57,16 +57,30 @@ pub mod keys {
 /// # Source
 /// `MessageDecoder.string2messageProperties` 4.9.7 (measured: fixture `props_decode`).
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    // Every message passes here more than once, so the separators are looked for by whole words of bytes.
-    let ends = memchr::memchr_iter(PAIR_SEPARATOR as u8, text.as_bytes()).chain(std::iter::once(text.len()));
-    let mut begin = 0;
-    ends.filter_map(move |end| {
-        let piece = text.get(std::mem::replace(&mut begin, end + 1)..end)?;
-        let split = memchr::memchr(NAME_VALUE_SEPARATOR as u8, piece.as_bytes())?;
-        let (name, value) = (piece.get(..split)?, piece.get(split + 1..)?);
-        let whole = !name.is_empty() && !value.is_empty() && !value.ends_with(NAME_VALUE_SEPARATOR);
-        whole.then_some((name, value))
-    })
+    Pairs { rest: Some(text) }
+}
+
+/// See [`pairs`]. Every message passes here more than once, so separators are looked for by whole words of bytes.
+struct Pairs<'a> {
+    rest: Option<&'a str>,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while let Some(rest) = self.rest {
+            let end = memchr::memchr(PAIR_SEPARATOR as u8, rest.as_bytes());
+            let piece = end.map_or(rest, |end| rest.split_at(end).0);
+            self.rest = end.and_then(|end| rest.get(end + 1..));
+            let Some(split) = memchr::memchr(NAME_VALUE_SEPARATOR as u8, piece.as_bytes()) else { continue };
+            let (name, value) = (piece.get(..split)?, piece.get(split + 1..)?);
+            if !name.is_empty() && !value.is_empty() && !value.ends_with(NAME_VALUE_SEPARATOR) {
+                return Some((name, value));
+            }
+        }
+        None
+    }
 }
 
 /// The value of a name; of duplicates the last one counts.
