@@ -5,7 +5,7 @@
 //! An arrow only ever points downwards; `tests/tidy.rs` holds the crate to it.
 //!
 //! ```text
-//! main, cli ─► actors, client ─► net, broker, namesrv ─► store ─► protocol ─► time, properties_file
+//! main, cli ─► actors ─► client ─► net, broker, namesrv ─► store ─► protocol ─► time, properties_file
 //! ```
 //!
 //! | module | what it is | what is absent from it |

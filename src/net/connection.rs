@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::BytesMut;
+use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::budget::Budget;
 use super::bulk::STEP_BYTES;
@@ -33,9 +35,9 @@ pub(super) struct Shared {
 
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>) {
-    let stream = Rc::new(stream);
-    let writer = actix_rt::spawn(write(Rc::clone(&stream), Arc::clone(&peer)));
-    let ended = Reader::new(Rc::clone(&stream), Arc::clone(&peer), Rc::clone(&shared)).run().await;
+    let (input, output) = stream.into_split();
+    let writer = actix_rt::spawn(write(output, Arc::clone(&peer)));
+    let ended = Reader::new(Arc::clone(&peer), Rc::clone(&shared)).run(input).await;
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.remote, %error, "connection ended");
     }
@@ -46,7 +48,6 @@ pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>
 }
 
 struct Reader {
-    stream: Rc<TcpStream>,
     peer: Arc<Peer>,
     shared: Rc<Shared>,
     intake: Intake,
@@ -56,27 +57,32 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(stream: Rc<TcpStream>, peer: Arc<Peer>, shared: Rc<Shared>) -> Self {
+    fn new(peer: Arc<Peer>, shared: Rc<Shared>) -> Self {
         let intake = Intake::new(Arc::clone(&peer), Arc::clone(&shared.router));
         let (buffer, read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
-        Self { stream, peer, shared, intake, buffer, read_bytes, partial_bytes: 0 }
+        Self { peer, shared, intake, buffer, read_bytes, partial_bytes: 0 }
     }
 
-    async fn run(mut self) -> Result<(), ReadError> {
+    async fn run(mut self, mut input: OwnedReadHalf) -> Result<(), ReadError> {
         let mut frames = Vec::new();
         loop {
             let may_read = self.peer.has_room() && !self.intake.is_full() && !self.lacks_partial_room();
-            tokio::select! {
+            // A buffer whose frames are all answered is taken over again instead of a new one.
+            self.buffer.reserve(self.read_bytes);
+            // Reading into a buffer tells the runtime of a short read, which spares the next attempt on an empty socket.
+            let count = tokio::select! {
                 biased;
                 () = self.peer.ended() => return Ok(()),
-                ready = self.stream.readable(), if may_read => ready?,
+                read = input.read_buf(&mut self.buffer), if may_read => read?,
                 () = self.peer.room(), if !self.peer.has_room() => continue,
                 () = self.intake.permit() => { self.intake.release_held(); continue }
                 () = self.shared.partial.room(), if self.lacks_partial_room() => continue,
-            }
-            if !self.read()? {
+            };
+            if count == 0 {
                 return Ok(());
             }
+            self.peer.touch();
+            self.adapt(count);
             frame::decode_all(&mut self.buffer, self.shared.frame_bytes_max, &mut frames)?;
             self.account_partial();
             if !frames.is_empty() {
@@ -85,25 +91,13 @@ impl Reader {
         }
     }
 
-    /// Reads what is there, once; false at the end of the stream.
-    fn read(&mut self) -> Result<bool, ReadError> {
-        // A buffer whose frames are all answered is taken over again instead of a new one.
-        self.buffer.reserve(self.read_bytes);
-        match self.stream.try_read_buf(&mut self.buffer) {
-            Ok(0) => return Ok(false),
-            Ok(count) if count >= self.read_bytes => self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX),
-            Ok(count) if count < self.read_bytes / 4 => self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                if self.buffer.is_empty() {
-                    self.buffer = BytesMut::new();
-                }
-                return Ok(true);
-            }
-            Err(error) => return Err(error.into()),
+    /// Reads more at once from those who say much, and keeps a small buffer for those who say little.
+    fn adapt(&mut self, count: usize) {
+        if count >= self.read_bytes {
+            self.read_bytes = (self.read_bytes * 2).min(READ_BYTES_MAX);
+        } else if count < self.read_bytes / 4 {
+            self.read_bytes = (self.read_bytes / 2).max(READ_BYTES_MIN);
         }
-        self.peer.touch();
-        Ok(true)
     }
 
     fn lacks_partial_room(&self) -> bool {
@@ -119,8 +113,8 @@ impl Reader {
             self.shared.partial.give_back(self.partial_bytes - bytes);
         }
         self.partial_bytes = bytes;
-        if self.buffer.is_empty() {
-            // What is idle holds no memory; the next read makes a buffer of the size that the last ones needed.
+        if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.read_bytes {
+            // It was made for a burst that is over.
             self.buffer = BytesMut::new();
         }
     }
@@ -141,7 +135,7 @@ enum ReadError {
     Protocol(#[from] crate::protocol::error::ProtocolError),
 }
 
-async fn write(stream: Rc<TcpStream>, peer: Arc<Peer>) {
+async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
     let mut out = BytesMut::new();
     loop {
         let written = match peer.next_outgoing(&mut out) {
@@ -178,7 +172,7 @@ async fn write(stream: Rc<TcpStream>, peer: Arc<Peer>) {
     }
 }
 
-async fn write_all(stream: &TcpStream, mut bytes: &[u8]) -> io::Result<()> {
+async fn write_all(stream: &OwnedWriteHalf, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.try_write(bytes) {
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
