@@ -134,7 +134,7 @@ final class Session implements AutoCloseable {
         long deadline = System.nanoTime() + seconds * 1_000_000_000L;
         while (!condition.getAsBoolean()) {
             Checks.that(System.nanoTime() < deadline, what + ": not seen within " + seconds + " s");
-            Thread.sleep(10);
+            Thread.sleep(1);
         }
     }
 
