@@ -182,9 +182,22 @@ impl QueueActor {
             Ok(offset) => offset,
             Err(nothing) => return Ok(nothing),
         };
+        // Mostly the first entries fill the answer; only a filter that rejects many makes the whole scan worth reading.
+        let (few, all) = (pull.wanted as usize * 2, pull::entries_max(pull.wanted));
+        let selection = self.scan(offset, pull, few.min(all), bounds)?;
+        let is_short = selection.records.len() < pull.wanted as usize && selection.next.0 - offset.0 == few as u64;
+        if is_short && few < all { self.scan(offset, pull, all, bounds) } else { Ok(selection) }
+    }
+
+    fn scan(
+        &mut self,
+        offset: QueueOffset,
+        pull: &Pull,
+        entries: usize,
+        bounds: &QueueBounds,
+    ) -> Result<Selection, StoreError> {
         self.scratch.clear();
-        let read = self.queue.read(offset, pull::entries_max(pull.wanted), &mut self.scratch)?;
-        Ok(match read {
+        Ok(match self.queue.read(offset, entries, &mut self.scratch)? {
             QueueRead::Entries(_) => {
                 pull::select(offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
             }
