@@ -5,6 +5,7 @@
 //! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
 //! the queue from the log.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,13 +134,18 @@ pub struct QueueActor {
     scratch: Vec<QueueEntry>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
+    /// Entries below this were there at the start and may not be in memory,
+    cold_below: QueueOffset,
+    /// but for these, which were read since.
+    warm: Range<u64>,
 }
 
 impl QueueActor {
     /// An actor that owns `queue`.
     #[must_use]
     pub fn new(queue: ConsumeQueue, shared: Arc<QueueShared>) -> Self {
-        Self { queue, shared, scratch: Vec::new(), awaited: false }
+        let cold_below = queue.max_offset();
+        Self { queue, shared, scratch: Vec::new(), awaited: false, cold_below, warm: 0..0 }
     }
 
     fn enqueue(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> Result<(), StoreError> {
@@ -164,6 +170,7 @@ impl QueueActor {
     }
 
     fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
+        let Some(pull) = self.warmed(pull, ctx) else { return };
         let bounds = self.bounds();
         let selection = match self.select(&pull, &bounds) {
             Ok(selection) => selection,
@@ -174,6 +181,34 @@ impl QueueActor {
             (response::SUCCESS, _) => self.answer(pull.reply, selection, &bounds),
             (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
             _ => pull.reply.within(&bounds).without_records(code, selection.status, selection.next),
+        }
+    }
+
+    /// The pull, if its entries are in memory; otherwise it comes again when the pool has read them.
+    fn warmed(&mut self, pull: Pull, ctx: &mut Context<Self>) -> Option<Pull> {
+        let offset = u64::try_from(pull.offset.0).unwrap_or(0);
+        if offset >= self.cold_below.0 || self.warm.contains(&offset) {
+            return Some(pull);
+        }
+        match self.queue.warm_up(QueueOffset(offset)) {
+            Ok(Some(warm_up)) => {
+                self.warm = warm_up.entries();
+                let queue: Recipient<Pull> = ctx.address().recipient();
+                self.shared.pool.run(move |_| {
+                    if let Err(error) = warm_up.run() {
+                        // The pull finds the same out, and says so to its client.
+                        tracing::warn!(%error, "cannot read queue entries ahead");
+                    }
+                    notify(&queue, pull);
+                });
+                None
+            }
+            // Out of bounds: answered without a look at any entry.
+            Ok(None) => Some(pull),
+            Err(error) => {
+                pull.reply.refuse(error.into());
+                None
+            }
         }
     }
 

@@ -14,12 +14,14 @@ mod file;
 mod recovery;
 mod search;
 mod sync;
+mod warm;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use entry::QueueEntry;
 pub use sync::QueueSync;
+pub use warm::WarmUp;
 
 use self::file::QueueFile;
 use super::disk::SharedDisk;

@@ -118,6 +118,16 @@ impl QueueFile {
         file.sync().map_err(StoreError::io("sync", &path))
     }
 
+    /// The open file, opened if need be.
+    pub(super) fn opened_handle(
+        &mut self,
+        disk: &SharedDisk,
+        directory: &Path,
+        len: u64,
+    ) -> Result<SharedFile, StoreError> {
+        Ok(SharedFile::clone(&self.opened(disk, directory, len)?.file))
+    }
+
     fn opened(&mut self, disk: &SharedDisk, directory: &Path, len: u64) -> Result<&mut OpenFile, StoreError> {
         if self.open.is_none() {
             let path = self.path(directory);
