@@ -210,10 +210,12 @@ impl Actor for GroupActor {
 }
 
 impl Supervised for GroupActor {
-    fn restarting(&mut self, _: &mut Context<Self>) {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
         self.parts.groups.replace(self.parts.published.last().body());
         self.replies.clear();
-        self.persist_due = false;
+        // What was published last may not have been written yet.
+        self.persist_due = true;
+        ctx.notify(Persist);
     }
 }
 

@@ -182,7 +182,12 @@ impl Actor for OffsetActor {
     }
 }
 
-impl Supervised for OffsetActor {}
+impl Supervised for OffsetActor {
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // What panicked may have been the writing of the table, which counts as written by then.
+        self.parts.offsets.mark_changed();
+    }
+}
 
 impl Guarded for OffsetActor {
     const NAME: &'static str = "OffsetActor";
