@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
+};
 
 use super::commitlog_actor::{AppendAnswer, PutStatus};
 use super::dispatch_actor::{Settled, SettledUpTo};
@@ -291,6 +293,9 @@ impl Handler<CloseStore> for FlushActor {
     type Result = Result<(), StoreError>;
 
     fn handle(&mut self, close: CloseStore, ctx: &mut Context<Self>) -> Self::Result {
-        guarded(self, ctx, "CloseStore", |actor, _| actor.close(&close)).unwrap_or(Err(StoreError::Poisoned))
+        let closed = guarded(self, ctx, "CloseStore", |actor, _| actor.close(&close));
+        // The arbiter may live on, and with it the intervals, which must not write into a store that others may open.
+        ctx.stop();
+        closed.unwrap_or(Err(StoreError::Poisoned))
     }
 }

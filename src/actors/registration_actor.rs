@@ -95,13 +95,15 @@ pub struct RegistrationActor {
     parts: RegistrationParts,
     connections: Connections,
     due: bool,
+    /// Whether the broker has said goodbye: its arbiter may live on, and must not bring it back.
+    gone: bool,
 }
 
 impl RegistrationActor {
     /// An actor that has registered nowhere yet.
     #[must_use]
     pub fn new(parts: RegistrationParts) -> Self {
-        Self { parts, connections: Connections::new(Limits::default()), due: false }
+        Self { parts, connections: Connections::new(Limits::default()), due: false, gone: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -112,6 +114,9 @@ impl RegistrationActor {
 
     fn register(&mut self) {
         self.due = false;
+        if self.gone {
+            return;
+        }
         let command = self.registration();
         for name_server in &self.parts.name_servers {
             let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
@@ -143,7 +148,8 @@ impl RegistrationActor {
     }
 
     /// Says goodbye to all at once; one that does not answer is not waited for beyond the limit.
-    fn unregister(&self) -> impl Future<Output = ()> + use<> {
+    fn unregister(&mut self) -> impl Future<Output = ()> + use<> {
+        self.gone = true;
         let identity = &self.parts.identity;
         let header = OfBroker {
             broker_name: identity.broker_name.clone(),
