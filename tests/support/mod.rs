@@ -1,12 +1,16 @@
 //! A name server and a broker of this process, on free ports and temporary directories.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use ferromq::actors::broker::Broker;
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
 use ferromq::store::StoreOptions;
 use tempfile::TempDir;
+
+/// How often [`wait_until`] looks.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Any free port of the loopback address.
 pub(crate) fn free_port() -> SocketAddr {
@@ -25,12 +29,14 @@ pub(crate) fn small(directory: &TempDir) -> BrokerOptions {
 }
 
 /// A name server and a broker that is registered with it.
+#[allow(dead_code, reason = "not every test that includes this file has name servers")]
 pub(crate) struct Cluster {
     pub(crate) namesrv: Namesrv,
     pub(crate) broker: Broker,
     pub(crate) directory: TempDir,
 }
 
+#[allow(dead_code, reason = "not every test that includes this file has name servers")]
 impl Cluster {
     pub(crate) async fn start() -> Self {
         Self::start_with(|options| options).await
@@ -55,4 +61,15 @@ impl Cluster {
         self.namesrv.stop().await;
         self.directory
     }
+}
+
+/// Looks every few milliseconds until a condition holds.
+#[allow(dead_code, reason = "not every test that includes this file waits")]
+pub(crate) async fn wait_until(limit: Duration, condition: &str, holds: impl Fn() -> bool) {
+    let waited = tokio::time::timeout(limit, async {
+        while !holds() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    });
+    assert!(waited.await.is_ok(), "within {limit:?}: {condition}");
 }

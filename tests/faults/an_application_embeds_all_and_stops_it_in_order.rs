@@ -1,0 +1,97 @@
+//! A name server and a broker inside an actix application, on one thread and on several.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferromq::actors::arbiters::{Layout, start_on};
+use ferromq::actors::broker::Broker;
+use ferromq::actors::flush_actor::FlushActor;
+use ferromq::actors::namesrv::Namesrv;
+use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
+use ferromq::client::Connection;
+use ferromq::client::connection::Limits;
+use ferromq::protocol::codes::{request, response};
+use ferromq::protocol::command::Command;
+use ferromq::store::{self, FileDisk};
+use ferromq::time::{SharedClock, SystemClock};
+use tempfile::TempDir;
+
+use crate::load::{LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command};
+use crate::support::{free_port, small, wait_until};
+
+/// How often the broker registers.
+const EVERY: Duration = Duration::from_millis(20);
+
+async fn serve_and_stop(directory: &TempDir, layout: Layout) {
+    let options =
+        NamesrvOptions { listen: free_port(), layout, ..NamesrvOptions::at(directory.path().join("namesrv")) };
+    let namesrv = Namesrv::builder(options).start().await.unwrap();
+    let name_servers = vec![namesrv.address().to_string()];
+    let options = BrokerOptions { layout, name_servers, register_every: EVERY, ..small(directory) };
+    let flush_clock: SharedClock = SystemClock::shared();
+    let given = flush_clock.clone();
+    let broker = Broker::builder(options)
+        .flush(|mut parts, on| {
+            parts.clock = given;
+            start_on(on, |_| FlushActor::new(parts)).into()
+        })
+        .start()
+        .await
+        .unwrap();
+    make_topic(&broker, "Embedded").await;
+    let answers = Load { lanes: 8, messages: 20, limit: LIMIT }.run(&broker, "Embedded").await;
+    assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
+    assert!(pull_all(&broker, "Embedded", answers.len()).await == acknowledged(&answers), "each message once");
+    broker.stop().await.unwrap();
+    wait_until(LIMIT, "nobody writes to the store any more", || Arc::strong_count(&flush_clock) == 1).await;
+    stays_away(&namesrv).await;
+    namesrv.stop().await;
+}
+
+/// A broker that has stopped does not register again.
+async fn stays_away(namesrv: &Namesrv) {
+    let connection = Connection::open(&namesrv.address().to_string(), Limits::default()).await.unwrap();
+    let mut turns = tokio::time::interval(EVERY);
+    for _ in 0..10 {
+        turns.tick().await;
+        let brokers = connection.call(Command::request(request::GET_BROKER_CLUSTER_INFO), LIMIT).await.unwrap();
+        assert!(!String::from_utf8_lossy(&brokers.body).contains("broker-a"), "{:?}", brokers.body);
+    }
+}
+
+async fn check(layout: Layout) {
+    let directory = tempfile::tempdir().unwrap();
+    serve_and_stop(&directory, layout).await;
+    let store = directory.path().join("store");
+    assert!(!store.join("abort").exists(), "the mark of an unclean stop is gone");
+    assert!(store.join("checkpoint").exists(), "the checkpoint is written");
+    let opened = store::open(Arc::new(FileDisk), small(&directory).store, &mut |_| {}).unwrap();
+    assert!(!opened.report.unclean, "{:?}", opened.report);
+}
+
+#[actix::test]
+async fn on_one_thread() {
+    check(Layout::OneArbiter).await;
+}
+
+#[actix::test]
+async fn on_several_threads() {
+    check(Layout::Threads).await;
+}
+
+#[actix::test]
+async fn a_parked_pull_is_woken_where_everything_is_on_one_thread() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = BrokerOptions { layout: Layout::OneArbiter, ..small(&directory) };
+    let broker = Broker::builder(options).start().await.unwrap();
+    make_topic(&broker, "One").await;
+    let connection = connect(&broker).await;
+    let pull = pull_from("One", "readers", 0, Duration::from_secs(60));
+    let parked = actix::spawn({
+        let connection = connection.clone();
+        async move { connection.request(pull, LIMIT).await.unwrap() }
+    });
+    connection.call(send_command("One", 0, "awaited"), LIMIT).await.unwrap();
+    assert_eq!(parked.await.unwrap().code, response::SUCCESS);
+    broker.stop().await.unwrap();
+}

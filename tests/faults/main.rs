@@ -1,0 +1,13 @@
+//! Slow, failing, panicking and deaf actors in a broker that serves real sockets under load.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod a_deaf_actor_leaves_no_request_unanswered;
+mod a_failing_writer_is_heard_of_and_spares_the_others;
+mod a_slow_writer_delays_answers_or_is_busy;
+mod an_actor_that_panics_goes_on_with_nothing_lost;
+mod an_application_embeds_all_and_stops_it_in_order;
+mod fragile;
+mod load;
+#[path = "../support/mod.rs"]
+mod support;
+mod writers;
