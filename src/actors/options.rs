@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
+use super::preparer::PAGES_AHEAD_BYTES;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
 use crate::namesrv::config::NamesrvConfig;
-use crate::store::{FileDisk, SharedDisk, StoreOptions};
+use crate::store::{Appender, FileDisk, MappedAppender, SharedDisk, StagedAppender, StoreOptions};
 use crate::time::{SharedClock, SystemClock};
 
 /// Physical memory is taken to be this much where the system does not say.
@@ -93,6 +94,8 @@ pub struct BrokerOptions {
     pub properties: String,
     /// Tells the time.
     pub clock: SharedClock,
+    /// How bytes get into the log.
+    pub appender: AppenderKind,
     /// Every choice that is left to chance follows from this.
     pub seed: u64,
     /// Where the store lies.
@@ -146,8 +149,35 @@ impl BrokerOptions {
             layout: Layout::default(),
             properties: String::new(),
             clock: SystemClock::shared(),
+            appender: AppenderKind::default(),
             seed: 0,
             disk: Arc::new(FileDisk),
+        }
+    }
+}
+
+/// How bytes get into the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AppenderKind {
+    /// Through the mapping: nothing is copied twice, and pages are made ahead of the writer.
+    #[default]
+    Mapped,
+    /// Staged in memory and written once per batch: no page is touched by the writer.
+    Staged,
+}
+
+impl AppenderKind {
+    pub(super) fn make(self) -> Box<dyn Appender> {
+        match self {
+            Self::Mapped => Box::new(MappedAppender::default()),
+            Self::Staged => Box::new(StagedAppender::default()),
+        }
+    }
+
+    pub(super) fn pages_ahead(self) -> u64 {
+        match self {
+            Self::Mapped => PAGES_AHEAD_BYTES,
+            Self::Staged => 0,
         }
     }
 }

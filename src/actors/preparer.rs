@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::protocol::units::PhysicalOffset;
 use crate::store::{Populator, Preparation};
 
-/// How far ahead of the writer pages are made.
-const AHEAD_BYTES: u64 = 64 * 1024 * 1024;
+/// How far ahead of a writer that stores into the mapping pages are made.
+pub(super) const PAGES_AHEAD_BYTES: u64 = 64 * 1024 * 1024;
 /// The thread is woken each time the writer has come this much further.
 const STEP_BYTES: u64 = 8 * 1024 * 1024;
 /// The next segment is made when this little is left of the current one, or half of a small one.
@@ -34,8 +34,8 @@ pub struct Preparer {
 }
 
 impl Preparer {
-    /// Starts the thread. The pages right behind `from` are made before this returns, so that the first message does
-    /// not pay for them.
+    /// Starts the thread, which keeps `pages_ahead` bytes of pages ready; 0 for a writer that does not touch them. The
+    /// pages right behind `from` are made before this returns, so that the first message does not pay for them.
     ///
     /// # Errors
     /// The system has no thread left.
@@ -44,13 +44,14 @@ impl Preparer {
         mut populator: Populator,
         from: PhysicalOffset,
         segment_bytes: u64,
+        pages_ahead: u64,
     ) -> std::io::Result<Self> {
-        populator.advance(from.plus(STEP_BYTES));
+        populator.advance(from.plus(STEP_BYTES.min(pages_ahead)));
         let shared = Arc::new(Shared { written: AtomicU64::new(from.0), stopping: AtomicBool::new(false) });
         let seen = Arc::clone(&shared);
         let joined = std::thread::Builder::new()
             .name("ferromq-prepare".into())
-            .spawn(move || prepare(&seen, &preparation, &mut populator, segment_bytes))?;
+            .spawn(move || prepare(&seen, &preparation, &mut populator, segment_bytes, pages_ahead))?;
         Ok(Self { shared, thread: joined.thread().clone(), joined: Some(joined), woken_at: from.0 })
     }
 
@@ -76,7 +77,13 @@ impl Drop for Preparer {
     }
 }
 
-fn prepare(shared: &Shared, preparation: &Preparation, populator: &mut Populator, segment_bytes: u64) {
+fn prepare(
+    shared: &Shared,
+    preparation: &Preparation,
+    populator: &mut Populator,
+    segment_bytes: u64,
+    pages_ahead: u64,
+) {
     let ahead = NEXT_SEGMENT_AHEAD_BYTES.min(segment_bytes / 2);
     let mut complained = false;
     while !shared.stopping.load(Ordering::Acquire) {
@@ -85,7 +92,9 @@ fn prepare(shared: &Shared, preparation: &Preparation, populator: &mut Populator
             true => preparation.prepare_next(),
             false => Ok(false),
         };
-        populator.advance(PhysicalOffset(written + AHEAD_BYTES));
+        if pages_ahead > 0 {
+            populator.advance(PhysicalOffset(written + pages_ahead));
+        }
         match made {
             Ok(_) => {
                 complained = false;

@@ -180,7 +180,9 @@ impl Wiring<'_> {
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
         doorbell.answered_by(dispatch.clone());
         let populator = Populator::new(Arc::clone(view.segments()), preparation.clone(), view.written());
-        let preparer = Preparer::start(preparation, populator, view.written(), options.store.log_segment_bytes);
+        let segment_bytes = options.store.log_segment_bytes;
+        let pages_ahead = options.appender.pages_ahead();
+        let preparer = Preparer::start(preparation, populator, view.written(), segment_bytes, pages_ahead);
         let commit_log_parts = CommitLogParts {
             log,
             clock: Arc::clone(&options.clock),
@@ -376,8 +378,9 @@ fn bind(listen: SocketAddr) -> Result<(Listener, Option<Listener>), StartError> 
 /// Recovery reads and writes files for as long as it takes, so it has a thread of its own.
 async fn open_store(options: &BrokerOptions) -> Result<OpenStore, StartError> {
     let (disk, store_options) = (Arc::clone(&options.disk), options.store.clone());
+    let appender = options.appender.make();
     let opened = actix_rt::task::spawn_blocking(move || {
-        store::open(disk, store_options, &mut |progress| tracing::info!("recovery: {progress:?}"))
+        store::open_with(disk, store_options, appender, &mut |progress| tracing::info!("recovery: {progress:?}"))
     });
     let store = opened.await.map_err(|_| StartError::Interrupted)??;
     let report = &store.report;
