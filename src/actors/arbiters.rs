@@ -2,6 +2,7 @@
 
 use actix::{Actor, Addr, Context, Supervised, Supervisor};
 use actix_rt::{Arbiter, ArbiterHandle};
+use tokio::sync::oneshot;
 
 /// How a broker's actors are spread over threads.
 ///
@@ -53,6 +54,20 @@ impl Arbiters {
         let owned: Vec<Arbiter> = (layout == Layout::Threads).then(Arbiter::new).into_iter().collect();
         let one = owned.first().map_or_else(Arbiter::current, Arbiter::handle);
         Self { hot: one.clone(), rest: one.clone(), flush: one, owned }
+    }
+
+    /// Waits until every actor started so far has its context: until then a mailbox has actix's own small capacity, and
+    /// a message beyond it would be refused.
+    pub(super) async fn settled(&self) {
+        for arbiter in [&self.hot, &self.rest, &self.flush] {
+            let (tell, told) = oneshot::channel();
+            arbiter.spawn_fn(move || {
+                // Who waits for this may have given up.
+                let _ = tell.send(());
+            });
+            // An arbiter that is gone starts nothing any more; serving from it says so.
+            let _ = told.await;
+        }
     }
 
     /// Stops the threads and waits for their end.

@@ -75,6 +75,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
     let state = wiring.state(state, tables, &storage);
     let router = wiring.router(&storage, &state);
+    arbiters.settled().await;
     let mut servers = Vec::new();
     if let Some(listener) = fast_listener {
         servers.push(wiring.serve(listener, router.without(&PULL_CODES)).await?);
