@@ -8,15 +8,16 @@ use actix::Recipient;
 use bytes::BytesMut;
 
 use super::commitlog_actor::{Append, AppendAnswer, AppendBatch};
-use super::fault::notify;
+use super::fault::{Faults, Terminal, notify};
 use super::published::Published;
 use super::send_reply::{SendReply, SendStyle};
 use super::topic_actor::CreateOnSend;
 use crate::broker::send::{self, Denied, Incoming, SendRules};
 use crate::broker::topics::TopicTable;
 use crate::net::router::{Request, Service};
-use crate::protocol::codes::request;
+use crate::protocol::codes::{request, response};
 use crate::protocol::headers::send::SendHeader;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::units::QueueId;
 use crate::time::SharedClock;
 
@@ -40,10 +41,15 @@ pub struct SendService {
     pub clock: SharedClock,
     /// Chooses queues for producers that leave it to the broker.
     pub random: Arc<Mutex<fastrand::Rng>>,
+    /// Once the broker has ended, nothing is taken any more.
+    pub faults: Faults,
 }
 
 impl Service for SendService {
     fn serve(&self, requests: Vec<Request>) {
+        if let Some(terminal) = self.faults.terminal() {
+            return self.refuse_all(requests, terminal);
+        }
         let topics = self.topics.load();
         let now_ms = self.clock.now_ms();
         let mut appends = Vec::with_capacity(requests.len());
@@ -72,6 +78,13 @@ impl Service for SendService {
 }
 
 impl SendService {
+    fn refuse_all(&self, requests: Vec<Request>, terminal: &Terminal) {
+        let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, terminal.to_string());
+        for request in requests {
+            self.reply(request, QueueId(0)).refuse(refusal.clone());
+        }
+    }
+
     fn admit(
         &self,
         topics: &TopicTable,

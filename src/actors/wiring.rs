@@ -308,6 +308,7 @@ impl Wiring<'_> {
             create: state.topic.create.clone(),
             clock: Arc::clone(&options.clock),
             random: Arc::new(Mutex::new(fastrand::Rng::with_seed(options.seed))),
+            faults: self.faults.clone(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Slow, failing, panicking and deaf actors in a broker that serves real sockets under load.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_broken_writer_ends_the_broker_and_loses_nothing;
 mod a_deaf_actor_leaves_no_request_unanswered;
 mod a_failing_writer_is_heard_of_and_spares_the_others;
 mod a_slow_writer_delays_answers_or_is_busy;
