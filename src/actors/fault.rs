@@ -7,6 +7,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
+use actix::prelude::SendError;
 use actix::{Actor, ActorContext, Context, Message, Recipient};
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -123,8 +124,13 @@ where
     M: Message + Send + 'static,
     M::Result: Send,
 {
-    if let Err(error) = to.try_send(message) {
-        tracing::error!(message = std::any::type_name::<M>(), %error, "an actor is gone and did not take a message");
+    match to.try_send(message) {
+        Ok(()) => {}
+        // Until its first turn an actor has the capacity that actix gives it, which is not ours.
+        Err(SendError::Full(message)) => to.do_send(message),
+        Err(SendError::Closed(_)) => {
+            tracing::error!(message = std::any::type_name::<M>(), "an actor is gone and did not take a message");
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! Keeps the broker known to every name server.
 //!
-//! Takes [`TopicsChanged`] from the TopicActor and [`Unregister`] at the end; registers at the start, every so often, and
-//! after each change. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. When it dies it starts
+//! Takes [`Register`] at the start, [`TopicsChanged`] from the TopicActor and [`Unregister`] at the end; registers besides
+//! every so often. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. When it dies it starts
 //! again: it holds nothing that the next registration does not say anew.
 
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised};
+use actix_rt::task::JoinHandle;
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::published::Published;
@@ -29,6 +30,12 @@ pub struct TopicsChanged {
     /// The one that changed; none: several.
     pub topic: Option<Topic>,
 }
+
+/// Registers with every name server: done when each has answered or was given up. A broker says that it is ready after
+/// its first registration, so that clients find it from then on.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Register;
 
 /// Takes the broker off every name server, before it stops.
 #[derive(Clone, Copy, Debug, Message)]
@@ -60,13 +67,19 @@ pub struct Identity {
 pub struct RegistrationPorts {
     /// Tells of changes.
     pub changed: Recipient<TopicsChanged>,
+    /// Registers now.
+    pub register: Recipient<Register>,
     /// Takes the broker off.
     pub unregister: Recipient<Unregister>,
 }
 
 impl From<Addr<RegistrationActor>> for RegistrationPorts {
     fn from(registration: Addr<RegistrationActor>) -> Self {
-        Self { changed: registration.clone().recipient(), unregister: registration.recipient() }
+        Self {
+            changed: registration.clone().recipient(),
+            register: registration.clone().recipient(),
+            unregister: registration.recipient(),
+        }
     }
 }
 
@@ -112,22 +125,24 @@ impl RegistrationActor {
         }
     }
 
-    fn register(&mut self) {
+    /// Registers with all name servers at once; what is given back is done when each has answered or was given up.
+    fn register(&mut self) -> impl Future<Output = ()> + use<> {
         self.due = false;
-        if self.gone {
-            return;
-        }
         let command = self.registration();
-        for name_server in &self.parts.name_servers {
-            let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
-            let apply_order = self.parts.apply_order.clone();
-            actix_rt::spawn(async move {
-                let Some(reply) = call.await else { return };
-                if let Ok(ordered) = KvTable::decode(&reply.body) {
-                    notify(&apply_order, ApplyOrder { ordered });
-                }
-            });
-        }
+        let name_servers = self.parts.name_servers.iter().filter(|_| !self.gone);
+        let calls: Vec<_> = name_servers
+            .map(|name_server| {
+                let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
+                let apply_order = self.parts.apply_order.clone();
+                actix_rt::spawn(async move {
+                    let Some(reply) = call.await else { return };
+                    if let Ok(ordered) = KvTable::decode(&reply.body) {
+                        notify(&apply_order, ApplyOrder { ordered });
+                    }
+                })
+            })
+            .collect();
+        all_of(calls)
     }
 
     fn registration(&self) -> Command {
@@ -163,15 +178,18 @@ impl RegistrationActor {
             .name_servers
             .iter()
             .map(|name_server| {
-                actix_rt::spawn(call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit))
+                let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
+                actix_rt::spawn(async move { drop(call.await) })
             })
             .collect();
-        async move {
-            for call in calls {
-                // A call that panicked has been reported by its task.
-                let _ = call.await;
-            }
-        }
+        all_of(calls)
+    }
+}
+
+async fn all_of(calls: Vec<JoinHandle<()>>) {
+    for call in calls {
+        // A call that panicked has been reported by its task.
+        let _ = call.await;
     }
 }
 
@@ -199,9 +217,8 @@ impl Actor for RegistrationActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        self.schedule(ctx);
         ctx.run_interval(self.parts.every, |actor, ctx| {
-            guarded(actor, ctx, "interval", |actor, _| actor.register());
+            guarded(actor, ctx, "interval", |actor, _| drop(actor.register()));
         });
     }
 }
@@ -229,7 +246,18 @@ impl Handler<RegisterNow> for RegistrationActor {
     type Result = ();
 
     fn handle(&mut self, _: RegisterNow, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "RegisterNow", |actor, _| actor.register());
+        guarded(self, ctx, "RegisterNow", |actor, _| drop(actor.register()));
+    }
+}
+
+impl Handler<Register> for RegistrationActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Register, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        match guarded(self, ctx, "Register", |actor, _| actor.register()) {
+            Some(done) => Box::pin(done),
+            None => Box::pin(std::future::ready(())),
+        }
     }
 }
 

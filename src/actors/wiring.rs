@@ -31,7 +31,7 @@ use super::pull_service::PullService;
 use super::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use super::queue_directory::Directory;
 use super::read_pool::ReadPool;
-use super::registration_actor::{Identity, RegistrationParts, RegistrationPorts};
+use super::registration_actor::{Identity, Register, RegistrationParts, RegistrationPorts};
 use super::requests::{Requests, ToActor};
 use super::send_reply::SendStyle;
 use super::send_service::SendService;
@@ -81,6 +81,8 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         servers.push(wiring.serve(listener, router.without(&PULL_CODES)).await?);
     }
     servers.push(wiring.serve(listener, router).await?);
+    // Clients that are told of the broker now can reach it, and those that ask for it from now on find it.
+    state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { append, dispatch, index, flush, log, .. } = storage;
     let State { offsets, registration, .. } = state;
