@@ -25,7 +25,7 @@ use crate::protocol::command::Command;
 use crate::protocol::headers::pull::PullHeader;
 use crate::protocol::headers::topic::DeleteGroup;
 use crate::protocol::names::{GroupName, Topic};
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
 use crate::protocol::units::Opaque;
 use crate::time::SharedClock;
 
@@ -110,10 +110,9 @@ impl GroupActor {
 
     fn create_on_pull(&mut self, create: CreateOnPull, ctx: &mut Context<Self>) {
         let CreateOnPull { request, then } = create;
-        let made = PullHeader::parse(&request.command.ext).map_err(Refusal::from).and_then(|header| {
-            let group = GroupName::parse(&header.consumer_group)?;
-            self.find_or_create(group.as_str(), ctx).map(|_| ())
-        });
+        let made = PullHeader::parse(&request.command.ext)
+            .map_err(Refusal::from)
+            .and_then(|header| self.find_or_create(&header.consumer_group, ctx).map(|_| ()));
         match made {
             Ok(()) => then.serve(vec![request]),
             Err(refusal) => request.reply.refuse(refusal),
@@ -127,7 +126,7 @@ impl GroupActor {
     ) -> Result<Arc<SubscriptionGroupConfig>, Refusal> {
         let found = self.parts.groups.find_or_create(group, self.parts.clock.now_ms());
         let Some((config, changed)) = found else {
-            let remark = format!("subscription group [{group}] does not exist, apply first please!");
+            let remark = format!("subscription group [{group}] does not exist, {SEE_FAQ}");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));
         };
         if changed == Changed::Yes {

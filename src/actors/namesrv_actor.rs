@@ -25,7 +25,7 @@ use crate::protocol::body::topic_config::TopicConfigTable;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::namesrv::{DataVersionReply, OfBroker, RegisterBroker, RegisterBrokerReply, RouteOf};
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
 use crate::protocol::units::{ConnectionId, Opaque};
 use crate::time::SharedClock;
 
@@ -166,7 +166,7 @@ impl NamesrvActor {
         let topic = RouteOf::parse(&command.ext)?.topic;
         let order = self.parts.kv.value(ORDER_NAMESPACE, &topic).filter(|_| self.parts.config.order_message_enable);
         let Some(route) = self.routes.route_of(&topic, order.map(Into::into)) else {
-            let remark = format!("No topic route info in name server for the topic: {topic}");
+            let remark = format!("No topic route info in name server for the topic: {topic}{SEE_FAQ}");
             return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
         };
         Ok(success().with_body(route.encode()))

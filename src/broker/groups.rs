@@ -11,6 +11,7 @@ use super::topics::Changed;
 use crate::protocol::body::data_version::DataVersion;
 use crate::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
 use crate::protocol::body::{BodyError, lenient, pretty};
+use crate::protocol::names::GroupName;
 
 /// Groups with this prefix are the broker's own and always made.
 const SYSTEM_GROUP_PREFIX: &str = "CID_RMQ_SYS_";
@@ -111,8 +112,8 @@ impl Groups {
         self.table.clone()
     }
 
-    /// A group's settings. An unknown group is made when that is allowed; then the table has changed: publish it and
-    /// write the file. `None`: unknown, and to be refused.
+    /// A group's settings. An unknown group is made when that is allowed and its name is one; then the table has changed:
+    /// publish it and write the file. `None`: unknown, and to be refused.
     ///
     /// # Source
     /// `SubscriptionGroupManager.findSubscriptionGroupConfig` 4.9.7 (read).
@@ -120,7 +121,8 @@ impl Groups {
         if let Some(known) = self.table.find(group) {
             return Some((known.clone(), Changed::No));
         }
-        if !self.auto_create && !group.starts_with(SYSTEM_GROUP_PREFIX) {
+        let may_be_made = self.auto_create || group.starts_with(SYSTEM_GROUP_PREFIX);
+        if !may_be_made || GroupName::parse(group).is_err() {
             return None;
         }
         let made = Arc::new(SubscriptionGroupConfig::new(group));
@@ -164,6 +166,8 @@ mod tests {
             (true, "G", Some(Changed::Yes)),
             (false, "G", None),
             (false, "CID_RMQ_SYS_TRANS", Some(Changed::Yes)),
+            (true, "no group", None),
+            (true, "", None),
         ];
         for (auto_create, group, expected) in cases {
             let mut groups = Groups::new(auto_create, NOW);

@@ -6,6 +6,9 @@ use super::error::ProtocolError;
 use super::names::NameError;
 use super::units::Opaque;
 
+/// How RocketMQ ends the texts that its users ask about most.
+pub const SEE_FAQ: &str = "\nSee http://rocketmq.apache.org/docs/faq/ for further details.";
+
 /// Why a request is not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {

@@ -14,7 +14,7 @@ use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::headers::pull::PullHeader;
 use crate::protocol::names::Topic;
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
 use crate::protocol::sys_flag::pull as flags;
 use crate::protocol::units::{ConsumedOffset, QueueId};
 
@@ -95,7 +95,7 @@ pub fn admit(
         return Err(forbidden(format!("subscription group no permission, {}", header.consumer_group)).into());
     }
     let Some((topic, config)) = known.topics.find(&header.topic) else {
-        let remark = format!("topic[{}] not exist, apply first please!", header.topic);
+        let remark = format!("topic[{}] not exist, apply first please! {SEE_FAQ}", header.topic);
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark).into());
     };
     if !config.perm.readable() {
