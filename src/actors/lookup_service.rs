@@ -1,4 +1,5 @@
-//! Answers questions about one queue or one message: bounds, offsets by time, a message by where it lies.
+//! Answers questions about one queue or one message: bounds, offsets by time, a message by where it lies; and about all
+//! queues of a topic: what they hold.
 //!
 //! Runs in the connections' tasks and waits in tasks of its own: a question may have to open a queue first.
 
@@ -7,36 +8,49 @@ use std::sync::Arc;
 use actix::Recipient;
 
 use super::dispatch_actor::QueueOf;
+use super::published::Published;
 use super::queue_actor::{BoundsOf, OffsetAt, QueuePorts, StoreTimeOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use super::requests::answer;
+use crate::broker::topics::TopicTable;
 use crate::net::router::{Request, Service};
+use crate::protocol::body::Body;
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::body::stats::{TopicOffset, TopicStatsTable};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::offset::{
     OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage,
 };
+use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{Opaque, PhysicalOffset, QueueId, StoreTime};
+use crate::protocol::units::{Opaque, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::LogView;
 
 /// The codes that a LookupService answers.
-pub(super) const CODES: [i32; 5] = [
+pub(super) const CODES: [i32; 6] = [
     request::GET_MAX_OFFSET,
     request::GET_MIN_OFFSET,
     request::SEARCH_OFFSET_BY_TIMESTAMP,
     request::GET_EARLIEST_MSG_STORETIME,
+    request::GET_TOPIC_STATS_INFO,
     request::VIEW_MESSAGE_BY_ID,
 ];
 
 /// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
 const NO_TIME: i64 = -1;
+/// Queues that GET_TOPIC_STATS_INFO tells of: their entries stay well below the largest frame.
+const STATS_QUEUES_MAX: u32 = 65_536;
 
 /// What a LookupService is made of.
 #[derive(Clone)]
 pub(super) struct LookupService {
+    /// Name of the broker, which is part of the name of each of its queues.
+    pub(super) broker_name: Arc<str>,
+    /// The topics there are.
+    pub(super) topics: Published<TopicTable>,
     /// The DispatchActor.
     pub(super) queue_of: Recipient<QueueOf>,
     /// Reads single messages.
@@ -76,6 +90,10 @@ impl LookupService {
                 let oldest = ask(&queue.store_time, StoreTimeOf { offset: None }).await??;
                 Ok(time(oldest.map_or(NO_TIME, |oldest| oldest.0)))
             }
+            request::GET_TOPIC_STATS_INFO => {
+                let stats = self.topic_stats(&OfTopic::parse(&command.ext)?.topic).await?;
+                Ok(success().with_body(stats.encode()))
+            }
             code => {
                 let header = QueueHeader::parse(&command.ext)?;
                 let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
@@ -83,6 +101,25 @@ impl LookupService {
                 Ok(offset(if code == request::GET_MAX_OFFSET { bounds.max.0 } else { bounds.min.0 } as i64))
             }
         }
+    }
+
+    async fn topic_stats(&self, name: &str) -> Result<TopicStatsTable, Refusal> {
+        let queues = self.topics.load().config(name).map(|config| config.write_queue_nums);
+        let queues = queues.ok_or_else(|| unknown_topic(name))?;
+        if queues > STATS_QUEUES_MAX {
+            let remark = format!("topic[{name}] has {queues} queues, more than {STATS_QUEUES_MAX} fit no answer");
+            return Err(Refusal::error(remark));
+        }
+        let mut stats = TopicStatsTable::default();
+        for queue_id in (0..).take(queues as usize) {
+            let held = match self.queue(name, queue_id).await? {
+                Some(queue) => held_by(&queue).await?,
+                None => TopicOffset::default(),
+            };
+            let queue = MessageQueue { broker_name: self.broker_name.to_string(), queue_id, topic: name.into() };
+            stats.offset_table.insert(queue, held);
+        }
+        Ok(stats)
     }
 
     /// A queue that holds or has held something; a name that nobody can have used has none.
@@ -100,6 +137,24 @@ impl LookupService {
         let log = self.log.clone();
         self.pool.run(move |_| answer(request.reply, view(&log, header.offset)));
     }
+}
+
+async fn held_by(queue: &QueuePorts) -> Result<TopicOffset, Refusal> {
+    let bounds = ask(&queue.bounds, BoundsOf).await?;
+    let newest = bounds.max.0.checked_sub(1).map(QueueOffset);
+    let stored = match newest {
+        Some(newest) => ask(&queue.store_time, StoreTimeOf { offset: Some(newest) }).await??,
+        None => None,
+    };
+    Ok(TopicOffset {
+        last_update_timestamp: stored.map_or(0, |time| time.0),
+        max_offset: bounds.max.0 as i64,
+        min_offset: bounds.min.0 as i64,
+    })
+}
+
+fn unknown_topic(name: &str) -> Refusal {
+    Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{name}] not exist"))
 }
 
 fn view(log: &LogView, offset: i64) -> Result<Command, Refusal> {

@@ -272,6 +272,8 @@ impl Wiring<'_> {
         let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
         let sends = Lane::to(self.sends(storage, state)).patient(Some(send_patience));
         let lookups = LookupService {
+            broker_name: options.broker_name.as_str().into(),
+            topics: state.topics.clone(),
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
             log: storage.log.clone(),
