@@ -1,0 +1,114 @@
+//! Messages that are too large, or not what they say: refused whole, and nothing of them is stored.
+
+use bytes::{BufMut, Bytes};
+use ferromq::protocol::codes::{request, response};
+use ferromq::protocol::command::Command;
+use ferromq::protocol::message::encode_batch_item;
+
+use crate::raw::{Raw, ask_for, send_to};
+use crate::support::Cluster;
+
+const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. msg body length limit \
+                       4194304B, msg properties length limit 32KB, topic length limit 127.";
+
+/// How many messages queue 0 of the topic holds.
+async fn stored(client: &mut Raw) -> i64 {
+    let reply = client.ask(ask_for(request::GET_MAX_OFFSET, &[("topic", &"T"), ("queueId", &0)])).await;
+    reply.ext.int64("offset").unwrap()
+}
+
+/// Refused with this text, and the next message on the same connection is stored.
+async fn refused(client: &mut Raw, send: Command, remark: &str) {
+    let before = stored(client).await;
+    let reply = client.ask(send).await;
+    assert_eq!((reply.code, reply.remark.as_deref()), (response::MESSAGE_ILLEGAL, Some(remark)));
+    assert_eq!(reply.ext.get("MSG_REGION").as_deref(), Some("DefaultRegion"));
+    let next = client.ask(send_to("T", 0, "", "next")).await;
+    assert_eq!((next.code, next.ext.int64("queueOffset").unwrap()), (response::SUCCESS, before), "{next:?}");
+    while stored(client).await == before {
+        // What is acknowledged is in its queue a moment later.
+    }
+}
+
+#[actix::test]
+async fn bodies_and_properties_over_their_limits() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 1, "", "first")).await.code, response::SUCCESS);
+    refused(&mut client, send_to("T", 0, "", vec![7; (4 << 20) + 1]), ILLEGAL).await;
+    refused(&mut client, send_to("T", 0, &format!("K\u{1}{}\u{2}", "v".repeat(32_767)), "x"), ILLEGAL).await;
+    // What the broker adds itself counts.
+    let as_long_as_can_be = 32_767 - "K\u{1}\u{2}".len();
+    refused(&mut client, send_to("T", 0, &format!("K\u{1}{}\u{2}", "v".repeat(as_long_as_can_be)), "x"), ILLEGAL).await;
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn records_larger_than_a_segment() {
+    let cluster = Cluster::start_with(|mut options| {
+        options.store.log_segment_bytes = 64 * 1024;
+        options
+    })
+    .await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 1, "", "first")).await.code, response::SUCCESS);
+    let limit = 64 * 1024 - 8;
+    let fixed = record_bytes(0);
+    let text = format!("a put of {} bytes does not fit a log segment of {limit}", fixed + 70_000);
+    refused(&mut client, send_to("T", 0, "", vec![7; 70_000]), &text).await;
+    let text = format!("a put of {} bytes does not fit a log segment of {limit}", limit + 1);
+    refused(&mut client, send_to("T", 0, "", vec![7; limit + 1 - fixed]), &text).await;
+    let largest = client.ask(send_to("T", 0, "", vec![7; limit - fixed])).await;
+    assert_eq!(largest.code, response::SUCCESS, "{largest:?}");
+    cluster.stop().await;
+}
+
+/// Bytes of a record of topic T without properties of its own, from addresses of IPv4.
+fn record_bytes(body: usize) -> usize {
+    const FIXED: usize = 91;
+    FIXED + body + "T".len() + "CLUSTER\u{1}DefaultCluster".len()
+}
+
+#[actix::test]
+async fn batches_whose_lengths_lie() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 1, "", "first")).await.code, response::SUCCESS);
+    let item = |total: u32, body: i32, properties: i16| {
+        let mut out = Vec::new();
+        out.put_u32(total);
+        out.put_bytes(0, 12);
+        out.put_i32(body);
+        out.put_slice(b"body");
+        out.put_i16(properties);
+        out
+    };
+    let right = 22 + 4;
+    let lies = [
+        ("a body longer than the batch", item(right, i32::MAX, 0)),
+        ("a body of negative length", item(right, -4, 0)),
+        ("properties longer than the batch", item(right, 4, i16::MAX)),
+        ("properties of negative length", item(right, 4, -1)),
+        ("a total that does not add up", item(right + 1, 4, 0)),
+        ("the largest total", item(u32::MAX, 4, 0)),
+        ("half an item", item(right, 4, 0)[..10].to_vec()),
+        ("no item", Vec::new()),
+    ];
+    for (case, lie) in lies {
+        let mut good_then_lie = Vec::new();
+        if !lie.is_empty() {
+            encode_batch_item(0, b"good", "", &mut good_then_lie).unwrap();
+        }
+        good_then_lie.extend(lie);
+        let before = stored(&mut client).await;
+        let reply = client.ask(batch(good_then_lie)).await;
+        assert_eq!(reply.code, response::MESSAGE_ILLEGAL, "{case}: {reply:?}");
+        assert!(reply.remark.is_some_and(|remark| !remark.is_empty()), "{case}");
+        assert_eq!(stored(&mut client).await, before, "{case}: all of a batch or nothing");
+    }
+    cluster.stop().await;
+}
+
+fn batch(body: Vec<u8>) -> Command {
+    Command { code: request::SEND_BATCH_MESSAGE, ..send_to("T", 0, "", Bytes::from(body)) }
+}
