@@ -218,10 +218,15 @@ impl QueueActor {
             Err(nothing) => return Ok(nothing),
         };
         // Mostly the first entries fill the answer; only a filter that rejects many makes the whole scan worth reading.
-        let (few, all) = (pull.wanted as usize * 2, pull::entries_max(pull.wanted));
-        let selection = self.scan(offset, pull, few.min(all), bounds)?;
-        let is_short = selection.records.len() < pull.wanted as usize && selection.next.0 - offset.0 == few as u64;
-        if is_short && few < all { self.scan(offset, pull, all, bounds) } else { Ok(selection) }
+        // A pull for no message gets one all the same, as the first that passes is given whatever was asked.
+        let (wanted, all) = (pull.wanted.max(1) as usize, pull::entries_max(pull.wanted));
+        let few = (2 * wanted).min(all);
+        let selection = self.scan(offset, pull, few, bounds)?;
+        let read_all_of_few = selection.next.0 - offset.0 == few as u64;
+        if selection.records.len() < wanted && read_all_of_few && few < all {
+            return self.scan(offset, pull, all, bounds);
+        }
+        Ok(selection)
     }
 
     fn scan(

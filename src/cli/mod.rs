@@ -36,7 +36,7 @@ const EXIT_USAGE: u8 = 2;
 
 /// FerroMQ: Apache RocketMQ's name server, broker and shell tools in one program.
 ///
-/// It speaks RocketMQ 4.9's protocol and reads and writes its files, so that official clients and mqadmin work with it
+/// It speaks RocketMQ 4.9's protocol and reads and writes its files, so that official clients work with it
 /// unchanged. The shortest way to a running system is `ferromq standalone`.
 #[derive(Debug, Parser)]
 #[command(

@@ -81,3 +81,19 @@ async fn a_parked_pull_is_answered_by_the_message_that_it_waits_for() {
     assert!(!pulled.messages.is_empty());
     cluster.stop().await;
 }
+
+#[actix::test]
+async fn a_pull_for_no_message_gets_one() {
+    let cluster = Cluster::start().await;
+    send(&cluster, &["only".into()]).await;
+    let puller = Puller::new(Connections::default(), group(), topic());
+    let mut found = 0;
+    for queue in queues(&cluster).await {
+        if puller.max_offset(&queue).await.unwrap() > QueueOffset(0) {
+            // The Go client's pull consumer asks like this.
+            found += puller.pull(&queue, QueueOffset(0), 0, Duration::ZERO).await.unwrap().messages.len();
+        }
+    }
+    assert_eq!(found, 1);
+    cluster.stop().await;
+}
