@@ -1,0 +1,9 @@
+//! What a broker refuses to start on: with one clear line, and with everything left as it was.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod damaged_settings_are_not_written_over;
+#[path = "../support/raw.rs"]
+mod raw;
+mod refused_with_one_clear_line;
+#[path = "../support/mod.rs"]
+mod support;
