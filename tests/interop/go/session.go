@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -124,6 +125,17 @@ func (received *Received) await(count int, limit time.Duration) error {
 		return fmt.Errorf("%w, only %d", err, len(received.all()))
 	}
 	return nil
+}
+
+// without gives what was received but for these bodies.
+func (received *Received) without(bodies []string) *Received {
+	left := &Received{}
+	for _, message := range received.all() {
+		if !slices.Contains(bodies, string(message.Body)) {
+			left.add([]*primitive.MessageExt{message})
+		}
+	}
+	return left
 }
 
 // exactly says whether each of these bodies came once and nothing else did.

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.store.OffsetStore;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.protocol.heartbeat.MessageModel;
@@ -107,6 +108,10 @@ final class ConsumeChecks {
         Received before = new Received();
         DefaultMQPushConsumer leaving = consumer(session, "*", before);
         before.await(40, 20);
+        // A message counts as received while its listener still runs; its offset is noted after that.
+        OffsetStore offsets = leaving.getDefaultMQPushConsumerImpl().getOffsetStore();
+        Session.await("the offsets of 40 messages", 20, () -> offsets.cloneOffsetTable(session.topic()).values()
+            .stream().mapToLong(Long::longValue).sum() == 40);
         leaving.shutdown();
         send(session, producer, "*", 40, 50);
         Received after = new Received();
