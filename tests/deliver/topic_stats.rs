@@ -23,11 +23,7 @@ async fn a_topic_tells_what_its_queues_hold() {
     for _ in 0..3 {
         assert_eq!(client.ask(send_to("T", 2, "", "x")).await.code, response::SUCCESS);
     }
-    let mut newest = client.ask(pull_from("T", 2, 2, 1)).await;
-    while newest.code != response::SUCCESS {
-        // An acknowledged message is in its queue a moment later.
-        newest = client.ask(pull_from("T", 2, 2, 1)).await;
-    }
+    let newest = client.ask_until(pull_from("T", 2, 2, 1), |reply| reply.code == response::SUCCESS).await;
     let store_time = message::decode_all(newest.body).unwrap()[0].store_time;
     let stats = stats(&mut client, "T").await;
     let empty = TopicOffset::default();

@@ -11,10 +11,13 @@ use crate::support::Cluster;
 const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. msg body length limit \
                        4194304B, msg properties length limit 32KB, topic length limit 127.";
 
-/// How many messages queue 0 of the topic holds.
+/// Asks how many messages queue 0 of the topic holds.
+fn bound() -> Command {
+    ask_for(request::GET_MAX_OFFSET, &[("topic", &"T"), ("queueId", &0)])
+}
+
 async fn stored(client: &mut Raw) -> i64 {
-    let reply = client.ask(ask_for(request::GET_MAX_OFFSET, &[("topic", &"T"), ("queueId", &0)])).await;
-    reply.ext.int64("offset").unwrap()
+    client.ask(bound()).await.ext.int64("offset").unwrap()
 }
 
 /// Refused with this text, and the next message on the same connection is stored.
@@ -25,9 +28,7 @@ async fn refused(client: &mut Raw, send: Command, remark: &str) {
     assert_eq!(reply.ext.get("MSG_REGION").as_deref(), Some("DefaultRegion"));
     let next = client.ask(send_to("T", 0, "", "next")).await;
     assert_eq!((next.code, next.ext.int64("queueOffset").unwrap()), (response::SUCCESS, before), "{next:?}");
-    while stored(client).await == before {
-        // What is acknowledged is in its queue a moment later.
-    }
+    client.ask_until(bound(), |reply| reply.ext.int64("offset").unwrap() == before + 1).await;
 }
 
 #[actix::test]

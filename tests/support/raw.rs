@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use ferromq::protocol::codes::request;
+use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields, Language, Serialization};
 use ferromq::protocol::frame::{self, FRAME_BYTES_MAX, Frame};
 use ferromq::protocol::units::Opaque;
@@ -83,6 +83,24 @@ impl Raw {
                 return received;
             }
         }
+    }
+
+    /// Asks again until the reply is as it will be: what is acknowledged is in its queue a moment later.
+    pub(crate) async fn ask_until(&mut self, command: Command, holds: impl Fn(&Command) -> bool) -> Command {
+        let asked = timeout(LIMIT, async {
+            loop {
+                let reply = self.ask(command.clone()).await;
+                if holds(&reply) {
+                    return reply;
+                }
+            }
+        });
+        asked.await.expect("the reply that is waited for")
+    }
+
+    /// The reply to a pull once there is something to pull.
+    pub(crate) async fn pull(&mut self, pull: Command) -> Command {
+        self.ask_until(pull, |reply| reply.code != response::PULL_NOT_FOUND).await
     }
 
     /// Waits until something has arrived, and leaves it where it is.
