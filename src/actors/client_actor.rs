@@ -13,7 +13,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Sup
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::group_actor::EnsureGroup;
 use super::published::{Published, Publisher};
-use super::requests::{Requests, answer};
+use super::requests::{Requests, answer, success};
 use crate::broker::clients::{ClientEffect, Clients, Peer as ClientPeer, SubscriptionTable};
 use crate::broker::groups::GroupTable;
 use crate::net::peer::Peer;
@@ -25,7 +25,7 @@ use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, Language};
 use crate::protocol::headers::client::{OfConsumerGroup, OfProducerGroup, UnregisterClient};
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{ConnectionId, Opaque};
+use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;
 
 /// The codes that a ClientActor answers.
@@ -202,10 +202,6 @@ fn check_client(command: &Command) -> Result<Command, Refusal> {
     }
     let kind = &subscription.expression_type;
     Err(Refusal::error(format!("The broker does not support consumer to filter message by {kind}")))
-}
-
-fn success() -> Command {
-    Command::reply(response::SUCCESS, Opaque(0))
 }
 
 impl Actor for ClientActor {

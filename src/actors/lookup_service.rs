@@ -12,7 +12,7 @@ use super::published::Published;
 use super::queue_actor::{BoundsOf, OffsetAt, QueuePorts, StoreTimeOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
-use super::requests::answer;
+use super::requests::{answer, success};
 use crate::broker::topics::TopicTable;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
@@ -26,7 +26,7 @@ use crate::protocol::headers::offset::{
 use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{Opaque, PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::LogView;
 
 /// The codes that a LookupService answers.
@@ -174,10 +174,6 @@ where
     M::Result: Send,
 {
     queue.send(question).await.map_err(|_| Refusal::error("the queue is gone, see the broker's log"))
-}
-
-fn success() -> Command {
-    Command::reply(response::SUCCESS, Opaque(0))
 }
 
 fn offset(offset: i64) -> Command {

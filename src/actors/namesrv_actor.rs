@@ -12,7 +12,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Recipient, Supervised};
 use super::client_actor::PeerClosed;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
-use super::requests::{Requests, answer};
+use super::requests::{Requests, answer, success};
 use crate::namesrv::config::{ConfigError, NamesrvConfig};
 use crate::namesrv::kv_config::KvConfig;
 use crate::namesrv::route_table::{BrokerId, RouteTable, SCAN_DELAY_MS, SCAN_INTERVAL_MS};
@@ -26,7 +26,7 @@ use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::namesrv::{DataVersionReply, OfBroker, RegisterBroker, RegisterBrokerReply, RouteOf};
 use crate::protocol::refusal::{Refusal, SEE_FAQ};
-use crate::protocol::units::{ConnectionId, Opaque};
+use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;
 
 /// The codes that a name server answers.
@@ -192,10 +192,6 @@ impl NamesrvActor {
             }
         }
     }
-}
-
-fn success() -> Command {
-    Command::reply(response::SUCCESS, Opaque(0))
 }
 
 impl Actor for NamesrvActor {

@@ -31,3 +31,10 @@ pub fn answer(reply: ReplyTo, outcome: Result<crate::protocol::command::Command,
         Err(refusal) => reply.refuse(refusal),
     }
 }
+
+/// A reply that says success, to be filled with what was asked for.
+#[must_use]
+pub fn success() -> crate::protocol::command::Command {
+    use crate::protocol::codes::response;
+    crate::protocol::command::Command::reply(response::SUCCESS, crate::protocol::units::Opaque(0))
+}

@@ -13,7 +13,7 @@ use super::published::Publisher;
 use super::registration_actor::TopicsChanged;
 use super::requests::{Requests, answer};
 use super::send_service::SendService;
-use crate::broker::topics::{Changed, TopicError, TopicTable, Topics, Wish};
+use crate::broker::topics::{Changed, TopicTable, Topics, Wish};
 use crate::net::reply::ReplyTo;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
@@ -116,10 +116,7 @@ impl TopicActor {
 
     fn create_on_send(&mut self, request: Request, service: SendService, ctx: &mut Context<Self>) {
         match self.make_for(&request) {
-            Ok(changed) => {
-                if changed == Changed::Yes {
-                    self.schedule_persist(ctx);
-                }
+            Ok(()) => {
                 // A message must not be acknowledged whose topic a crash would take back.
                 self.after_persist.push(AfterPersist::Send(Box::new((request, service))));
                 self.schedule_persist(ctx);
@@ -128,16 +125,16 @@ impl TopicActor {
         }
     }
 
-    fn make_for(&mut self, request: &Request) -> Result<Changed, Refusal> {
+    fn make_for(&mut self, request: &Request) -> Result<(), Refusal> {
         let header = SendHeader::parse(&request.command.ext)?;
         let topic = Topic::parse(&header.topic)?;
         let queues = u32::try_from(header.default_topic_queue_nums).unwrap_or(0);
         let wish = Wish { pattern: &header.default_topic, queues, unit_mode: header.unit_mode };
-        let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms()).map_err(refusal)?;
+        let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms())?;
         if changed == Changed::Yes {
             self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
         }
-        Ok(changed)
+        Ok(())
     }
 
     fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
@@ -167,7 +164,7 @@ impl TopicActor {
             topic_sys_flag: header.topic_sys_flag.unwrap_or(0),
             ..TopicConfig::new(header.topic, 0, Permission(header.perm.unsigned_abs()))
         };
-        let topic = self.parts.topics.update(config, self.parts.clock.now_ms()).map_err(refusal)?;
+        let topic = self.parts.topics.update(config, self.parts.clock.now_ms())?;
         self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
         Ok(())
     }
@@ -193,14 +190,6 @@ impl TopicActor {
             }
         }
     }
-}
-
-fn refusal(error: TopicError) -> Refusal {
-    let code = match error {
-        TopicError::Unknown(_) => response::TOPIC_NOT_EXIST,
-        _ => response::SYSTEM_ERROR,
-    };
-    Refusal::new(code, error.to_string())
 }
 
 impl Actor for TopicActor {

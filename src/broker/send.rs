@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::topics::TopicTable;
+use super::topics::{SCHEDULE_TOPIC, TopicTable};
 use crate::protocol::codes::response;
 use crate::protocol::headers::send::SendHeader;
 use crate::protocol::message::{BatchItem, PROPERTIES_LENGTH_MAX, decode_batch};
@@ -21,7 +21,7 @@ use crate::store::NewMessage;
 
 /// Topics that only the broker itself writes to.
 const FORBIDDEN_TOPICS: [&str; 6] = [
-    "SCHEDULE_TOPIC_XXXX",
+    SCHEDULE_TOPIC,
     "RMQ_SYS_TRANS_HALF_TOPIC",
     "RMQ_SYS_TRANS_OP_HALF_TOPIC",
     "TRANS_CHECK_MAX_TIME_TOPIC",

@@ -4,8 +4,7 @@ use crate::protocol::body::topic_config::{Permission, TopicConfig};
 
 /// After whose pattern topics are made when something is sent to an unknown one.
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
-/// Where delayed messages wait, a queue per level.
-pub const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
+pub use crate::store::dispatch::SCHEDULE_TOPIC;
 /// Where the broker reports consumers that asked for offsets it no longer has.
 pub const OFFSET_MOVED_EVENT: &str = "OFFSET_MOVED_EVENT";
 
