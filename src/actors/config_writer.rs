@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::path::PathBuf;
 
-use crate::store::config_files::{self, Loaded};
+use crate::store::config_files;
 use crate::store::{SharedDisk, StoreError};
 
 /// Writes one file; its owner has the only one.
@@ -20,18 +20,22 @@ impl ConfigWriter {
         Self { disk, path }
     }
 
-    /// Reads the file, or the copy of its previous state if it cannot be read; `None` when there is neither.
+    /// Reads the file, or the copy of its previous state if it cannot be read, which is then set aside; `None` when there
+    /// is neither.
     ///
     /// # Errors
     /// Neither can be read.
     pub fn load<T, E: Display>(&self, parse: impl Fn(&str) -> Result<T, E>) -> Result<Option<T>, StoreError> {
-        let Loaded { value, warnings } = config_files::load(&*self.disk, &self.path, parse)?;
-        if value.is_none() && !warnings.is_empty() {
+        let loaded = config_files::load(&*self.disk, &self.path, parse)?;
+        let problem = loaded.warnings.join("; ");
+        if loaded.is_of_copy() {
+            let aside = config_files::set_aside(&*self.disk, &self.path)?;
+            tracing::warn!("{problem}; it lies in {} now, and its previous state is used", aside.display());
+        } else if !loaded.warnings.is_empty() {
             // Going on with defaults would write them over what may still be mended by hand.
-            return Err(StoreError::Unreadable { path: self.path.clone(), problem: warnings.join("; ") });
+            return Err(StoreError::Unreadable { path: self.path.clone(), problem });
         }
-        warnings.iter().for_each(|warning| tracing::warn!("{warning}; its previous state is used"));
-        Ok(value)
+        Ok(loaded.value)
     }
 
     /// Writes the file; it is on the disk when this returns.

@@ -17,6 +17,14 @@ pub struct Loaded<T> {
     pub warnings: Vec<String>,
 }
 
+impl<T> Loaded<T> {
+    /// Whether the file itself is damaged and its copy is not.
+    #[must_use]
+    pub fn is_of_copy(&self) -> bool {
+        self.value.is_some() && !self.warnings.is_empty()
+    }
+}
+
 /// Replaces a file so that a crash at any moment leaves the old or the new text, and keeps the old one as `.bak`.
 ///
 /// # Errors
@@ -29,6 +37,19 @@ pub fn save(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), StoreError> 
     }
     replace(disk, path, text.as_bytes())?;
     disk.sync_dir(directory).map_err(StoreError::io("sync", directory))
+}
+
+/// Moves a damaged file out of the way, to `.damaged`, where it can be looked at: the next [`save`] would make it the copy,
+/// and for as long as that takes the copy is all there is.
+///
+/// # Errors
+/// What the operating system says; the file is where it was.
+pub fn set_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf, StoreError> {
+    let aside = with_suffix(path, ".damaged");
+    disk.rename(path, &aside).map_err(StoreError::io("rename", path))?;
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
+    Ok(aside)
 }
 
 /// Reads a file with `parse`, or else its copy.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 
-use ferromq::store::config_files::{load, save};
+use ferromq::store::config_files::{load, save, set_aside};
 use ferromq::store::disk::FileDisk;
 
 use crate::fault_disk::{CALLS, FaultDisk};
@@ -49,4 +49,32 @@ fn a_damaged_file_falls_back_to_its_copy_with_a_warning() {
     fs::write(path.with_extension("json.bak"), "y").unwrap();
     let loaded = load(&FileDisk, &path, parse).unwrap();
     assert_eq!((loaded.value, loaded.warnings.len()), (None, 2));
+}
+
+/// The start after a damage and the first change that follows it.
+#[test]
+fn after_a_fall_back_the_copy_or_the_new_text_is_there_whatever_fails() {
+    for call in CALLS {
+        for nth in 0.. {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("topics.json");
+            save(&FileDisk, &path, "1").unwrap();
+            save(&FileDisk, &path, "2").unwrap();
+            fs::write(&path, "2x").unwrap();
+            let (disk, fault) = FaultDisk::failing(call, nth, io::ErrorKind::Other);
+            assert!(load(&FileDisk, &path, parse).unwrap().is_of_copy());
+            let saved = set_aside(&*disk, &path).and_then(|aside| {
+                assert_eq!(fs::read_to_string(aside).unwrap(), "2x");
+                save(&*disk, &path, "3")
+            });
+            let loaded = load(&FileDisk, &path, parse).unwrap();
+            assert!(matches!(loaded.value, Some(1 | 3)), "{call:?} {nth}: {loaded:?}");
+            if saved.is_ok() {
+                assert_eq!(loaded.value, Some(3));
+            }
+            if !fault.struck() {
+                break;
+            }
+        }
+    }
 }
