@@ -10,9 +10,9 @@ use bytes::{Bytes, BytesMut};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ferromq::protocol::command::{Command, Serialization};
-use ferromq::protocol::frame::{self, FRAME_BYTES_MAX, Frame};
+use ferromq::protocol::frame::{self, FRAME_BYTES_MAX, Frame, Frames, HeaderScratch};
 use ferromq::protocol::headers::send::SendHeader;
-use ferromq::protocol::replies::{PullAnswer, SendAnswer};
+use ferromq::protocol::replies::{PullAnswer, SendAnswer, SendForm};
 use ferromq::protocol::units::{Opaque, PhysicalOffset, QueueId, QueueOffset};
 
 fn main() {
@@ -39,20 +39,40 @@ fn send(serialization: Serialization) -> Frame {
     frames.remove(0)
 }
 
-/// Header bytes to a command whose fields can be asked for.
+/// Header bytes to a command that can be kept.
 #[divan::bench(args = BOTH)]
 fn decode_send_header(bencher: Bencher<'_, '_>, serialization: Serialization) {
     let frame = send(serialization);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| black_box(&frame).command().unwrap());
 }
 
-/// Fields to the typed header, its properties unescaped.
+/// Fields to the typed header.
 #[divan::bench(args = BOTH)]
 fn parse_send_fields(bencher: Bencher<'_, '_>, serialization: Serialization) {
     let command = send(serialization).command().unwrap();
     bencher
         .counter(ItemsCount::new(1u32))
         .bench_local(|| black_box(SendHeader::parse(black_box(&command.ext)).unwrap().queue_id));
+}
+
+/// 64 sends of one read to their typed headers, in place, as the broker reads them.
+#[divan::bench(args = BOTH)]
+fn read_64_sends(bencher: Bencher<'_, '_>, serialization: Serialization) {
+    let command = send(serialization).command().unwrap();
+    let mut read = BytesMut::new();
+    for opaque in 0..64 {
+        frame::encode(&command.clone().with_opaque(Opaque(1000 + opaque)), serialization, &mut read);
+    }
+    let mut scratch = HeaderScratch::default();
+    bencher.counter(ItemsCount::new(64u32)).bench_local(|| {
+        let mut frames = Frames::of(black_box(&read), FRAME_BYTES_MAX);
+        let mut queues = 0;
+        while let Some(frame) = frames.next_frame().unwrap() {
+            let command = frame.command(&mut scratch).unwrap();
+            queues += SendHeader::parse(command.ext).unwrap().queue_id;
+        }
+        queues
+    });
 }
 
 /// The same header by a general decoder, to see what the one written by hand is worth.
@@ -63,39 +83,16 @@ fn decode_send_header_with_serde_json(bencher: Bencher<'_, '_>) {
         .bench_local(|| serde_json::from_slice::<serde_json::Value>(black_box(SEND_HEADER.as_bytes())).unwrap());
 }
 
-/// 64 frames of one read, cut apart.
-#[divan::bench]
-fn cut_64_frames(bencher: Bencher<'_, '_>) {
-    let frame = send(Serialization::Json);
-    let command = frame.command().unwrap();
-    let mut read = BytesMut::new();
-    for _ in 0..64 {
-        frame::encode(&command, Serialization::Json, &mut read);
-    }
-    let mut frames = Vec::with_capacity(64);
-    bencher.counter(ItemsCount::new(64u32)).with_inputs(|| read.clone()).bench_local_values(|mut buffer| {
-        frames.clear();
-        frame::decode_all(&mut buffer, FRAME_BYTES_MAX, &mut frames).unwrap();
-        buffer
-    });
-}
-
 /// The answer to a send.
 #[divan::bench(args = BOTH)]
 fn encode_send_answer(bencher: Bencher<'_, '_>, serialization: Serialization) {
-    let answer = SendAnswer {
-        code: 0,
-        opaque: Opaque(123_456),
-        store_host: "10.0.0.7:10911".parse().unwrap(),
-        queue_id: QueueId(3),
-        queue_offset: QueueOffset(1_234_567),
-        region: "DefaultRegion",
-        trace_on: true,
-    };
+    let answer =
+        SendAnswer { code: 0, opaque: Opaque(123_456), queue_id: QueueId(3), queue_offset: QueueOffset(1_234_567) };
+    let form = SendForm::new("10.0.0.7:10911".parse().unwrap(), "DefaultRegion", true);
     let mut out = BytesMut::with_capacity(1 << 16);
     bencher.counter(ItemsCount::new(1u32)).bench_local(|| {
         out.clear();
-        black_box(&answer).write([PhysicalOffset(1 << 33)].into_iter(), serialization, &mut out);
+        form.write(black_box(&answer), [PhysicalOffset(1 << 33)].into_iter(), serialization, &mut out);
     });
 }
 

@@ -167,7 +167,7 @@ impl Parts {
             return Err(terminal.clone().into());
         }
         // Whatever was sent to the writer before this is in the log when it returns.
-        self.append.send(AppendBatch { appends: Vec::new() }).await?;
+        self.append.send(AppendBatch::empty()).await?;
         let settled = self.settle().await?;
         let index = match &self.index {
             Some(index) => index.current.send(CurrentFile).await?,

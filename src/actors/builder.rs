@@ -3,13 +3,12 @@
 //! Any of these functions can be replaced by one that makes another actor, or wraps this one: that is how tests put in
 //! slow, deaf, failing and panicking parts, and how an application puts in its own.
 
-use actix::Recipient;
 use actix_rt::ArbiterHandle;
 
 use super::arbiters::{Arbiters, start_on, supervise_on};
 use super::broker::{Broker, StartError};
 use super::client_actor::{ClientActor, ClientParts, ClientPorts};
-use super::commitlog_actor::{AppendBatch, CommitLogActor, CommitLogParts};
+use super::commitlog_actor::{CommitLogActor, CommitLogParts, CommitLogPorts};
 use super::dispatch_actor::{DispatchActor, DispatchParts, DispatchPorts};
 use super::flush_actor::{FlushActor, FlushParts, FlushPorts};
 use super::group_actor::{GroupActor, GroupParts, GroupPorts};
@@ -34,7 +33,7 @@ pub struct BrokerBuilder {
 
 /// Make the actors that every message passes.
 pub(super) struct StorageMakers {
-    pub(super) commit_log: Make<CommitLogParts, Recipient<AppendBatch>>,
+    pub(super) commit_log: Make<CommitLogParts, CommitLogPorts>,
     pub(super) dispatch: Make<DispatchParts, DispatchPorts>,
     pub(super) queue: Option<QueueWrap>,
     pub(super) hold: Make<HoldParts, HoldPorts>,
@@ -75,7 +74,7 @@ impl BrokerBuilder {
 
     replaceable! {
         /// Replaces the writer of the log.
-        storage.commit_log: CommitLogParts => Recipient<AppendBatch>,
+        storage.commit_log: CommitLogParts => CommitLogPorts,
         /// Replaces the DispatchActor.
         storage.dispatch: DispatchParts => DispatchPorts,
         /// Replaces the HoldActor.
@@ -116,7 +115,7 @@ impl BrokerBuilder {
 impl Default for StorageMakers {
     fn default() -> Self {
         Self {
-            commit_log: Box::new(|parts, on| start_on(on, |_| CommitLogActor::new(parts)).recipient()),
+            commit_log: Box::new(|parts, on| start_on(on, |_| CommitLogActor::new(parts)).into()),
             dispatch: Box::new(|parts, on| start_on(on, |_| DispatchActor::new(parts)).into()),
             queue: None,
             hold: Box::new(|parts, on| supervise_on(on, |_| HoldActor::new(parts)).into()),

@@ -1,103 +1,76 @@
 //! Owns the writing end of the commit log: the one place where messages get their offsets.
 //!
-//! Takes [`AppendBatch`] from the send service of the connections (and, inside the process, from anybody).
-//! Sends [`super::flush_actor::AwaitSync`] to the FlushActor under SYNC_FLUSH, rings the DispatchActor otherwise.
-//! When it dies the broker ends: a torn record in the mapping is a matter for recovery.
+//! Takes [`AppendBatch`] from the send service of the connections (and, inside the process, from anybody), and [`Synced`]
+//! from the FlushActor. Moves the visible end of the log and rings the DispatchActor; sends [`AwaitSync`] to the FlushActor
+//! under SYNC_FLUSH. When it dies the broker ends: a torn record in the mapping is a matter for recovery.
 
-use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, Context, Handler, Message, Recipient};
-use tokio::sync::oneshot;
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
+use super::append_answer::{AppendAnswer, Outcomes, PutStatus};
 use super::doorbell::Doorbell;
-use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
-use super::flush_actor::{AwaitSync, Pending};
+use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
+use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
-use super::send_reply::SendReply;
-use crate::broker::send::Put;
+use crate::broker::promises::Promises;
+use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::{CommitLog, Placed};
+use crate::store::{CommitLog, PutBatch, StoreError};
 use crate::time::SharedClock;
 
 /// Puts messages into the log, in this order.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct AppendBatch {
-    /// The puts of one read of a socket; each is taken or refused by itself.
-    pub appends: Vec<Append>,
-}
-
-/// One put and whoever awaits it.
-#[derive(Debug)]
-pub struct Append {
-    /// What to store.
-    pub put: Put,
-    /// Whether its producer wants the answer only when the promise of the flush policy is kept.
-    pub waits: bool,
-    /// Who is told.
+    /// The puts, for instance those of one read of a socket; each is taken or refused by itself.
+    pub puts: PutBatch,
+    /// Who is told what became of them.
     pub answer: AppendAnswer,
 }
 
-/// Who is told what became of a put.
-#[derive(Debug)]
-pub enum AppendAnswer {
-    /// A client, by a reply.
-    Client(SendReply),
-    /// Somebody in this process.
-    Caller(oneshot::Sender<Result<Stored, Refusal>>),
-}
-
-/// A put that is in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// Whether the promise of the flush policy was kept.
-    pub status: PutStatus,
-    /// Where each of its messages lies.
-    pub placed: Vec<Placed>,
-}
-
-/// How far a stored message is safe.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PutStatus {
-    /// As safe as the flush policy promises.
-    Ok,
-    /// Stored, but not synced in time.
-    FlushDiskTimeout,
-}
-
-impl AppendAnswer {
-    /// Tells of success.
-    pub fn stored(self, status: PutStatus, placed: &[Placed]) {
-        match self {
-            Self::Client(reply) => reply.stored(status, placed),
-            // A caller that went away does not want to know.
-            Self::Caller(caller) => drop(caller.send(Ok(Stored { status, placed: placed.to_vec() }))),
-        }
-    }
-
-    /// Tells of failure.
-    pub fn refuse(self, refusal: Refusal) {
-        match self {
-            Self::Client(reply) => reply.refuse(refusal),
-            Self::Caller(caller) => drop(caller.send(Err(refusal))),
-        }
-    }
-
-    /// Whether somebody still awaits the answer; what nobody awaits any more is not stored.
+impl AppendBatch {
+    /// No puts: whatever was sent before it is in the log when it is handled.
     #[must_use]
-    pub fn is_awaited(&self) -> bool {
-        match self {
-            Self::Client(reply) => reply.is_awaited(),
-            Self::Caller(caller) => !caller.is_closed(),
-        }
+    pub fn empty() -> Self {
+        Self { puts: PutBatch::default(), answer: AppendAnswer::Nobody }
     }
 
-    fn release(&self) {
-        if let Self::Client(reply) = self {
-            reply.release();
+    /// Each put as a batch of its own. One that is told of as a whole stays whole.
+    #[must_use]
+    pub fn into_each(self) -> Vec<Self> {
+        match self.answer {
+            AppendAnswer::Clients(replies) => {
+                let each = self.puts.into_each().into_iter().zip(replies.into_each());
+                each.map(|(puts, replies)| Self { puts, answer: AppendAnswer::Clients(replies) }).collect()
+            }
+            answer => vec![Self { puts: self.puts, answer }],
         }
+    }
+}
+
+/// The log is on the disk up to a place.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Synced {
+    /// The place.
+    pub up_to: PhysicalOffset,
+}
+
+/// How to reach a CommitLogActor, or what stands in for one.
+#[derive(Clone)]
+pub struct CommitLogPorts {
+    /// Puts messages into the log.
+    pub append: Recipient<AppendBatch>,
+    /// Tells how far the log is on the disk.
+    pub synced: Recipient<Synced>,
+}
+
+impl From<Addr<CommitLogActor>> for CommitLogPorts {
+    fn from(log: Addr<CommitLogActor>) -> Self {
+        Self { append: log.clone().recipient(), synced: log.recipient() }
     }
 }
 
@@ -118,6 +91,8 @@ pub struct CommitLogParts {
     pub clock: SharedClock,
     /// When producers are answered.
     pub policy: FlushPolicy,
+    /// A producer that has waited this long for a sync is told FLUSH_DISK_TIMEOUT (`syncFlushTimeout`).
+    pub sync_limit: Duration,
     /// The FlushActor.
     pub await_sync: Recipient<AwaitSync>,
     /// The DispatchActor's.
@@ -131,78 +106,118 @@ pub struct CommitLogParts {
 /// The one serialized writer.
 pub struct CommitLogActor {
     parts: CommitLogParts,
-    accepted: Vec<(Append, Range<usize>)>,
-    placed: Vec<Placed>,
+    outcomes: Outcomes,
+    promises: Promises<Promised>,
+    /// Whether a timer is set for the promise that has to be broken first.
+    timed: bool,
+}
+
+/// What is answered when a promise is kept, or broken.
+struct Promised {
+    answer: AppendAnswer,
+    outcomes: Outcomes,
 }
 
 impl CommitLogActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: CommitLogParts) -> Self {
-        Self { parts, accepted: Vec::new(), placed: Vec::new() }
+        let promises = Promises::new(parts.sync_limit);
+        Self { parts, outcomes: Outcomes::default(), promises, timed: false }
     }
 
-    fn append(&mut self, batch: AppendBatch) {
+    fn append(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
+        let AppendBatch { puts, answer } = batch;
         let now = StoreTime(self.parts.clock.now_ms());
-        for append in batch.appends {
-            if !append.answer.is_awaited() {
+        self.outcomes.clear();
+        // What nobody awaits any more is not stored: its producer was told to send it again.
+        let late = answer.answered();
+        for (number, put) in puts.iter().enumerate() {
+            if late.contains(&number) {
+                self.outcomes.skipped();
                 continue;
             }
-            let from = self.placed.len();
-            match self.parts.log.append(append.put.as_slice(), now, &mut self.placed) {
-                Ok(()) => self.accepted.push((append, from..self.placed.len())),
-                Err(error) => append.answer.refuse(error.into()),
-            }
+            self.outcomes.record(|placed| self.parts.log.append(put, now, placed));
         }
-        let Some(last) = self.placed.last() else { return };
-        let end = last.physical.plus(u64::from(last.size));
+        let Some(end) = self.outcomes.end() else { return answer.answer_all(&self.outcomes, PutStatus::Ok) };
         if let Err(error) = self.parts.log.publish() {
             return self.give_up(&error);
         }
         self.parts.preparer.written(end);
         match self.parts.policy {
-            FlushPolicy::Async => self.answer_at_once(end),
-            FlushPolicy::Sync => self.answer_after_sync(end),
-        }
-        self.placed.clear();
-    }
-
-    fn answer_at_once(&mut self, end: PhysicalOffset) {
-        self.parts.log.positions().advance_visible(end);
-        self.parts.doorbell.ring();
-        for (append, range) in self.accepted.drain(..) {
-            append.answer.stored(PutStatus::Ok, self.placed.get(range).unwrap_or_default());
-        }
-    }
-
-    fn answer_after_sync(&mut self, end: PhysicalOffset) {
-        let mut pending = Vec::with_capacity(self.accepted.len());
-        for (append, range) in self.accepted.drain(..) {
-            let placed = self.placed.get(range).unwrap_or_default();
-            if append.waits {
-                append.answer.release();
-                pending.push(Pending { answer: append.answer, placed: placed.to_vec() });
-            } else {
-                append.answer.stored(PutStatus::Ok, placed);
+            FlushPolicy::Async => {
+                self.parts.log.positions().advance_visible(end);
+                self.parts.doorbell.ring();
+                answer.answer_all(&self.outcomes, PutStatus::Ok);
             }
+            FlushPolicy::Sync => self.promise(end, answer, ctx),
         }
-        notify(&self.parts.await_sync, AwaitSync { end, pending });
+    }
+
+    fn promise(&mut self, end: PhysicalOffset, mut answer: AppendAnswer, ctx: &mut Context<Self>) {
+        if answer.answer_at_once(&self.outcomes) {
+            answer.let_wait(self.promises.limit());
+        }
+        let outcomes = std::mem::take(&mut self.outcomes);
+        self.promises.make(end, self.parts.clock.elapsed(), Promised { answer, outcomes });
+        notify(&self.parts.await_sync, AwaitSync { end });
+        self.watch(ctx);
+    }
+
+    fn keep_promises(&mut self, up_to: PhysicalOffset) {
+        while let Some((end, promised)) = self.promises.kept(up_to) {
+            self.settle(end, promised, PutStatus::Ok);
+        }
+        self.parts.doorbell.ring();
+    }
+
+    /// A message whose producer was told that its sync is late is shown to consumers from then on.
+    fn break_promises(&mut self, ctx: &mut Context<Self>) {
+        self.timed = false;
+        let now = self.parts.clock.elapsed();
+        while let Some((end, promised)) = self.promises.broken(now) {
+            tracing::warn!(%end, "a sync of the log is late, producers are told");
+            self.settle(end, promised, PutStatus::FlushDiskTimeout);
+        }
+        self.parts.doorbell.ring();
+        self.watch(ctx);
+    }
+
+    fn settle(&self, end: PhysicalOffset, promised: Promised, status: PutStatus) {
+        self.parts.log.positions().advance_visible(end);
+        promised.answer.answer_all(&promised.outcomes, status);
+    }
+
+    fn watch(&mut self, ctx: &mut Context<Self>) {
+        let Some(due) = self.promises.next_due().filter(|_| !self.timed) else { return };
+        self.timed = true;
+        ctx.run_later(due.saturating_sub(self.parts.clock.elapsed()), |actor, ctx| {
+            guarded(actor, ctx, "late sync", Self::break_promises);
+        });
     }
 
     /// What was accepted could not be written: nothing of it is acknowledged, and nothing more is taken.
-    fn give_up(&mut self, error: &crate::store::StoreError) {
-        self.parts.faults.end(super::fault::Terminal {
-            actor: Self::NAME,
-            at: "publish".into(),
-            cause: error.to_string(),
-        });
-        self.accepted.clear();
-        self.placed.clear();
+    fn give_up(&mut self, error: &StoreError) {
+        self.parts.faults.end(Terminal { actor: Self::NAME, at: "publish".into(), cause: error.to_string() });
+    }
+
+    /// Whether messages last whose sync has not come back is not known.
+    fn refuse_promised(&mut self, terminal: &Terminal) {
+        let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, terminal.to_string());
+        while let Some((_, promised)) = self.promises.kept(PhysicalOffset(u64::MAX)) {
+            promised.answer.refuse_all(&refusal);
+        }
     }
 }
 
 impl Actor for CommitLogActor {
     type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        let faults = self.parts.faults.clone();
+        let ended = async move { faults.ended().await };
+        ctx.spawn(ended.into_actor(self).map(|terminal, actor, _| actor.refuse_promised(&terminal)));
+    }
 }
 
 impl Guarded for CommitLogActor {
@@ -218,6 +233,14 @@ impl Handler<AppendBatch> for CommitLogActor {
     type Result = ();
 
     fn handle(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "AppendBatch", |actor, _| actor.append(batch));
+        guarded(self, ctx, "AppendBatch", |actor, ctx| actor.append(batch, ctx));
+    }
+}
+
+impl Handler<Synced> for CommitLogActor {
+    type Result = ();
+
+    fn handle(&mut self, synced: Synced, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Synced", |actor, _| actor.keep_promises(synced.up_to));
     }
 }

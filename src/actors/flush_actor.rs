@@ -1,9 +1,9 @@
 //! Owns syncing: the log's group commit, the queues' files, the checkpoint. Has an arbiter, and so a thread, of its own,
 //! since a sync takes as long as the disk takes.
 //!
-//! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, [`QueueDirty`] from QueueActors, [`CloseStore`] at the
-//! end. Moves the visible end of the log and rings the DispatchActor. When a sync fails, or it dies, the broker ends:
-//! what the kernel did with the unwritten pages is unknown.
+//! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
+//! QueueActors, [`CloseStore`] at the end. When a sync fails, or it dies, the broker ends: what the kernel did with the
+//! unwritten pages is unknown.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,31 +12,20 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture,
 };
 
-use super::commitlog_actor::{AppendAnswer, PutStatus};
+use super::commitlog_actor::Synced;
 use super::dispatch_actor::{Settled, SettledUpTo};
 use super::doorbell::Doorbell;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded};
+use super::late::Late;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Placed, Positions, Preparation, QueueSync, StoreError};
-use crate::time::SharedClock;
+use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Positions, Preparation, QueueSync, StoreError};
 
-/// Puts that are in the log and whose producers wait for the disk.
-#[derive(Debug, Message)]
+/// Puts are in the log whose producers wait for the disk.
+#[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct AwaitSync {
     /// The end of the last of them.
     pub end: PhysicalOffset,
-    /// Who waits.
-    pub pending: Vec<Pending>,
-}
-
-/// A put that waits for the disk.
-#[derive(Debug)]
-pub struct Pending {
-    /// Who is told.
-    pub answer: AppendAnswer,
-    /// Where its messages lie.
-    pub placed: Vec<Placed>,
 }
 
 /// A queue has entries that are not on the disk; said once until its next sync.
@@ -108,8 +97,6 @@ pub struct FlushTimes {
     pub log_every: Duration,
     /// The queues and the checkpoint (`flushConsumeQueueThoroughInterval`).
     pub queues_every: Duration,
-    /// A producer that waited longer is told FLUSH_DISK_TIMEOUT (`syncFlushTimeout`).
-    pub sync_limit: Duration,
 }
 
 /// The parts that a FlushActor is made of.
@@ -124,10 +111,10 @@ pub struct FlushParts {
     pub preparation: Preparation,
     /// When.
     pub times: FlushTimes,
+    /// The CommitLogActor.
+    pub synced: Late<Synced>,
     /// The DispatchActor's.
     pub doorbell: Arc<Doorbell>,
-    /// Measures how long producers wait.
-    pub clock: SharedClock,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -135,7 +122,8 @@ pub struct FlushParts {
 /// Syncs.
 pub struct FlushActor {
     parts: FlushParts,
-    waiting: Vec<(Duration, AwaitSync)>,
+    /// Up to where somebody waits for the disk.
+    awaited: PhysicalOffset,
     dirty: Vec<QueueSync>,
     sealed: Vec<IndexSync>,
     scheduled: bool,
@@ -145,7 +133,7 @@ impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, waiting: Vec::new(), dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
+        Self { parts, awaited: PhysicalOffset(0), dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -161,17 +149,10 @@ impl FlushActor {
             Err(error) => return self.fail("sync of the log", &error),
         };
         self.parts.durable.note_log(synced);
-        let now = self.parts.clock.elapsed();
-        for (since, group) in self.waiting.drain(..) {
-            debug_assert!(group.end <= synced.up_to, "a sync covers what was published before it");
-            self.parts.positions.advance_visible(group.end);
-            let status = match now.saturating_sub(since) > self.parts.times.sync_limit {
-                true => PutStatus::FlushDiskTimeout,
-                false => PutStatus::Ok,
-            };
-            group.pending.into_iter().for_each(|pending| pending.answer.stored(status, &pending.placed));
+        debug_assert!(self.awaited <= synced.up_to, "a sync covers what was published before it");
+        if std::mem::take(&mut self.awaited) > PhysicalOffset(0) {
+            self.parts.synced.notify(Synced { up_to: synced.up_to });
         }
-        self.parts.doorbell.ring();
     }
 
     /// Asks how far the queues have come. The answer is older than the sync that follows it, so it holds after it.
@@ -211,8 +192,6 @@ impl FlushActor {
 
     fn fail(&mut self, at: &str, error: &StoreError) {
         self.parts.faults.end(Terminal { actor: Self::NAME, at: at.into(), cause: error.to_string() });
-        // Those who wait are refused by the drop of their replies: whether their messages last is not known.
-        self.waiting.clear();
     }
 }
 
@@ -247,7 +226,7 @@ impl Handler<AwaitSync> for FlushActor {
 
     fn handle(&mut self, group: AwaitSync, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AwaitSync", |actor, ctx| {
-            actor.waiting.push((actor.parts.clock.elapsed(), group));
+            actor.awaited = actor.awaited.max(group.end);
             actor.schedule(ctx);
         });
     }

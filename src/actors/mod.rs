@@ -29,6 +29,7 @@
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection | connections are read no further | restarts, brokers register again |
 
+pub mod append_answer;
 pub mod arbiters;
 
 pub mod broker;

@@ -27,6 +27,12 @@ impl<T> Published<T> {
     pub fn load(&self) -> Guard<Arc<T>> {
         self.0.load()
     }
+
+    /// The same, to be kept for a while.
+    #[must_use]
+    pub fn load_full(&self) -> Arc<T> {
+        self.0.load_full()
+    }
 }
 
 /// The owner's side: there is one, and it is not cloned.

@@ -1,5 +1,7 @@
 //! Answers a pull: from memory into the connection's buffer, from disk or in bulk as a list of slices.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::broker::pull::{PullStatus, QueueBounds, Selection};
@@ -43,9 +45,9 @@ impl PullReply {
         self.reply.peer().id
     }
 
-    /// See [`ReplyTo::release`].
-    pub fn release(&self) {
-        self.reply.release();
+    /// See [`ReplyTo::park`].
+    pub fn park(&self, hold: Duration) {
+        self.reply.park(hold);
     }
 
     /// Answers with an error.

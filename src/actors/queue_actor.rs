@@ -258,7 +258,7 @@ impl QueueActor {
 
     fn park(&mut self, pull: Pull, limit: Duration, ctx: &mut Context<Self>) {
         self.awaited = true;
-        pull.reply.release();
+        pull.reply.park(limit);
         let wait = Wait {
             topic: self.queue.topic().clone(),
             queue_id: self.queue.queue_id(),

@@ -1,78 +1,152 @@
-//! Answers a send: offsets and message ids into the reply, region and trace switch into each, errors included.
+//! Answers sends: offsets and message ids into the reply, region and trace switch into each, errors included.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::commitlog_actor::PutStatus;
-use crate::net::reply::ReplyTo;
+use super::append_answer::{Outcome, Outcomes, PutStatus};
+use crate::net::reply::{Replies, ReplyTo};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
+use crate::protocol::frame;
 use crate::protocol::properties::keys;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::replies::SendAnswer;
+use crate::protocol::replies::{SendAnswer, SendForm};
 use crate::protocol::units::{Opaque, QueueId};
 use crate::store::Placed;
 
 /// What every send reply of a broker says of the broker.
-#[derive(Clone, Debug)]
-pub struct SendStyle {
-    /// The address in message ids: admin tools connect to it.
-    pub store_host: SocketAddr,
-    /// `regionId` of the configuration.
-    pub region: String,
-    /// `traceOn` of the configuration.
-    pub trace_on: bool,
-}
-
-/// The answer to one send.
 #[derive(Debug)]
-pub struct SendReply {
-    /// Whom it goes to.
-    pub reply: ReplyTo,
-    /// The queue that the message was put into.
-    pub queue_id: QueueId,
-    /// What it says of the broker.
-    pub style: Arc<SendStyle>,
+pub struct SendStyle {
+    form: SendForm,
+    region: String,
+    trace_on: bool,
 }
 
-impl SendReply {
-    /// Tells the producer where its messages lie.
-    pub fn stored(self, status: PutStatus, placed: &[Placed]) {
-        let code = match status {
-            PutStatus::Ok => response::SUCCESS,
-            PutStatus::FlushDiskTimeout => response::FLUSH_DISK_TIMEOUT,
-        };
-        let (style, queue_id) = (self.style, self.queue_id);
-        self.reply.send_with(|out, opaque, serialization| {
-            let answer = SendAnswer {
-                code,
-                opaque,
-                store_host: style.store_host,
-                queue_id,
-                queue_offset: placed.first().map(|placed| placed.queue_offset).unwrap_or_default(),
-                region: &style.region,
-                trace_on: style.trace_on,
-            };
-            answer.write(placed.iter().map(|placed| placed.physical), serialization, out);
+impl SendStyle {
+    /// Of a broker: `store_host` is the address in message ids, to which admin tools connect.
+    #[must_use]
+    pub fn new(store_host: SocketAddr, region: &str, trace_on: bool) -> Self {
+        Self { form: SendForm::new(store_host, region, trace_on), region: region.into(), trace_on }
+    }
+
+    /// A refusal as sends are refused.
+    #[must_use]
+    pub fn refusal(&self, refusal: Refusal) -> Command {
+        let mut ext = ExtFields::builder();
+        ext.push(keys::MSG_REGION, &self.region).push(keys::TRACE_ON, self.trace_on);
+        Command::reply(refusal.code, Opaque(0)).with_remark(refusal.remark).with_ext(ext.build())
+    }
+
+    /// Tells a producer why its messages were not stored.
+    pub fn refuse(&self, reply: ReplyTo, refusal: Refusal) {
+        reply.send(self.refusal(refusal));
+    }
+}
+
+/// What a producer that awaits an answer has asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// The queue that its messages go to.
+    pub queue_id: QueueId,
+    /// Whether it wants the answer only when the promise of the flush policy is kept.
+    pub waits: bool,
+}
+
+/// The answers to the sends of one connection, in the order of their puts.
+#[derive(Debug)]
+pub struct SendReplies {
+    replies: Replies,
+    asked: Vec<Asked>,
+    style: Arc<SendStyle>,
+}
+
+impl SendReplies {
+    /// The answers to as many sends as `asked` has.
+    ///
+    /// # Panics
+    /// There are not as many `replies`.
+    #[must_use]
+    pub fn new(replies: Replies, asked: Vec<Asked>, style: Arc<SendStyle>) -> Self {
+        assert_eq!(replies.len(), asked.len(), "a send has one answer");
+        Self { replies, asked, style }
+    }
+
+    /// Sends that nobody awaits any more.
+    #[must_use]
+    pub fn answered(&self) -> Vec<usize> {
+        self.replies.answered()
+    }
+
+    /// Answers to everybody but those who wait for a promise to be kept; true if there are any of these.
+    pub fn answer_at_once(&mut self, outcomes: &Outcomes) -> bool {
+        let mut some_wait = false;
+        self.answer(outcomes, PutStatus::Ok, |asked| {
+            some_wait |= asked.waits;
+            !asked.waits
+        });
+        some_wait
+    }
+
+    /// Answers to all.
+    pub fn answer_all(&mut self, outcomes: &Outcomes, status: PutStatus) {
+        self.answer(outcomes, status, |_| true);
+    }
+
+    /// Tells all why their messages were not stored.
+    pub fn refuse_all(&mut self, refusal: &Refusal) {
+        let style = &self.style;
+        self.replies.answer(|_, opaque, serialization, out| {
+            frame::encode(&style.refusal(refusal.clone()).with_opaque(opaque), serialization, out);
+            true
         });
     }
 
-    /// Tells the producer why its messages were not stored.
-    pub fn refuse(self, refusal: Refusal) {
-        let mut ext = ExtFields::builder();
-        ext.push(keys::MSG_REGION, &self.style.region).push(keys::TRACE_ON, self.style.trace_on);
-        let reply = Command::reply(refusal.code, Opaque(0)).with_remark(refusal.remark).with_ext(ext.build());
-        self.reply.send(reply);
+    /// Those that are not answered wait up to `limit` for a promise.
+    pub fn let_wait(&self, limit: Duration) {
+        self.replies.let_wait(limit);
     }
 
-    /// See [`ReplyTo::release`].
-    pub fn release(&self) {
-        self.reply.release();
-    }
-
-    /// See [`ReplyTo::is_awaited`].
+    /// Each send by itself.
     #[must_use]
-    pub fn is_awaited(&self) -> bool {
-        self.reply.is_awaited()
+    pub fn into_each(self) -> Vec<Self> {
+        let Self { replies, asked, style } = self;
+        let each = replies.into_each().into_iter().zip(asked);
+        each.map(|(reply, asked)| Self::new(Replies::of_one(reply), vec![asked], Arc::clone(&style))).collect()
+    }
+
+    fn answer(&mut self, outcomes: &Outcomes, status: PutStatus, mut now: impl FnMut(&Asked) -> bool) {
+        let Self { replies, asked, style } = self;
+        replies.answer(|number, opaque, serialization, out| {
+            let Some(asked) = asked.get(number) else { return false };
+            match outcomes.of(number) {
+                Outcome::Stored(placed) => {
+                    if !now(asked) {
+                        return false;
+                    }
+                    let answer = SendAnswer {
+                        code: status.code(),
+                        opaque,
+                        queue_id: asked.queue_id,
+                        queue_offset: placed.first().map(|placed| placed.queue_offset).unwrap_or_default(),
+                    };
+                    style.form.write(&answer, placed.iter().map(|placed: &Placed| placed.physical), serialization, out);
+                }
+                Outcome::Refused(refusal) => {
+                    let reply = style.refusal(refusal.clone()).with_opaque(opaque);
+                    frame::encode(&reply, serialization, out);
+                }
+            }
+            true
+        });
+    }
+}
+
+impl PutStatus {
+    fn code(self) -> i32 {
+        match self {
+            Self::Ok => response::SUCCESS,
+            Self::FlushDiskTimeout => response::FLUSH_DISK_TIMEOUT,
+        }
     }
 }

@@ -2,30 +2,28 @@
 //!
 //! Runs in the connections' tasks; sends to the CommitLogActor, and to the TopicActor what needs a topic first.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use actix::Recipient;
-use bytes::BytesMut;
+use bytes::Bytes;
 
-use super::commitlog_actor::{Append, AppendAnswer, AppendBatch};
-use super::fault::{Faults, Terminal, notify};
+use super::append_answer::AppendAnswer;
+use super::commitlog_actor::AppendBatch;
+use super::fault::{Faults, notify};
 use super::published::Published;
-use super::send_reply::{SendReply, SendStyle};
+use super::send_reply::{Asked, SendReplies, SendStyle};
 use super::topic_actor::CreateOnSend;
-use crate::broker::send::{self, Denied, Incoming, SendRules};
+use crate::broker::send::{Admission, Admitted, Denied, SendRules};
 use crate::broker::topics::TopicTable;
-use crate::net::router::{Request, Service};
-use crate::protocol::codes::{request, response};
-use crate::protocol::headers::send::SendHeader;
+use crate::net::peer::Peer;
+use crate::net::reply::Replies;
+use crate::net::router::{Batch, Request};
+use crate::protocol::codes::response;
+use crate::protocol::command::{Command, CommandRef, Serialization};
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::QueueId;
 use crate::time::SharedClock;
 
-/// Property texts of a read's sends are written into one buffer of this size per message.
-const PROPERTIES_GUESS_BYTES: usize = 128;
-
-/// What a SendService is made of.
-#[derive(Clone)]
+/// What serves sends, over all connections.
 pub struct SendService {
     /// What the configuration says.
     pub rules: Arc<SendRules>,
@@ -39,70 +37,118 @@ pub struct SendService {
     pub create: Recipient<CreateOnSend>,
     /// Tells the time of day.
     pub clock: SharedClock,
-    /// Chooses queues for producers that leave it to the broker.
-    pub random: Arc<Mutex<fastrand::Rng>>,
+    /// Queues are chosen after it for producers that leave that to the broker.
+    pub seed: u64,
     /// Once the broker has ended, nothing is taken any more.
     pub faults: Faults,
 }
 
-impl Service for SendService {
-    fn serve(&self, requests: Vec<Request>) {
-        if let Some(terminal) = self.faults.terminal() {
-            return self.refuse_all(requests, terminal);
+/// The sends of one connection.
+pub struct SendBatch {
+    service: Arc<SendService>,
+    admission: Admission,
+    begun: bool,
+    now_ms: i64,
+    /// How many were taken, admitted or not.
+    taken: usize,
+    asked: Vec<Asked>,
+    /// Those that were not admitted, by their numbers.
+    others: Vec<(usize, Other)>,
+}
+
+/// A send that is not handed to the writer.
+enum Other {
+    UnknownTopic(Command, Serialization),
+    Refused(Refusal),
+}
+
+impl SendService {
+    /// What takes the sends of one connection.
+    #[must_use]
+    pub fn batch(self: &Arc<Self>) -> SendBatch {
+        let random = fastrand::Rng::with_seed(self.seed);
+        SendBatch {
+            service: Arc::clone(self),
+            admission: Admission::new(Arc::clone(&self.rules), random),
+            begun: false,
+            now_ms: 0,
+            taken: 0,
+            asked: Vec::new(),
+            others: Vec::new(),
         }
-        let topics = self.topics.load();
-        let now_ms = self.clock.now_ms();
-        let mut appends = Vec::with_capacity(requests.len());
-        let mut texts = BytesMut::with_capacity(PROPERTIES_GUESS_BYTES * requests.len());
-        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// Serves a send whose topic was made meanwhile.
+    pub fn serve_again(self: &Arc<Self>, request: Request) {
+        let Request { command, serialization, reply } = request;
+        let mut batch = self.batch();
+        batch.take(&command.as_ref(), serialization, reply.peer());
+        batch.serve(Replies::of_one(reply));
+    }
+
+    /// Tells a producer why its messages are not stored.
+    pub fn refuse(&self, request: Request, refusal: Refusal) {
+        self.style.refuse(request.reply, refusal);
+    }
+}
+
+impl SendBatch {
+    fn admit(&mut self, request: &CommandRef<'_>, peer: &Peer) -> Result<Admitted, Denied> {
+        if !std::mem::replace(&mut self.begun, true) {
+            self.begin();
+        }
+        if let Some(terminal) = self.service.faults.terminal() {
+            return Err(Refusal::new(response::SERVICE_NOT_AVAILABLE, terminal.to_string()).into());
+        }
+        self.admission.admit(request, peer.remote, self.now_ms)
+    }
+
+    fn begin(&mut self) {
+        self.admission.begin(self.service.topics.load_full());
+        if self.admission.looks_at_time() {
+            self.now_ms = self.service.clock.now_ms();
+        }
+    }
+
+    /// Answers, or has answered, those that are not handed to the writer, and leaves the others.
+    fn serve_others(&mut self, replies: &mut Replies) {
         let mut unknown = Vec::new();
-        for request in requests {
-            match self.admit(&topics, &request, now_ms, &mut random, &mut texts) {
-                Ok(admitted) => appends.push(Append {
-                    put: admitted.put,
-                    waits: admitted.waits,
-                    answer: AppendAnswer::Client(self.reply(request, admitted.queue_id)),
-                }),
-                Err(Denied::UnknownTopic) => unknown.push(request),
-                Err(Denied::Refused(refusal)) => self.reply(request, QueueId(0)).refuse(refusal),
+        // From the back, so that numbers keep their meaning while handles are taken out.
+        for (number, other) in self.others.drain(..).rev() {
+            let reply = replies.take_out(number);
+            match other {
+                Other::UnknownTopic(command, serialization) => unknown.push(Request { command, serialization, reply }),
+                Other::Refused(refusal) => self.service.style.refuse(reply, refusal),
             }
         }
-        drop(random);
-        if !appends.is_empty() {
-            notify(&self.append, AppendBatch { appends });
-        }
         if !unknown.is_empty() {
-            notify(&self.create, CreateOnSend { requests: unknown, then: self.clone() });
+            unknown.reverse();
+            notify(&self.service.create, CreateOnSend { requests: unknown, then: Arc::clone(&self.service) });
         }
     }
 }
 
-impl SendService {
-    fn refuse_all(&self, requests: Vec<Request>, terminal: &Terminal) {
-        let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, terminal.to_string());
-        for request in requests {
-            self.reply(request, QueueId(0)).refuse(refusal.clone());
+impl Batch for SendBatch {
+    fn take(&mut self, request: &CommandRef<'_>, serialization: Serialization, peer: &Peer) {
+        match self.admit(request, peer) {
+            Ok(Admitted { queue_id, waits }) => self.asked.push(Asked { queue_id, waits }),
+            Err(Denied::UnknownTopic) => {
+                let command = request.to_command(Bytes::copy_from_slice(request.body));
+                self.others.push((self.taken, Other::UnknownTopic(command, serialization)));
+            }
+            Err(Denied::Refused(refusal)) => self.others.push((self.taken, Other::Refused(refusal))),
         }
+        self.taken += 1;
     }
 
-    fn admit(
-        &self,
-        topics: &TopicTable,
-        request: &Request,
-        now_ms: i64,
-        random: &mut fastrand::Rng,
-        texts: &mut BytesMut,
-    ) -> Result<send::Admitted, Denied> {
-        let header = SendHeader::parse(&request.command.ext)?;
-        let is_batch = header.batch || request.command.code == request::SEND_BATCH_MESSAGE;
-        let from = request.reply.peer().remote;
-        let incoming = Incoming { header, is_batch, body: &request.command.body, from };
-        send::admit(&self.rules, topics, &incoming, now_ms, random, texts)
-    }
-
-    /// The handle that answers a send in the way of sends.
-    #[must_use]
-    pub fn reply(&self, request: Request, queue_id: QueueId) -> SendReply {
-        SendReply { reply: request.reply, queue_id, style: Arc::clone(&self.style) }
+    fn serve(&mut self, mut replies: Replies) {
+        (self.begun, self.taken) = (false, 0);
+        self.serve_others(&mut replies);
+        let puts = self.admission.end();
+        if !puts.is_empty() {
+            let asked = std::mem::take(&mut self.asked);
+            let replies = SendReplies::new(replies, asked, Arc::clone(&self.service.style));
+            notify(&self.service.append, AppendBatch { puts, answer: AppendAnswer::Clients(replies) });
+        }
     }
 }

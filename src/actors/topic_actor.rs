@@ -4,6 +4,8 @@
 //! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes. When it dies it goes on
 //! with the table that it published last.
 
+use std::sync::Arc;
+
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 
 use super::config_writer::ConfigWriter;
@@ -15,7 +17,7 @@ use super::requests::{Requests, answer};
 use super::send_service::SendService;
 use crate::broker::topics::{Changed, TopicTable, Topics, Wish};
 use crate::net::reply::ReplyTo;
-use crate::net::router::{Request, Service};
+use crate::net::router::Request;
 use crate::protocol::body::Body;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicFilterType};
@@ -25,7 +27,7 @@ use crate::protocol::headers::send::SendHeader;
 use crate::protocol::headers::topic::CreateTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{Opaque, QueueId};
+use crate::protocol::units::Opaque;
 use crate::time::SharedClock;
 
 /// The codes that a TopicActor answers.
@@ -38,7 +40,7 @@ pub struct CreateOnSend {
     /// The sends.
     pub requests: Vec<Request>,
     /// Who serves them.
-    pub then: SendService,
+    pub then: Arc<SendService>,
 }
 
 /// A topic of the broker's own is to exist.
@@ -103,7 +105,7 @@ pub struct TopicActor {
 }
 
 enum AfterPersist {
-    Send(Box<(Request, SendService)>),
+    Send(Box<Request>, Arc<SendService>),
     Reply(ReplyTo),
 }
 
@@ -114,22 +116,22 @@ impl TopicActor {
         Self { parts, after_persist: Vec::new(), persist_due: false }
     }
 
-    fn create_on_send(&mut self, request: Request, service: SendService, ctx: &mut Context<Self>) {
+    fn create_on_send(&mut self, request: Request, service: Arc<SendService>, ctx: &mut Context<Self>) {
         match self.make_for(&request) {
             Ok(()) => {
                 // A message must not be acknowledged whose topic a crash would take back.
-                self.after_persist.push(AfterPersist::Send(Box::new((request, service))));
+                self.after_persist.push(AfterPersist::Send(Box::new(request), service));
                 self.schedule_persist(ctx);
             }
-            Err(refusal) => service.reply(request, QueueId(0)).refuse(refusal),
+            Err(refusal) => service.refuse(request, refusal),
         }
     }
 
     fn make_for(&mut self, request: &Request) -> Result<(), Refusal> {
         let header = SendHeader::parse(&request.command.ext)?;
-        let topic = Topic::parse(&header.topic)?;
+        let topic = Topic::parse(&header.topic.text())?;
         let queues = u32::try_from(header.default_topic_queue_nums).unwrap_or(0);
-        let wish = Wish { pattern: &header.default_topic, queues, unit_mode: header.unit_mode };
+        let wish = Wish { pattern: &header.default_topic.text(), queues, unit_mode: header.unit_mode };
         let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms())?;
         if changed == Changed::Yes {
             self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
@@ -183,8 +185,8 @@ impl TopicActor {
         let refused = written.as_ref().err().map(|error| Refusal::error(error.to_string()));
         for waiting in self.after_persist.drain(..) {
             match (waiting, &refused) {
-                (AfterPersist::Send(send), None) => send.1.serve(vec![send.0]),
-                (AfterPersist::Send(send), Some(refusal)) => send.1.reply(send.0, QueueId(0)).refuse(refusal.clone()),
+                (AfterPersist::Send(request, service), None) => service.serve_again(*request),
+                (AfterPersist::Send(request, service), Some(refusal)) => service.refuse(*request, refusal.clone()),
                 (AfterPersist::Reply(reply), None) => reply.succeed(),
                 (AfterPersist::Reply(reply), Some(refusal)) => reply.refuse(refusal.clone()),
             }
@@ -221,7 +223,7 @@ impl Handler<CreateOnSend> for TopicActor {
     fn handle(&mut self, create: CreateOnSend, ctx: &mut Context<Self>) {
         guarded(self, ctx, "CreateOnSend", |actor, ctx| {
             for request in create.requests {
-                actor.create_on_send(request, create.then.clone(), ctx);
+                actor.create_on_send(request, Arc::clone(&create.then), ctx);
             }
         });
     }

@@ -1,7 +1,7 @@
 //! Starts a broker: opens its store, makes the actors in the order of their dependence, opens the ports last.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::Recipient;
@@ -140,18 +140,16 @@ impl Wiring<'_> {
         let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
         let hold = (make.hold)(HoldParts { clock, faults }, &self.arbiters.hot);
+        // The writer and the one who syncs tell each other things, so one of them is named late.
+        let synced = Late::default();
         let flush_parts = FlushParts {
             log: LogFlush::new(view.clone()),
             positions: Arc::clone(view.positions()),
             durable,
             preparation: preparation.clone(),
-            times: FlushTimes {
-                log_every: options.flush_every,
-                queues_every: options.flush_queues_every,
-                sync_limit: options.sync_limit,
-            },
+            times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
+            synced: synced.clone(),
             doorbell: Arc::clone(&doorbell),
-            clock: Arc::clone(&options.clock),
             faults: self.faults.clone(),
         };
         let flush = (make.flush)(flush_parts, &self.arbiters.flush);
@@ -190,13 +188,15 @@ impl Wiring<'_> {
             log,
             clock: Arc::clone(&options.clock),
             policy: options.flush,
+            sync_limit: options.sync_limit,
             await_sync: flush.await_sync.clone(),
             doorbell,
             preparer: preparer.map_err(StartError::Thread)?,
             faults: self.faults.clone(),
         };
-        let append = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
-        Ok(Storage { append, dispatch, index, flush, hold, directory, pool, log: view })
+        let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
+        synced.name(commit_log.synced);
+        Ok(Storage { append: commit_log.append, dispatch, index, flush, hold, directory, pool, log: view })
     }
 
     fn state(&self, make: StateMakers, tables: Tables, storage: &Storage) -> State {
@@ -270,7 +270,8 @@ impl Wiring<'_> {
         let asked = |lane: Lane| lane.patient(Some(PATIENCE));
         let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
         let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
-        let sends = Lane::to(self.sends(storage, state)).patient(Some(send_patience));
+        let sends = Arc::new(self.sends(storage, state));
+        let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(send_patience));
         let lookups = LookupService {
             broker_name: options.broker_name.as_str().into(),
             topics: state.topics.clone(),
@@ -306,12 +307,12 @@ impl Wiring<'_> {
         };
         SendService {
             rules: Arc::new(rules),
-            style: Arc::new(SendStyle { store_host, region: options.region.clone(), trace_on: options.trace_on }),
+            style: Arc::new(SendStyle::new(store_host, &options.region, options.trace_on)),
             topics: state.topics.clone(),
             append: storage.append.clone(),
             create: state.topic.create.clone(),
             clock: Arc::clone(&options.clock),
-            random: Arc::new(Mutex::new(fastrand::Rng::with_seed(options.seed))),
+            seed: options.seed,
             faults: self.faults.clone(),
         }
     }

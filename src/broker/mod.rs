@@ -8,6 +8,7 @@ pub mod filter;
 pub mod groups;
 pub mod hold;
 pub mod offsets;
+pub mod promises;
 pub mod pull;
 pub mod send;
 pub mod topics;

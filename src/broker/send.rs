@@ -4,20 +4,24 @@
 //! Order of the checks, codes and texts: `AbstractSendMessageProcessor`, `SendMessageProcessor`, `DefaultMessageStore`
 //! 4.9.7 (read; texts confirmed by the recorded probe).
 
+mod stored_text;
+
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
-
+use self::stored_text::{StoredText, Traits};
 use super::topics::{SCHEDULE_TOPIC, TopicTable};
-use crate::protocol::codes::response;
+use crate::protocol::body::topic_config::{TopicConfig, TopicFilterType};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::CommandRef;
+use crate::protocol::ext_fields::FieldText;
 use crate::protocol::headers::send::SendHeader;
-use crate::protocol::message::{BatchItem, PROPERTIES_LENGTH_MAX, decode_batch};
+use crate::protocol::message::{BatchItems, PROPERTIES_LENGTH_MAX};
 use crate::protocol::names::{TOPIC_LENGTH_MAX, Topic};
-use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::sys_flag;
 use crate::protocol::units::{BornTime, QueueId};
-use crate::store::NewMessage;
+use crate::store::{NewMessage, PutBatch};
 
 /// Topics that only the broker itself writes to.
 const FORBIDDEN_TOPICS: [&str; 6] = [
@@ -28,9 +32,6 @@ const FORBIDDEN_TOPICS: [&str; 6] = [
     "SELF_TEST_TOPIC",
     "OFFSET_MOVED_EVENT",
 ];
-
-const NAME_END: u8 = properties::NAME_VALUE_SEPARATOR as u8;
-const PAIR_END: u8 = properties::PAIR_SEPARATOR as u8;
 
 /// What the configuration says about sends.
 #[derive(Clone, Debug)]
@@ -47,47 +48,13 @@ pub struct SendRules {
     pub writable: bool,
 }
 
-/// One send as it was received.
-pub struct Incoming<'a> {
-    /// Its fields.
-    pub header: SendHeader<'a>,
-    /// Whether the body holds several messages.
-    pub is_batch: bool,
-    /// Its body.
-    pub body: &'a Bytes,
-    /// Who sent it.
-    pub from: SocketAddr,
-}
-
-/// A send that is taken.
-#[derive(Debug)]
+/// A send that is taken: its messages stand in the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
-    /// What to store.
-    pub put: Put,
     /// The queue it goes to.
     pub queue_id: QueueId,
     /// Whether the producer waits until the flush policy is kept.
     pub waits: bool,
-}
-
-/// The messages of one send: stored together or not at all.
-#[derive(Debug)]
-pub enum Put {
-    /// An ordinary send.
-    One(NewMessage),
-    /// A batch.
-    Many(Vec<NewMessage>),
-}
-
-impl Put {
-    /// The messages in order.
-    #[must_use]
-    pub fn as_slice(&self) -> &[NewMessage] {
-        match self {
-            Self::One(message) => std::slice::from_ref(message),
-            Self::Many(messages) => messages,
-        }
-    }
 }
 
 /// Why a send is not taken, or not yet.
@@ -105,98 +72,133 @@ impl<E: Into<Refusal>> From<E> for Denied {
     }
 }
 
-/// Decides about one send. `random` chooses the queue where the producer leaves that to the broker; `texts` takes the
-/// property texts of all sends of one read, which are cut from it without copies of their own.
-///
-/// # Errors
-/// See [`Denied`].
-pub fn admit(
-    rules: &SendRules,
-    topics: &TopicTable,
-    incoming: &Incoming<'_>,
-    now_ms: i64,
-    random: &mut fastrand::Rng,
-    texts: &mut BytesMut,
-) -> Result<Admitted, Denied> {
-    let header = &incoming.header;
-    if now_ms < rules.accept_from_ms {
-        let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
-        return Err(Refusal::error(remark).into());
-    }
-    let Some((topic, config)) = topics.find(&header.topic) else {
-        check_name(&header.topic)?;
-        return Err(Denied::UnknownTopic);
-    };
-    check_forbidden(topic)?;
-    if !rules.writable && config.order {
-        let remark = "the broker sending message is forbidden";
-        return Err(Refusal::new(response::NO_PERMISSION, remark).into());
-    }
-    let queues = config.write_queue_nums.max(config.read_queue_nums);
-    let queue_id = match u32::try_from(header.queue_id) {
-        Ok(queue_id) if queue_id < queues => queue_id,
-        Ok(_) => return Err(illegal_queue(incoming, config).into()),
-        Err(_) => random.u32(0..config.write_queue_nums.max(1)),
-    };
-    let text = header.properties.as_deref().unwrap_or_default();
-    let traits = Traits::of(text);
-    traits.check(header.sys_flag)?;
-    check_body(rules, incoming.body)?;
-    let base = NewMessage {
-        topic: topic.clone(),
-        queue_id: QueueId(queue_id),
-        flag: header.flag,
-        sys_flag: header.sys_flag | multi_tags(config),
-        born_time: BornTime(header.born_timestamp),
-        born_host: incoming.from,
-        store_host: rules.store_host,
-        reconsume_times: header.reconsume_times.unwrap_or(0),
-        prepared_transaction_offset: 0,
-        properties: Bytes::new(),
-        body: Bytes::new(),
-        body_crc: None,
-    };
-    let put = if incoming.is_batch {
-        Put::Many(batch(rules, base, text, incoming.body, texts)?)
-    } else {
-        let properties = single_properties(rules, text, traits.names_wait, texts)?;
-        Put::One(NewMessage { properties, body: incoming.body.clone(), ..base })
-    };
-    Ok(Admitted { put, queue_id: QueueId(queue_id), waits: traits.waits })
+/// Decides about the sends of one connection, and gathers what is to be stored.
+#[derive(Debug)]
+pub struct Admission {
+    rules: Arc<SendRules>,
+    topics: KnownTopics,
+    /// Chooses the queue where the producer leaves that to the broker.
+    random: fastrand::Rng,
+    text: StoredText,
+    puts: PutBatch,
+    /// Puts and bytes of the batch before: the next one is mostly as large.
+    usual: (usize, usize),
 }
 
-/// What a property text says that decides about the send, found in one pass.
-struct Traits {
-    names_wait: bool,
-    waits: bool,
-    delayed: bool,
-    transactional: bool,
+impl Admission {
+    /// Knows no topic yet, see [`Admission::begin`].
+    #[must_use]
+    pub fn new(rules: Arc<SendRules>, random: fastrand::Rng) -> Self {
+        let text = StoredText::new(&rules.cluster);
+        Self { rules, topics: KnownTopics::default(), random, text, puts: PutBatch::default(), usual: (0, 0) }
+    }
+
+    /// Begins a batch, with the topics as they are now.
+    pub fn begin(&mut self, topics: Arc<TopicTable>) {
+        self.topics.replace(topics);
+        self.puts = PutBatch::with_capacity(self.usual.0, self.usual.1);
+    }
+
+    /// Whether sends are taken by time, so that the time must be known.
+    #[must_use]
+    pub fn looks_at_time(&self) -> bool {
+        self.rules.accept_from_ms > 0
+    }
+
+    /// Ends the batch and gives what was gathered.
+    #[must_use]
+    pub fn end(&mut self) -> PutBatch {
+        self.usual = (self.puts.len(), self.puts.bytes());
+        std::mem::take(&mut self.puts)
+    }
+
+    /// Decides about one send.
+    ///
+    /// # Errors
+    /// See [`Denied`]; nothing is gathered then.
+    pub fn admit(&mut self, request: &CommandRef<'_>, from: SocketAddr, now_ms: i64) -> Result<Admitted, Denied> {
+        let Self { rules, topics, random, text, puts, .. } = self;
+        let header = SendHeader::parse(request.ext)?;
+        if now_ms < rules.accept_from_ms {
+            let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
+            return Err(Refusal::error(remark).into());
+        }
+        let Some((topic, config)) = topics.find(header.topic) else {
+            check_name(&header.topic.text())?;
+            return Err(Denied::UnknownTopic);
+        };
+        check_forbidden(topic)?;
+        if !rules.writable && config.order {
+            let remark = "the broker sending message is forbidden";
+            return Err(Refusal::new(response::NO_PERMISSION, remark).into());
+        }
+        let queues = config.write_queue_nums.max(config.read_queue_nums);
+        let queue_id = match u32::try_from(header.queue_id) {
+            Ok(queue_id) if queue_id < queues => QueueId(queue_id),
+            Ok(_) => return Err(illegal_queue(header.queue_id, config, from).into()),
+            Err(_) => QueueId(random.u32(0..config.write_queue_nums.max(1))),
+        };
+        let traits = text.read(header.properties.unwrap_or_default());
+        check_traits(&traits, header.sys_flag)?;
+        if request.body.len() > rules.message_bytes_max {
+            return Err(illegal_message(rules).into());
+        }
+        let message = NewMessage {
+            topic,
+            queue_id,
+            flag: header.flag,
+            sys_flag: header.sys_flag | multi_tags(config),
+            born_time: BornTime(header.born_timestamp),
+            born_host: from,
+            store_host: rules.store_host,
+            reconsume_times: header.reconsume_times.unwrap_or(0),
+            prepared_transaction_offset: 0,
+            properties: &[],
+            body: request.body,
+        };
+        if header.batch || request.code == request::SEND_BATCH_MESSAGE {
+            put_items(rules, message, text, puts)?;
+        } else {
+            let properties = fitting(rules, text.finish(&traits))?;
+            puts.push(&NewMessage { properties, ..message })?;
+        }
+        Ok(Admitted { queue_id, waits: traits.waits })
+    }
 }
 
-impl Traits {
-    fn of(text: &str) -> Self {
-        let mut traits = Self { names_wait: false, waits: true, delayed: false, transactional: false };
-        for (name, value) in properties::pairs(text) {
-            match name {
-                keys::WAIT => (traits.names_wait, traits.waits) = (true, value != "false"),
-                keys::DELAY => traits.delayed = value.parse::<i32>().is_ok_and(|level| level > 0),
-                keys::TRAN_MSG => traits.transactional = value == "true",
-                _ => {}
-            }
+/// The topics as one batch sees them. The one asked for last is kept at hand: sends of a connection mostly go to one.
+#[derive(Debug, Default)]
+struct KnownTopics {
+    table: Arc<TopicTable>,
+    last: Option<(Topic, Arc<TopicConfig>)>,
+}
+
+impl KnownTopics {
+    fn replace(&mut self, table: Arc<TopicTable>) {
+        if !Arc::ptr_eq(&self.table, &table) {
+            *self = Self { table, last: None };
         }
-        traits
     }
 
-    /// Storing these as ordinary messages would deliver them at once, which is worse than refusing them.
-    fn check(&self, flags: i32) -> Result<(), Refusal> {
-        if self.transactional || sys_flag::transaction_type(flags) != sys_flag::TRANSACTION_NONE {
-            return Err(Refusal::new(response::NO_PERMISSION, "this broker does not take transactional messages yet"));
+    fn find(&mut self, name: FieldText<'_>) -> Option<(&Topic, &TopicConfig)> {
+        let is_last = |(last, _): &(Topic, _)| name.plain() == Some(last.as_str().as_bytes());
+        if !self.last.as_ref().is_some_and(is_last) {
+            let (topic, config) = self.table.entry(&name.text())?;
+            self.last = Some((topic.clone(), Arc::clone(config)));
         }
-        if self.delayed {
-            return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take delayed messages yet"));
-        }
-        Ok(())
+        self.last.as_ref().map(|(topic, config)| (topic, &**config))
     }
+}
+
+/// Storing these as ordinary messages would deliver them at once, which is worse than refusing them.
+fn check_traits(traits: &Traits, flags: i32) -> Result<(), Refusal> {
+    if traits.transactional || sys_flag::transaction_type(flags) != sys_flag::TRANSACTION_NONE {
+        return Err(Refusal::new(response::NO_PERMISSION, "this broker does not take transactional messages yet"));
+    }
+    if traits.delayed {
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take delayed messages yet"));
+    }
+    Ok(())
 }
 
 fn check_name(topic: &str) -> Result<(), Refusal> {
@@ -211,13 +213,6 @@ fn check_forbidden(topic: &Topic) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_body(rules: &SendRules, body: &Bytes) -> Result<(), Refusal> {
-    if body.len() > rules.message_bytes_max {
-        return Err(illegal_message(rules));
-    }
-    Ok(())
-}
-
 fn illegal_message(rules: &SendRules) -> Refusal {
     let remark = format!(
         "the message is illegal, maybe msg body or properties length not matched. \
@@ -227,11 +222,10 @@ fn illegal_message(rules: &SendRules) -> Refusal {
     Refusal::new(response::MESSAGE_ILLEGAL, remark)
 }
 
-fn illegal_queue(incoming: &Incoming<'_>, config: &crate::protocol::body::topic_config::TopicConfig) -> Refusal {
+fn illegal_queue(queue_id: i32, config: &TopicConfig, from: SocketAddr) -> Refusal {
     Refusal::error(format!(
-        "request queueId[{}] is illegal, TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, perm={}, \
-         topicFilterType={}, topicSysFlag={}, order={}] Producer: {}",
-        incoming.header.queue_id,
+        "request queueId[{queue_id}] is illegal, TopicConfig [topicName={}, readQueueNums={}, writeQueueNums={}, \
+         perm={}, topicFilterType={}, topicSysFlag={}, order={}] Producer: {from}",
         config.topic_name,
         config.read_queue_nums,
         config.write_queue_nums,
@@ -239,67 +233,40 @@ fn illegal_queue(incoming: &Incoming<'_>, config: &crate::protocol::body::topic_
         config.topic_filter_type.as_str(),
         config.topic_sys_flag,
         config.order,
-        incoming.from,
     ))
 }
 
-fn multi_tags(config: &crate::protocol::body::topic_config::TopicConfig) -> i32 {
-    use crate::protocol::body::topic_config::TopicFilterType;
+fn multi_tags(config: &TopicConfig) -> i32 {
     match config.topic_filter_type {
         TopicFilterType::SingleTag => 0,
         TopicFilterType::MultiTag => sys_flag::MULTI_TAGS,
     }
 }
 
-/// The stored text of a single message: without WAIT, which is for the broker, and with the name of the cluster.
-fn single_properties(rules: &SendRules, text: &str, names_wait: bool, texts: &mut BytesMut) -> Result<Bytes, Refusal> {
-    if !names_wait {
-        return put_properties(rules, [text], texts);
-    }
-    for (name, value) in properties::pairs(text).filter(|(name, _)| *name != keys::WAIT) {
-        texts.put_slice(name.as_bytes());
-        texts.put_u8(NAME_END);
-        texts.put_slice(value.as_bytes());
-        texts.put_u8(PAIR_END);
-    }
-    put_properties(rules, [], texts)
-}
-
-/// The stored texts of a batch: each item's own, then the batch's, then the name of the cluster.
-fn batch(
+/// Gathers the messages of a batch as one put. `message` is what they have in common; its body holds them all.
+fn put_items(
     rules: &SendRules,
-    base: NewMessage,
-    shared: &str,
-    body: &Bytes,
-    texts: &mut BytesMut,
-) -> Result<Vec<NewMessage>, Refusal> {
-    let items = decode_batch(body.clone())
-        .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
-    let mut messages = Vec::with_capacity(items.len());
-    for BatchItem { flag, body, properties } in items {
-        let properties = put_properties(rules, [&*properties, shared], texts)?;
-        messages.push(NewMessage { flag, body, properties, ..base.clone() });
+    message: NewMessage<'_>,
+    text: &mut StoredText,
+    puts: &mut PutBatch,
+) -> Result<(), Denied> {
+    let mut put = puts.begin(message.topic, message.queue_id);
+    for item in BatchItems::of(message.body) {
+        let item = item
+            .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
+        let properties = fitting(rules, text.of_item(item.properties))?;
+        put.add(&NewMessage { flag: item.flag, body: item.body, properties, ..message })?;
     }
-    if messages.is_empty() {
-        return Err(illegal_message(rules));
+    if put.bytes() == 0 {
+        return Err(illegal_message(rules).into());
     }
-    Ok(messages)
+    put.finish();
+    Ok(())
 }
 
-/// Cuts off a text: what was put already, `parts`, and the name of the cluster.
-fn put_properties<const N: usize>(rules: &SendRules, parts: [&str; N], texts: &mut BytesMut) -> Result<Bytes, Refusal> {
-    for part in parts {
-        texts.put_slice(part.as_bytes());
-        if !part.is_empty() && !part.ends_with(properties::PAIR_SEPARATOR) {
-            texts.put_u8(PAIR_END);
-        }
-    }
-    texts.put_slice(keys::CLUSTER.as_bytes());
-    texts.put_u8(NAME_END);
-    texts.put_slice(rules.cluster.as_bytes());
-    let text = texts.split().freeze();
-    if text.len() > PROPERTIES_LENGTH_MAX {
+fn fitting<'a>(rules: &SendRules, properties: &'a [u8]) -> Result<&'a [u8], Refusal> {
+    if properties.len() > PROPERTIES_LENGTH_MAX {
         return Err(illegal_message(rules));
     }
-    Ok(text)
+    Ok(properties)
 }

@@ -41,6 +41,12 @@ impl TopicTable {
         self.topics.get_key_value(name).map(|(topic, config)| (topic, &**config))
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn entry(&self, name: &str) -> Option<(&Topic, &Arc<TopicConfig>)> {
+        self.topics.get_key_value(name)
+    }
+
     /// A topic's settings.
     #[must_use]
     pub fn config(&self, name: &str) -> Option<&Arc<TopicConfig>> {

@@ -4,7 +4,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -14,7 +14,7 @@ use super::bulk::STEP_BYTES;
 use super::intake::Intake;
 use super::peer::{Outgoing, Peer};
 use super::router::Router;
-use crate::protocol::frame;
+use crate::protocol::error::ProtocolError;
 use crate::time::SharedClock;
 
 /// Most bytes taken from a socket at once: what one read brings is one batch, and a batch is what others wait for.
@@ -37,14 +37,27 @@ pub(super) struct Shared {
 pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>) {
     let (input, output) = stream.into_split();
     let writer = actix_rt::spawn(write(output, Arc::clone(&peer)));
+    let ending = Ending { peer: Arc::clone(&peer), router: Arc::clone(&shared.router) };
     let ended = Reader::new(Arc::clone(&peer), Rc::clone(&shared)).run(input).await;
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.remote, %error, "connection ended");
     }
-    peer.close();
-    shared.router.connection_closed(&peer);
+    drop(ending);
     // The writer sees the close; a panic in it has been printed and concerns this connection only.
     let _ = writer.await;
+}
+
+/// Ends the connection when its reader does, by a panic too: everybody hears of it, and its permits go back.
+struct Ending {
+    peer: Arc<Peer>,
+    router: Arc<Router>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.peer.close();
+        self.router.connection_closed(&self.peer);
+    }
 }
 
 struct Reader {
@@ -64,30 +77,41 @@ impl Reader {
     }
 
     async fn run(mut self, mut input: OwnedReadHalf) -> Result<(), ReadError> {
-        let mut frames = Vec::new();
+        let peer = Arc::clone(&self.peer);
+        let mut ended = std::pin::pin!(peer.ended());
         loop {
-            let may_read = self.peer.has_room() && !self.intake.is_full() && !self.lacks_partial_room();
-            // A buffer whose frames are all answered is taken over again instead of a new one.
-            self.buffer.reserve(self.read_bytes);
+            let has_room = peer.has_room();
+            let may_read = has_room && !self.intake.is_full() && !self.lacks_partial_room();
+            self.make_room();
             // Reading into a buffer tells the runtime of a short read, which spares the next attempt on an empty socket.
             let count = tokio::select! {
                 biased;
-                () = self.peer.ended() => return Ok(()),
+                () = &mut ended => return Ok(()),
                 read = input.read_buf(&mut self.buffer), if may_read => read?,
-                () = self.peer.room(), if !self.peer.has_room() => continue,
+                () = peer.room(), if !has_room => continue,
                 () = self.intake.permit() => { self.intake.release_held(); continue }
                 () = self.shared.partial.room(), if self.lacks_partial_room() => continue,
             };
             if count == 0 {
                 return Ok(());
             }
-            self.peer.touch();
             self.adapt(count);
-            frame::decode_all(&mut self.buffer, self.shared.frame_bytes_max, &mut frames)?;
-            self.account_partial();
-            if !frames.is_empty() {
-                self.intake.take(&mut frames, self.shared.clock.elapsed())?;
+            let now = self.shared.clock.elapsed();
+            let consumed = self.intake.take(&self.buffer, self.shared.frame_bytes_max, now)?;
+            if consumed == 0 {
+                peer.touch();
             }
+            self.buffer.advance(consumed);
+            self.account_partial();
+        }
+    }
+
+    /// Nobody else holds the buffer, so the room of what was consumed is used again, unless it was made for a burst that
+    /// is over.
+    fn make_room(&mut self) {
+        self.buffer.reserve(self.read_bytes);
+        if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.read_bytes {
+            self.buffer = BytesMut::with_capacity(self.read_bytes);
         }
     }
 
@@ -113,10 +137,6 @@ impl Reader {
             self.shared.partial.give_back(self.partial_bytes - bytes);
         }
         self.partial_bytes = bytes;
-        if self.buffer.is_empty() && self.buffer.capacity() > 4 * self.read_bytes {
-            // It was made for a burst that is over.
-            self.buffer = BytesMut::new();
-        }
     }
 }
 
@@ -132,7 +152,7 @@ enum ReadError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
-    Protocol(#[from] crate::protocol::error::ProtocolError),
+    Protocol(#[from] ProtocolError),
 }
 
 async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
@@ -168,7 +188,6 @@ async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
             tracing::debug!(peer = %peer.remote, %error, "cannot write");
             return peer.close();
         }
-        peer.wrote();
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use super::budget::Budget;
 use super::connection::{self, Shared};
-use super::peer::Peer;
+use super::peer::{Peer, Terms};
 use super::router::Router;
 use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::units::ConnectionId;
@@ -81,6 +81,7 @@ impl Listener {
             stop: Arc::new(Notify::new()),
         };
         let acceptor = Acceptor {
+            terms: router.terms(),
             router: Arc::new(router),
             options,
             table: Arc::clone(&server.table),
@@ -161,6 +162,7 @@ impl Table {
 
 struct Acceptor {
     router: Arc<Router>,
+    terms: Arc<[Terms]>,
     options: ListenOptions,
     table: Arc<Table>,
     partial: Arc<Budget>,
@@ -192,7 +194,7 @@ impl Acceptor {
         // Replies are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
-        let peer = Peer::new(id, remote, local, Arc::clone(&self.options.clock));
+        let peer = Peer::new(id, remote, local, Arc::clone(&self.options.clock), Arc::clone(&self.terms));
         self.table.enter(&peer);
         let serve = Serve {
             peer,
@@ -222,9 +224,10 @@ impl Serve {
     fn here(self, stream: TcpStream) {
         let frame_bytes_max = FRAME_BYTES_MAX;
         let shared = Rc::new(Shared { router: self.router, clock: self.clock, frame_bytes_max, partial: self.partial });
+        let leaving = Leaving { peer: Arc::clone(&self.peer), table: self.table };
         actix_rt::spawn(async move {
-            connection::serve(stream, Arc::clone(&self.peer), shared).await;
-            self.table.leave(&self.peer);
+            let _leaving = leaving;
+            connection::serve(stream, self.peer, shared).await;
         });
     }
 
@@ -239,6 +242,18 @@ impl Serve {
                 Err(_) => table.leave(&peer),
             }
         });
+    }
+}
+
+/// Takes a connection off the table when its task ends.
+struct Leaving {
+    peer: Arc<Peer>,
+    table: Arc<Table>,
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.table.leave(&self.peer);
     }
 }
 

@@ -3,15 +3,17 @@
 //! Nothing here knows what a request means. `actors/` fills the [`router::Router`] and answers through [`reply::ReplyTo`].
 //!
 //! ```text
-//!  socket ──► reader task ── frames ──► router ── one batch per lane and read ──► Service
-//!                 ▲ permits                                                         │
-//!  socket ◄── writer task ◄── acks (buffer) + bulk (sources, 64 KB steps) ◄── ReplyTo
+//!  socket ──► reader task ── frames ──► router ── one batch per lane and read ──► Batch, Service
+//!                 ▲ permits                              │ lines opened                │
+//!                 │                                    Ledger ◄── lines struck ──┐     ▼
+//!  socket ◄── writer task ◄── acks (buffer) + bulk (sources, 64 KB steps) ◄── Replies, ReplyTo
 //! ```
 
 pub mod budget;
 pub mod bulk;
 pub mod connection;
 mod intake;
+mod ledger;
 pub mod listener;
 pub mod peer;
 pub mod reply;

@@ -1,11 +1,10 @@
 //! One connection as everybody but its two tasks sees it: who is there, what is owed to it, what waits to be written.
 //!
-//! What is owed is kept in a ledger, one line per request. A line is struck when its reply is written into the outgoing
-//! buffer, so a reply that comes twice, or after the line was struck for lateness, goes nowhere; and a line that nobody
-//! strikes is found by the sweep. Replies share one buffer: those of one wake-up leave in one write.
+//! What is owed is kept in a [`Ledger`], one line per request. Replies share one buffer: those of one wake-up leave in one
+//! write.
 //!
-//! The lock is held for as long as it takes to encode one reply. It is the only one in the path of a message; a channel
-//! in its place costs an allocation per reply and joins nothing.
+//! The lock is held for as long as it takes to open the lines of one read, or to encode the replies of one batch. It is
+//! the only one in the path of a message; a channel in its place costs an allocation per reply and joins nothing.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -13,11 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, oneshot};
 
 use super::budget::Budget;
 use super::bulk::BulkSource;
-use super::reply::ReplyTo;
+use super::ledger::{Ledger, Line, Owed, Owing, Waiting};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::frame;
@@ -38,6 +38,8 @@ pub struct Peer {
     /// This side.
     pub local: SocketAddr,
     clock: SharedClock,
+    /// What holds for the requests of each lane.
+    terms: Arc<[Terms]>,
     state: Mutex<State>,
     /// Wakes the writer.
     outgoing: Notify,
@@ -53,38 +55,20 @@ struct State {
     acks: BytesMut,
     bulk: VecDeque<Bulk>,
     bulk_cost: usize,
-    ledger: Vec<Option<Owed>>,
-    vacant: Vec<u32>,
-    next_serial: u32,
-    request_bytes: usize,
+    ledger: Ledger,
     calls: HashMap<Opaque, Call>,
     next_opaque: i32,
+    /// Whether anything was read or written since the last sweep,
+    active: bool,
+    /// and when a sweep found that last.
     active_at: Duration,
 }
 
-/// A line of the ledger.
-struct Owed {
-    serial: u32,
-    opaque: Opaque,
-    serialization: Serialization,
-    oneway: bool,
-    charge: Charge,
-    overdue: Option<Overdue>,
-}
-
-/// Bytes that a request holds until it is answered, and the budget shared with other connections that lent them.
-#[derive(Default)]
-pub(super) struct Charge {
-    pub(super) bytes: usize,
+/// What holds for every request of a lane.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Terms {
+    pub(super) patience: Option<Patience>,
     pub(super) budget: Option<Arc<Budget>>,
-}
-
-/// What is answered to a request that nobody has answered in time.
-#[derive(Clone, Debug)]
-struct Overdue {
-    at: Duration,
-    since: Duration,
-    remark: &'static str,
 }
 
 /// How long a request of a lane may stay unanswered, and what it is told then.
@@ -131,10 +115,16 @@ pub struct Swept {
 }
 
 impl Peer {
-    pub(super) fn new(id: ConnectionId, remote: SocketAddr, local: SocketAddr, clock: SharedClock) -> Arc<Self> {
+    pub(super) fn new(
+        id: ConnectionId,
+        remote: SocketAddr,
+        local: SocketAddr,
+        clock: SharedClock,
+        terms: Arc<[Terms]>,
+    ) -> Arc<Self> {
         let state = State { active_at: clock.elapsed(), ..State::default() };
         let (outgoing, room, ended) = (Notify::new(), Notify::new(), Notify::new());
-        Arc::new(Self { id, remote, local, clock, state: Mutex::new(state), outgoing, room, ended })
+        Arc::new(Self { id, remote, local, clock, terms, state: Mutex::new(state), outgoing, room, ended })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -182,146 +172,130 @@ impl Peer {
 
     /// Ends the connection; what is owed to it is forgotten and the permits go back.
     pub fn close(&self) {
-        let ledger = {
+        let open = {
             let mut state = self.state();
             state.closed = true;
             state.calls.clear();
             state.bulk.clear();
             state.bulk_cost = 0;
             state.acks = BytesMut::new();
-            state.vacant.clear();
-            state.request_bytes = 0;
-            std::mem::take(&mut state.ledger)
+            state.ledger.clear()
         };
-        ledger.into_iter().flatten().for_each(|owed| owed.charge.give_back());
+        open.iter().for_each(|owing| self.give_back(owing));
         self.outgoing.notify_one();
         self.room.notify_one();
         self.ended.notify_one();
     }
 
-    /// Waits until the connection is closed from this side.
-    pub(super) async fn ended(&self) {
-        while !self.is_closed() {
-            self.ended.notified().await;
-        }
+    /// Comes true when the connection is closed from this side. For one task, which polls it until then.
+    pub(super) fn ended(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
-    /// Whether every request was answered, or waits by right, and every reply has left.
+    /// Whether every request was answered, or is a question that nobody misses, and every reply has left.
     pub(super) fn is_settled(&self) -> bool {
         let state = self.state();
-        let waits = state.ledger.iter().flatten().any(|owed| owed.overdue.is_some());
-        state.closed || (!waits && state.acks.is_empty() && state.bulk.is_empty())
+        state.closed || (!state.ledger.is_served() && state.acks.is_empty() && state.bulk.is_empty())
     }
 
-    /// Opens a line in the ledger for each of `requests` and gives the handles that strike them.
-    pub(super) fn owe(self: &Arc<Self>, command: &Command, serialization: Serialization, owing: Owing) -> ReplyTo {
+    /// Opens a line in the ledger for each request.
+    pub(super) fn owe(&self, requests: impl Iterator<Item = Owing>, now: Duration) -> Vec<Option<Line>> {
         let mut state = self.state();
-        let serial = state.next_serial;
-        state.next_serial = serial.wrapping_add(1);
-        state.request_bytes += owing.charge.bytes;
-        let overdue = owing.patience.map(|patience| Overdue {
-            at: owing.now + patience.limit,
-            since: owing.now,
-            remark: patience.remark,
-        });
-        let owed = Owed {
-            serial,
-            opaque: command.opaque,
-            serialization,
-            oneway: command.is_oneway(),
-            charge: owing.charge,
-            overdue,
-        };
-        let line = match state.vacant.pop() {
-            Some(line) => line,
-            None => {
-                state.ledger.push(None);
-                (state.ledger.len() - 1) as u32
-            }
-        };
-        if let Some(slot) = state.ledger.get_mut(line as usize) {
-            *slot = Some(owed);
+        state.active = true;
+        if state.closed {
+            // Its answers go nowhere, and nothing is taken from any budget for it.
+            return requests.map(|owing| self.give_back(&owing)).map(|()| None).collect();
         }
-        drop(state);
-        ReplyTo::new(Arc::clone(self), line, serial)
+        let patience = |lane: Option<usize>| Some(self.terms_of(lane)?.patience?.limit);
+        requests.map(|owing| Some(state.ledger.open(owing, now, patience(owing.lane)))).collect()
     }
 
-    /// Strikes a line and writes its reply; false when it was struck before.
+    /// Writes the replies to lines that are still open and strikes them. `write` appends one reply as a whole frame and
+    /// tells whether it did: a line that it leaves alone stays open. Of a request that wants no reply nothing is written.
     pub(super) fn settle(
         &self,
-        line: u32,
-        serial: u32,
-        write: impl FnOnce(&mut BytesMut, Opaque, Serialization),
-    ) -> bool {
+        lines: &mut [Option<Line>],
+        mut write: impl FnMut(usize, Opaque, Serialization, &mut BytesMut) -> bool,
+    ) {
         let mut state = self.state();
-        let Some(owed) = state.strike(line, serial) else { return false };
-        if !owed.oneway {
-            write(&mut state.acks, owed.opaque, owed.serialization);
+        let State { ledger, acks, .. } = &mut *state;
+        let (was_full, written_before) = (ledger.bytes() >= REQUEST_BYTES_MAX, acks.len());
+        // Mostly all of one lane, whose budget is then told once.
+        let mut freed: Option<Owing> = None;
+        for (number, slot) in lines.iter_mut().enumerate() {
+            let Some(line) = *slot else { continue };
+            let owing = ledger.owed(line).map(|owed| owed.owing);
+            let answered =
+                owing.is_none_or(|owing| owing.oneway || write(number, owing.opaque, owing.serialization, acks));
+            if answered {
+                *slot = None;
+                let Some(Owed { owing, .. }) = ledger.strike(line).filter(|owed| owed.owing.lent) else { continue };
+                match &mut freed {
+                    Some(freed) if freed.lane == owing.lane => freed.bytes += owing.bytes,
+                    _ => freed.replace(owing).iter().for_each(|other| self.give_back(other)),
+                }
+            }
         }
+        let wrote = acks.len() > written_before;
         drop(state);
-        self.settled(owed);
-        true
+        freed.iter().for_each(|freed| self.give_back(freed));
+        if wrote {
+            self.outgoing.notify_one();
+        }
+        if was_full {
+            self.room.notify_one();
+        }
     }
 
-    /// Strikes a line and queues its bulk reply; false when it was struck before.
+    /// Strikes a line and queues its bulk reply; nothing when it was struck before.
     pub(super) fn settle_in_bulk(
         &self,
-        line: u32,
-        serial: u32,
+        line: Line,
         source: Box<dyn BulkSource>,
         write_head: impl FnOnce(&mut BytesMut, Opaque, Serialization),
-    ) -> bool {
+    ) {
         let mut state = self.state();
-        let Some(owed) = state.strike(line, serial) else { return false };
-        if !owed.oneway {
+        let Some(Owed { owing, .. }) = state.ledger.strike(line) else { return };
+        if !owing.oneway {
             let mut head = BytesMut::with_capacity(256);
-            write_head(&mut head, owed.opaque, owed.serialization);
+            write_head(&mut head, owing.opaque, owing.serialization);
             let cost = head.capacity() + source.cost();
             state.bulk_cost += cost;
             state.bulk.push_back(Bulk { head, source, cost });
         }
         drop(state);
-        self.settled(owed);
-        true
+        self.give_back(&owing);
+        self.room.notify_one();
+        self.outgoing.notify_one();
     }
 
-    fn settled(&self, owed: Owed) {
-        if owed.charge.bytes > 0 {
-            owed.charge.give_back();
-            self.room.notify_one();
-        }
-        if !owed.oneway {
-            self.outgoing.notify_one();
-        }
-    }
-
-    /// Gives a request's permits back before it is answered and stops the watch over its lateness.
-    ///
-    /// For what waits by right: a parked pull, an appended message that awaits its sync.
-    pub(super) fn release(&self, line: u32, serial: u32) {
+    /// Gives the permits of requests back before they are answered, and lets them wait for `longer` than their lane's
+    /// patience: they are parked, or stored and wait for what was promised.
+    pub(super) fn let_wait(&self, lines: &[Option<Line>], longer: Duration, waiting: Waiting) {
+        let now = self.clock.elapsed();
         let mut state = self.state();
-        let Some(owed) = state.line(line, serial) else { return };
-        owed.overdue = None;
-        let charge = std::mem::take(&mut owed.charge);
-        state.request_bytes = state.request_bytes.saturating_sub(charge.bytes);
+        for line in lines.iter().flatten() {
+            let Some(released) = state.ledger.release(*line) else { continue };
+            self.give_back(&released);
+            if let Some(owed) = state.ledger.owed(*line) {
+                let patience = self.terms_of(owed.owing.lane).and_then(|terms| terms.patience);
+                (owed.due, owed.waiting) = (patience.map(|patience| now + longer + patience.limit), waiting);
+            }
+        }
         drop(state);
-        if charge.bytes > 0 {
-            charge.give_back();
-            self.room.notify_one();
-        }
+        self.room.notify_one();
     }
 
-    /// Lends a held request the bytes that its lane's budget now has room for; false when it was answered meanwhile.
-    pub(super) fn lend(&self, reply: &ReplyTo, budget: &Arc<Budget>) -> bool {
+    /// Notes that a held request has got its permit now; false when it was answered meanwhile.
+    pub(super) fn lend(&self, line: Line) -> bool {
+        self.state().ledger.owed(line).map(|owed| owed.owing.lent = true).is_some()
+    }
+
+    /// Which of `lines` are answered already.
+    pub(super) fn struck(&self, lines: &[Option<Line>]) -> Vec<usize> {
         let mut state = self.state();
-        let Some(owed) = state.line(reply.line(), reply.serial()) else { return false };
-        owed.charge.budget = Some(Arc::clone(budget));
-        true
-    }
-
-    /// Whether the line is still owed.
-    pub(super) fn owes(&self, line: u32, serial: u32) -> bool {
-        self.state().line(line, serial).is_some()
+        let open = |line: &Option<Line>| line.is_some_and(|line| state.ledger.owed(line).is_some());
+        lines.iter().map(open).enumerate().filter(|(_, open)| !open).map(|(number, _)| number).collect()
     }
 
     /// Hands a client's reply to whoever awaits it.
@@ -337,7 +311,7 @@ impl Peer {
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
         state.closed
-            || (state.request_bytes < REQUEST_BYTES_MAX && state.acks.len() + state.bulk_cost < REPLY_BYTES_MAX)
+            || (state.ledger.bytes() < REQUEST_BYTES_MAX && state.acks.len() + state.bulk_cost < REPLY_BYTES_MAX)
     }
 
     /// Waits until [`Peer::has_room`].
@@ -347,10 +321,9 @@ impl Peer {
         }
     }
 
-    /// Notes that something was read or written.
+    /// Notes that something was read that is no whole request yet.
     pub(super) fn touch(&self) {
-        let now = self.clock.elapsed();
-        self.state().active_at = now;
+        self.state().active = true;
     }
 
     /// Moves what is to be written next into `out`, or says that there is nothing.
@@ -362,6 +335,7 @@ impl Peer {
         if state.closed {
             return Outgoing::Closed;
         }
+        let was_full = state.acks.len() + state.bulk_cost >= REPLY_BYTES_MAX;
         if !state.acks.is_empty() {
             std::mem::swap(out, &mut state.acks);
         }
@@ -369,7 +343,11 @@ impl Peer {
         if let Some(bulk) = &bulk {
             state.bulk_cost -= bulk.cost;
         }
+        state.active |= bulk.is_some() || !out.is_empty();
         drop(state);
+        if was_full {
+            self.room.notify_one();
+        }
         match bulk {
             Some(bulk) => Outgoing::Bulk(bulk),
             None if out.is_empty() => Outgoing::Nothing,
@@ -382,36 +360,40 @@ impl Peer {
         self.outgoing.notified().await;
     }
 
-    /// Tells the reader that replies have left.
-    pub(super) fn wrote(&self) {
-        self.touch();
-        self.room.notify_one();
-    }
-
     /// Answers SYSTEM_BUSY to requests that are overdue and ends calls that nobody answered.
     pub fn sweep(&self) -> Swept {
         let now = self.clock.elapsed();
         let mut state = self.state();
-        let late: Vec<(u32, u32, Overdue)> = (0u32..)
-            .zip(&state.ledger)
-            .filter_map(|(line, owed)| {
-                let owed = owed.as_ref()?;
-                let overdue = owed.overdue.as_ref().filter(|overdue| overdue.at <= now)?;
-                Some((line, owed.serial, overdue.clone()))
-            })
-            .collect();
+        let late = state.ledger.overdue(now);
         state.calls.retain(|_, call| call.until > now);
+        if std::mem::take(&mut state.active) {
+            state.active_at = now;
+        }
         let swept = Swept { overdue: late.len(), idle: now.saturating_sub(state.active_at) };
         drop(state);
-        let size = late.len();
-        for (line, serial, overdue) in late {
-            let waited = now.saturating_sub(overdue.since).as_millis();
-            let remark = format!("{}, period in queue: {waited}ms, size of queue: {size}", overdue.remark);
-            self.settle(line, serial, |out, opaque, serialization| {
-                frame::encode(&Command::reply(response::SYSTEM_BUSY, opaque).with_remark(remark), serialization, out);
+        for (line, owed) in late {
+            let waited = now.saturating_sub(owed.since).as_millis();
+            let remark = self.terms_of(owed.owing.lane).and_then(|terms| terms.patience).map_or("", |told| told.remark);
+            let remark = format!("{remark}, period in queue: {waited}ms, size of queue: {}", swept.overdue);
+            self.settle(&mut [Some(line)], |_, opaque, serialization, out| {
+                let busy = Command::reply(response::SYSTEM_BUSY, opaque).with_remark(remark.as_str());
+                frame::encode(&busy, serialization, out);
+                true
             });
         }
         swept
+    }
+
+    fn terms_of(&self, lane: Option<usize>) -> Option<&Terms> {
+        self.terms.get(lane?)
+    }
+
+    fn give_back(&self, owing: &Owing) {
+        if owing.lent
+            && let Some(budget) = self.terms_of(owing.lane).and_then(|terms| terms.budget.as_ref())
+        {
+            budget.give_back(owing.bytes);
+        }
     }
 }
 
@@ -419,13 +401,6 @@ impl std::fmt::Debug for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Peer").field("id", &self.id).field("remote", &self.remote).finish_non_exhaustive()
     }
-}
-
-/// What opens a line of the ledger.
-pub(super) struct Owing {
-    pub(super) charge: Charge,
-    pub(super) patience: Option<Patience>,
-    pub(super) now: Duration,
 }
 
 /// What the writer is to do next.
@@ -440,27 +415,7 @@ pub(super) enum Outgoing {
     Closed,
 }
 
-impl Charge {
-    fn give_back(self) {
-        if let Some(budget) = self.budget {
-            budget.give_back(self.bytes);
-        }
-    }
-}
-
 impl State {
-    fn line(&mut self, line: u32, serial: u32) -> Option<&mut Owed> {
-        self.ledger.get_mut(line as usize)?.as_mut().filter(|owed| owed.serial == serial)
-    }
-
-    fn strike(&mut self, line: u32, serial: u32) -> Option<Owed> {
-        self.line(line, serial)?;
-        let owed = self.ledger.get_mut(line as usize)?.take()?;
-        self.vacant.push(line);
-        self.request_bytes = self.request_bytes.saturating_sub(owed.charge.bytes);
-        Some(owed)
-    }
-
     fn fresh_opaque(&mut self) -> Opaque {
         self.next_opaque = self.next_opaque.wrapping_add(1);
         Opaque(self.next_opaque)

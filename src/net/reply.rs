@@ -1,10 +1,12 @@
-//! The handle that answers one request, and the one place where errors become response codes.
+//! The handles that answer requests, and the one place where errors become response codes.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 
 use super::bulk::BulkSource;
+use super::ledger::{Line, Waiting};
 use super::peer::Peer;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
@@ -21,22 +23,21 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub struct ReplyTo {
     peer: Arc<Peer>,
-    line: u32,
-    serial: u32,
-    answered: bool,
+    line: Option<Line>,
 }
 
 impl ReplyTo {
-    pub(super) fn new(peer: Arc<Peer>, line: u32, serial: u32) -> Self {
-        Self { peer, line, serial, answered: false }
+    pub(super) fn new(peer: Arc<Peer>, line: Option<Line>) -> Self {
+        Self { peer, line }
     }
 
-    pub(super) fn line(&self) -> u32 {
+    /// Gives the line up to somebody who answers it.
+    pub(super) fn into_line(mut self) -> Option<Line> {
+        self.line.take()
+    }
+
+    pub(super) fn line(&self) -> Option<Line> {
         self.line
-    }
-
-    pub(super) fn serial(&self) -> u32 {
-        self.serial
     }
 
     /// The connection that the request came by.
@@ -62,8 +63,10 @@ impl ReplyTo {
 
     /// Answers with bytes that `write` appends: one whole frame. For replies too frequent to be built as commands.
     pub fn send_with(mut self, write: impl FnOnce(&mut BytesMut, Opaque, Serialization)) {
-        self.answered = true;
-        self.peer.settle(self.line, self.serial, write);
+        let mut write = Some(write);
+        self.peer.settle(std::slice::from_mut(&mut self.line), |_, opaque, serialization, out| {
+            write.take().map(|write| write(out, opaque, serialization)).is_some()
+        });
     }
 
     /// Answers with a head written by `write_head` and a body that `source` produces as the socket takes it.
@@ -72,31 +75,111 @@ impl ReplyTo {
         source: Box<dyn BulkSource>,
         write_head: impl FnOnce(&mut BytesMut, Opaque, Serialization),
     ) {
-        self.answered = true;
-        self.peer.settle_in_bulk(self.line, self.serial, source, write_head);
+        if let Some(line) = self.line.take() {
+            self.peer.settle_in_bulk(line, source, write_head);
+        }
     }
 
-    /// Gives the request's permits back and lets it wait without limit: it is parked, or stored and awaits its sync.
-    pub fn release(&self) {
-        self.peer.release(self.line, self.serial);
-    }
-
-    /// Whether an answer would still go anywhere.
-    #[must_use]
-    pub fn is_awaited(&self) -> bool {
-        self.peer.owes(self.line, self.serial)
+    /// Gives the request's permits back and lets it wait for `hold` before its lane's patience begins: it is a question
+    /// that waits for something to happen.
+    pub fn park(&self, hold: Duration) {
+        self.peer.let_wait(&[self.line], hold, Waiting::Parked);
     }
 }
 
 impl Drop for ReplyTo {
     fn drop(&mut self) {
-        if !self.answered {
-            let refusal = Refusal::new(response::SYSTEM_ERROR, "the broker gave the request up, see its log");
-            self.peer.settle(self.line, self.serial, |out, opaque, serialization| {
-                frame::encode(&refusal.into_command().with_opaque(opaque), serialization, out);
-            });
-        }
+        give_up(&self.peer, std::slice::from_mut(&mut self.line));
     }
+}
+
+/// Answers the requests of one connection that are served together, each once; numbered in their order.
+///
+/// Those that are dropped without an answer are answered as [`ReplyTo`] does.
+#[derive(Debug)]
+pub struct Replies {
+    peer: Arc<Peer>,
+    lines: Vec<Option<Line>>,
+}
+
+impl Replies {
+    pub(super) fn new(peer: Arc<Peer>, lines: Vec<Option<Line>>) -> Self {
+        Self { peer, lines }
+    }
+
+    /// The handle of a single request as one of many.
+    #[must_use]
+    pub fn of_one(reply: ReplyTo) -> Self {
+        Self { peer: Arc::clone(&reply.peer), lines: vec![reply.into_line()] }
+    }
+
+    /// The connection that the requests came by.
+    #[must_use]
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// How many requests there are, answered ones among them.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lines.is_empty()
+    }
+
+    /// The handle of each request by itself.
+    #[must_use]
+    pub fn into_each(mut self) -> Vec<ReplyTo> {
+        let lines = std::mem::take(&mut self.lines);
+        lines.into_iter().map(|line| ReplyTo::new(Arc::clone(&self.peer), line)).collect()
+    }
+
+    /// Takes out the handle of one request; those behind it move up.
+    ///
+    /// # Panics
+    /// There is no such request.
+    #[must_use]
+    pub fn take_out(&mut self, number: usize) -> ReplyTo {
+        ReplyTo::new(Arc::clone(&self.peer), self.lines.remove(number))
+    }
+
+    /// The requests that were answered meanwhile, for lateness or because their connection has ended.
+    #[must_use]
+    pub fn answered(&self) -> Vec<usize> {
+        self.peer.struck(&self.lines)
+    }
+
+    /// Answers those requests that `write` appends a whole frame for, and tells that it did.
+    pub fn answer(&mut self, write: impl FnMut(usize, Opaque, Serialization, &mut BytesMut) -> bool) {
+        self.peer.settle(&mut self.lines, write);
+    }
+
+    /// Gives the permits of those that are not answered back and lets them wait for `longer` before their lane's patience
+    /// begins: what they asked for is done, but for a promise that is still to be kept.
+    pub fn let_wait(&self, longer: Duration) {
+        self.peer.let_wait(&self.lines, longer, Waiting::Served);
+    }
+}
+
+impl Drop for Replies {
+    fn drop(&mut self) {
+        give_up(&self.peer, &mut self.lines);
+    }
+}
+
+fn give_up(peer: &Peer, lines: &mut [Option<Line>]) {
+    if lines.iter().all(Option::is_none) {
+        return;
+    }
+    peer.settle(lines, |_, opaque, serialization, out| {
+        let refusal = Refusal::new(response::SYSTEM_ERROR, "the broker gave the request up, see its log");
+        frame::encode(&refusal.into_command().with_opaque(opaque), serialization, out);
+        true
+    });
 }
 
 /// The store's errors as the response codes that RocketMQ has for them.

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::budget::Budget;
-use super::peer::{Patience, Peer};
-use super::reply::ReplyTo;
-use crate::protocol::command::{Command, Serialization};
+use super::peer::{Patience, Peer, Terms};
+use super::reply::{Replies, ReplyTo};
+use crate::protocol::command::{Command, CommandRef, Serialization};
 
 /// One request on its way to whoever serves it.
 #[derive(Debug)]
@@ -19,7 +21,7 @@ pub struct Request {
     pub reply: ReplyTo,
 }
 
-/// Takes the requests of one lane.
+/// Takes the requests of one lane, each a copy that can be kept.
 pub trait Service: Send + Sync + 'static {
     /// Takes all requests of this lane that one read of a socket brought.
     ///
@@ -33,33 +35,84 @@ impl<F: Fn(Vec<Request>) + Send + Sync + 'static> Service for F {
     }
 }
 
+/// Takes the requests of one lane and one connection where they lie in the buffer that was read, one after the other.
+///
+/// Runs in the connection's task, as [`Service`] does, from one read to the next.
+pub trait Batch {
+    /// Takes a request; nobody is answered yet.
+    fn take(&mut self, request: &CommandRef<'_>, serialization: Serialization, peer: &Peer);
+
+    /// These were all of one read; `replies` answer them, in their order.
+    fn serve(&mut self, replies: Replies);
+}
+
+/// The batch of a lane that has a [`Service`].
+struct OwnedBatch {
+    service: Arc<dyn Service>,
+    commands: Vec<(Command, Serialization)>,
+}
+
+impl Batch for OwnedBatch {
+    fn take(&mut self, request: &CommandRef<'_>, serialization: Serialization, _: &Peer) {
+        self.commands.push((request.to_command(Bytes::copy_from_slice(request.body)), serialization));
+    }
+
+    fn serve(&mut self, replies: Replies) {
+        let commands = std::mem::take(&mut self.commands).into_iter();
+        let requests = commands.zip(replies.into_each());
+        self.service.serve(
+            requests.map(|((command, serialization), reply)| Request { command, serialization, reply }).collect(),
+        );
+    }
+}
+
 /// What is heard of connections that are gone.
 pub type ClosedHook = Arc<dyn Fn(&Arc<Peer>) + Send + Sync>;
 
+/// Makes the batches of a lane: one for each connection that uses it.
+type MakeBatch = Arc<dyn Fn() -> Box<dyn Batch> + Send + Sync>;
+
 /// A way for requests that are served alike.
+#[derive(Clone)]
 pub struct Lane {
-    pub(super) service: Arc<dyn Service>,
-    pub(super) patience: Option<Patience>,
-    pub(super) budget: Option<Arc<Budget>>,
+    batch: MakeBatch,
+    terms: Terms,
 }
 
 impl Lane {
     /// A lane to `service` whose requests may wait for ever and need no permit.
     #[must_use]
     pub fn to(service: impl Service) -> Self {
-        Self { service: Arc::new(service), patience: None, budget: None }
+        let service: Arc<dyn Service> = Arc::new(service);
+        Self::in_place(move || Box::new(OwnedBatch { service: Arc::clone(&service), commands: Vec::new() }))
+    }
+
+    /// A lane whose requests are served where they lie.
+    #[must_use]
+    pub fn in_place(batch: impl Fn() -> Box<dyn Batch> + Send + Sync + 'static) -> Self {
+        Self { batch: Arc::new(batch), terms: Terms::default() }
     }
 
     /// The same with a limit to how long a request stays unanswered.
     #[must_use]
-    pub fn patient(self, patience: Option<Patience>) -> Self {
-        Self { patience, ..self }
+    pub fn patient(mut self, patience: Option<Patience>) -> Self {
+        self.terms.patience = patience;
+        self
     }
 
     /// The same with a budget that bounds the bytes of its requests over all connections.
     #[must_use]
-    pub fn within(self, budget: Arc<Budget>) -> Self {
-        Self { budget: Some(budget), ..self }
+    pub fn within(mut self, budget: Arc<Budget>) -> Self {
+        self.terms.budget = Some(budget);
+        self
+    }
+
+    pub(super) fn batch(&self) -> Box<dyn Batch> {
+        (self.batch)()
+    }
+
+    pub(super) fn budget(&self) -> Option<&Arc<Budget>> {
+        self.terms.budget.as_ref()
     }
 }
 
@@ -96,14 +149,9 @@ impl Router {
     /// The same table without `codes`: they are answered as unknown.
     #[must_use]
     pub fn without(&self, codes: &[i32]) -> Self {
-        let lanes = self.lanes.iter().map(|lane| Lane {
-            service: Arc::clone(&lane.service),
-            patience: lane.patience,
-            budget: lane.budget.clone(),
-        });
         let mut by_code = self.by_code.clone();
         by_code.retain(|code, _| !codes.contains(code));
-        Self { lanes: lanes.collect(), by_code, closed: self.closed.clone() }
+        Self { lanes: self.lanes.clone(), by_code, closed: self.closed.clone() }
     }
 
     pub(super) fn lane_of(&self, code: i32) -> Option<usize> {
@@ -112,6 +160,10 @@ impl Router {
 
     pub(super) fn lanes(&self) -> &[Lane] {
         &self.lanes
+    }
+
+    pub(super) fn terms(&self) -> Arc<[Terms]> {
+        self.lanes.iter().map(|lane| lane.terms.clone()).collect()
     }
 
     pub(super) fn connection_closed(&self, peer: &Arc<Peer>) {

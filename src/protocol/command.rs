@@ -2,9 +2,11 @@
 //!
 //! Which codes and fields exist is the business of `codes` and `headers`; how a command becomes bytes that of `frame`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
-pub use super::ext_fields::{ExtFields, ExtFieldsBuilder};
+pub use super::ext_fields::{ExtFields, ExtFieldsBuilder, ExtFieldsRef};
 use super::units::Opaque;
 
 /// The version that every command of ours carries: that of RocketMQ 4.9.7.
@@ -99,6 +101,21 @@ impl Command {
         Self { flag: self.flag | ONEWAY_BIT, ..self }
     }
 
+    /// The same, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> CommandRef<'_> {
+        CommandRef {
+            code: self.code,
+            language: self.language,
+            version: self.version,
+            opaque: self.opaque,
+            flag: self.flag,
+            remark: self.remark.as_deref().map(Cow::Borrowed),
+            ext: self.ext.as_ref(),
+            body: &self.body,
+        }
+    }
+
     /// Whether this answers a request.
     #[must_use]
     pub fn is_reply(&self) -> bool {
@@ -106,6 +123,50 @@ impl Command {
     }
 
     /// Whether the sender waits for no reply.
+    #[must_use]
+    pub fn is_oneway(&self) -> bool {
+        self.flag & ONEWAY_BIT != 0
+    }
+}
+
+/// A command as it lies in the buffer that it was read into: what a request of the busiest kinds is served from, without
+/// a copy of its own.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the fields are those of Command")]
+pub struct CommandRef<'a> {
+    pub code: i32,
+    pub language: Language,
+    pub version: i32,
+    pub opaque: Opaque,
+    pub flag: i32,
+    pub remark: Option<Cow<'a, str>>,
+    pub ext: ExtFieldsRef<'a>,
+    pub body: &'a [u8],
+}
+
+impl CommandRef<'_> {
+    /// A copy that can be kept; its body is `body`, which may be a slice of what this one borrows from.
+    #[must_use]
+    pub fn to_command(&self, body: Bytes) -> Command {
+        Command {
+            code: self.code,
+            language: self.language,
+            version: self.version,
+            opaque: self.opaque,
+            flag: self.flag,
+            remark: self.remark.as_deref().map(str::to_owned),
+            ext: self.ext.to_owned(),
+            body,
+        }
+    }
+
+    /// See [`Command::is_reply`].
+    #[must_use]
+    pub fn is_reply(&self) -> bool {
+        self.flag & REPLY_BIT != 0
+    }
+
+    /// See [`Command::is_oneway`].
     #[must_use]
     pub fn is_oneway(&self) -> bool {
         self.flag & ONEWAY_BIT != 0

@@ -30,6 +30,13 @@ pub struct ExtFields {
     spans: Vec<Span>,
 }
 
+/// The same, borrowed: as the fields lie in a buffer that was read from a socket.
+#[derive(Clone, Copy)]
+pub struct ExtFieldsRef<'a> {
+    text: &'a [u8],
+    spans: &'a [Span],
+}
+
 impl ExtFields {
     /// Starts a set of fields of our own.
     #[must_use]
@@ -37,9 +44,10 @@ impl ExtFields {
         ExtFieldsBuilder::default()
     }
 
-    /// Fields whose keys and values lie in `text`.
-    pub(super) fn of_spans(text: Bytes, spans: Vec<Span>) -> Self {
-        Self { text, spans }
+    /// The same fields, borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> ExtFieldsRef<'_> {
+        ExtFieldsRef { text: &self.text, spans: &self.spans }
     }
 
     /// Whether there is not one field. A null counts as one, since the peer did write it.
@@ -48,9 +56,87 @@ impl ExtFields {
         self.spans.is_empty()
     }
 
-    /// The value of a field; of a key that comes twice, the later one. `None` when it is missing or null.
+    /// See [`ExtFieldsRef::get`].
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.as_ref().get(name)
+    }
+
+    /// See [`ExtFieldsRef::required`].
+    ///
+    /// # Errors
+    /// It is missing or null.
+    pub fn required(&self, name: &'static str) -> Result<Cow<'_, str>, ProtocolError> {
+        self.as_ref().required(name)
+    }
+
+    /// See [`ExtFieldsRef::int32`].
+    ///
+    /// # Errors
+    /// It is missing, or not such a number.
+    pub fn int32(&self, name: &'static str) -> Result<i32, ProtocolError> {
+        self.as_ref().int32(name)
+    }
+
+    /// See [`ExtFieldsRef::optional_int32`].
+    ///
+    /// # Errors
+    /// It is there and not such a number.
+    pub fn optional_int32(&self, name: &'static str) -> Result<Option<i32>, ProtocolError> {
+        self.as_ref().optional_int32(name)
+    }
+
+    /// See [`ExtFieldsRef::int64`].
+    ///
+    /// # Errors
+    /// It is missing, or not such a number.
+    pub fn int64(&self, name: &'static str) -> Result<i64, ProtocolError> {
+        self.as_ref().int64(name)
+    }
+
+    /// See [`ExtFieldsRef::optional_int64`].
+    ///
+    /// # Errors
+    /// It is there and not such a number.
+    pub fn optional_int64(&self, name: &'static str) -> Result<Option<i64>, ProtocolError> {
+        self.as_ref().optional_int64(name)
+    }
+
+    /// See [`ExtFieldsRef::bool`].
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn bool(&self, name: &'static str) -> Result<bool, ProtocolError> {
+        self.as_ref().bool(name)
+    }
+
+    /// See [`ExtFieldsRef::optional_bool`].
+    #[must_use]
+    pub fn optional_bool(&self, name: &str) -> Option<bool> {
+        self.as_ref().optional_bool(name)
+    }
+
+    /// See [`ExtFieldsRef::iter`].
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        self.as_ref().iter()
+    }
+}
+
+impl<'a> ExtFieldsRef<'a> {
+    /// Fields whose keys and values lie in `text`.
+    pub(super) fn of_spans(text: &'a [u8], spans: &'a [Span]) -> Self {
+        Self { text, spans }
+    }
+
+    /// A copy that can be kept.
+    #[must_use]
+    pub fn to_owned(self) -> ExtFields {
+        ExtFields { text: Bytes::copy_from_slice(self.text), spans: self.spans.to_vec() }
+    }
+
+    /// The value of a field; of a key that comes twice, the later one. `None` when it is missing or null.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Cow<'a, str>> {
         Some(self.value(name)?.text())
     }
 
@@ -58,7 +144,7 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is missing or null.
-    pub fn required(&self, name: &'static str) -> Result<Cow<'_, str>, ProtocolError> {
+    pub fn required(self, name: &'static str) -> Result<Cow<'a, str>, ProtocolError> {
         Ok(self.value_required(name)?.text())
     }
 
@@ -66,7 +152,7 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is missing, or not such a number.
-    pub fn int32(&self, name: &'static str) -> Result<i32, ProtocolError> {
+    pub fn int32(self, name: &'static str) -> Result<i32, ProtocolError> {
         self.value_required(name)?.int32(name)
     }
 
@@ -74,7 +160,7 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is there and not such a number.
-    pub fn optional_int32(&self, name: &'static str) -> Result<Option<i32>, ProtocolError> {
+    pub fn optional_int32(self, name: &'static str) -> Result<Option<i32>, ProtocolError> {
         self.value(name).map(|value| value.int32(name)).transpose()
     }
 
@@ -82,7 +168,7 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is missing, or not such a number.
-    pub fn int64(&self, name: &'static str) -> Result<i64, ProtocolError> {
+    pub fn int64(self, name: &'static str) -> Result<i64, ProtocolError> {
         self.value_required(name)?.int64(name)
     }
 
@@ -90,7 +176,7 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is there and not such a number.
-    pub fn optional_int64(&self, name: &'static str) -> Result<Option<i64>, ProtocolError> {
+    pub fn optional_int64(self, name: &'static str) -> Result<Option<i64>, ProtocolError> {
         self.value(name).map(|value| value.int64(name)).transpose()
     }
 
@@ -98,18 +184,18 @@ impl ExtFields {
     ///
     /// # Errors
     /// It is missing.
-    pub fn bool(&self, name: &'static str) -> Result<bool, ProtocolError> {
+    pub fn bool(self, name: &'static str) -> Result<bool, ProtocolError> {
         Ok(self.value_required(name)?.bool())
     }
 
     /// A yes or no that may be missing.
     #[must_use]
-    pub fn optional_bool(&self, name: &str) -> Option<bool> {
-        self.value(name).map(RawValue::bool)
+    pub fn optional_bool(self, name: &str) -> Option<bool> {
+        self.value(name).map(FieldText::bool)
     }
 
     /// The fields in the order of the header, each key once with the value that counts, nulls left out.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    pub fn iter(self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
         // Quadratic, which for at most FIELDS_MAX short keys is cheaper than a map.
         self.spans.iter().enumerate().filter_map(move |(index, span)| {
             let key = self.key(span);
@@ -121,32 +207,38 @@ impl ExtFields {
 
     /// The fields as they came: duplicates and nulls included, nothing decoded. For readers that want each field once
     /// and let the later one overwrite the earlier.
-    pub(super) fn raw(&self) -> impl Iterator<Item = (&[u8], Option<RawValue<'_>>)> {
-        self.spans.iter().map(|span| {
+    pub(super) fn raw(self) -> impl Iterator<Item = (&'a [u8], Option<FieldText<'a>>)> {
+        self.spans.iter().map(move |span| {
             let value = (span.kind != ValueKind::Null).then(|| self.value_of(span));
             (self.key(span), value)
         })
     }
 
-    fn value(&self, name: &str) -> Option<RawValue<'_>> {
+    fn value(self, name: &str) -> Option<FieldText<'a>> {
         let span = self.spans.iter().rev().find(|span| self.key(span) == name.as_bytes())?;
         (span.kind != ValueKind::Null).then(|| self.value_of(span))
     }
 
-    fn value_required(&self, name: &'static str) -> Result<RawValue<'_>, ProtocolError> {
+    fn value_required(self, name: &'static str) -> Result<FieldText<'a>, ProtocolError> {
         self.value(name).ok_or(ProtocolError::FieldMissing { field: name })
     }
 
-    fn key(&self, span: &Span) -> &[u8] {
+    fn key(self, span: &Span) -> &'a [u8] {
         self.slice(span.key)
     }
 
-    fn value_of(&self, span: &Span) -> RawValue<'_> {
-        RawValue { bytes: self.slice(span.value), escaped: span.kind == ValueKind::Escaped }
+    fn value_of(self, span: &Span) -> FieldText<'a> {
+        FieldText { bytes: self.slice(span.value), escaped: span.kind == ValueKind::Escaped }
     }
 
-    fn slice(&self, (start, end): (u32, u32)) -> &[u8] {
+    fn slice(self, (start, end): (u32, u32)) -> &'a [u8] {
         self.text.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+impl<'a> From<&'a ExtFields> for ExtFieldsRef<'a> {
+    fn from(fields: &'a ExtFields) -> Self {
+        fields.as_ref()
     }
 }
 
@@ -161,6 +253,12 @@ impl PartialEq for ExtFields {
 }
 
 impl fmt::Debug for ExtFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_ref().fmt(f)
+    }
+}
+
+impl fmt::Debug for ExtFieldsRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(self.iter()).finish()
     }
@@ -188,17 +286,34 @@ pub(super) enum ValueKind {
     Null,
 }
 
-/// A value as it lies in the header.
-#[derive(Clone, Copy)]
-pub(super) struct RawValue<'a> {
+/// A value as it lies in a header: text that may still have its JSON escapes.
+#[derive(Clone, Copy, Default)]
+pub struct FieldText<'a> {
+    /// Valid UTF-8.
     bytes: &'a [u8],
     escaped: bool,
 }
 
-impl<'a> RawValue<'a> {
+impl<'a> FieldText<'a> {
     /// The value as text; a copy is made only of one with escapes.
-    pub(super) fn text(self) -> Cow<'a, str> {
+    #[must_use]
+    pub fn text(self) -> Cow<'a, str> {
         if self.escaped { Cow::Owned(text::unescape(utf8(self.bytes))) } else { Cow::Borrowed(utf8(self.bytes)) }
+    }
+
+    /// The bytes of the text, if they lie in the header as they are.
+    #[must_use]
+    pub fn plain(self) -> Option<&'a [u8]> {
+        (!self.escaped).then_some(self.bytes)
+    }
+
+    /// Appends the text.
+    pub fn append_to(self, out: &mut Vec<u8>) {
+        if self.escaped {
+            text::unescape_into(self.bytes, out);
+        } else {
+            out.extend_from_slice(self.bytes);
+        }
     }
 
     /// The value as a 32-bit number; `field` names it in the error.
@@ -221,9 +336,36 @@ impl<'a> RawValue<'a> {
         if self.escaped { text::parse_decimal(self.text().as_bytes()) } else { text::parse_decimal(self.bytes) }
     }
 
+    #[cold]
     fn invalid(self, field: &'static str, expected: &'static str) -> ProtocolError {
         let value = self.text().chars().take(ERROR_VALUE_CHARS_MAX).collect();
         ProtocolError::FieldInvalid { field, value, expected }
+    }
+}
+
+impl<'a> From<&'a str> for FieldText<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { bytes: text.as_bytes(), escaped: false }
+    }
+}
+
+impl PartialEq for FieldText<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
+}
+
+impl Eq for FieldText<'_> {}
+
+impl Display for FieldText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl fmt::Debug for FieldText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.text(), f)
     }
 }
 

@@ -16,8 +16,9 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::command::{Command, Serialization};
+use super::command::{Command, CommandRef, ExtFields, Serialization};
 use super::error::ProtocolError;
+use super::ext_fields::Span;
 use super::{header_binary, header_json};
 
 /// Largest frame that RocketMQ accepts, in bytes, its length field included.
@@ -37,6 +38,42 @@ pub const HEADER_BYTES_MAX: usize = 2 << 20;
 /// The largest header that the header word has room for.
 const HEADER_BYTES_FRAMED_MAX: usize = (1 << 24) - 1;
 
+/// One frame, not yet looked into, as it lies in the buffer that was read from a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    /// How the header is written, and how a reply has to be.
+    pub serialization: Serialization,
+    /// The header's bytes.
+    pub header: &'a [u8],
+    /// The body's bytes, possibly none.
+    pub body: &'a [u8],
+}
+
+/// Room that reading a header needs; kept from one to the next, since it is the only thing that would be allocated.
+#[derive(Debug, Default)]
+pub struct HeaderScratch {
+    pub(super) spans: Vec<Span>,
+    /// Fields that do not lie in the header as they are, which only odd headers have.
+    pub(super) odd: ExtFields,
+}
+
+impl<'a> FrameRef<'a> {
+    /// Reads the header, in place.
+    ///
+    /// # Errors
+    /// The header is not one. Its sender cannot be answered, since nothing says which request this was.
+    pub fn command<'s>(&self, scratch: &'s mut HeaderScratch) -> Result<CommandRef<'s>, ProtocolError>
+    where
+        'a: 's,
+    {
+        let command = match self.serialization {
+            Serialization::Json => header_json::read(self.header, scratch)?,
+            Serialization::Binary => header_binary::read(self.header, &mut scratch.spans)?,
+        };
+        Ok(CommandRef { body: self.body, ..command })
+    }
+}
+
 /// One frame, not yet looked into: slices of the block that was read from the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
@@ -52,13 +89,46 @@ impl Frame {
     /// Reads the header.
     ///
     /// # Errors
-    /// The header is not one. Its sender cannot be answered, since nothing says which request this was.
+    /// As [`FrameRef::command`].
     pub fn command(&self) -> Result<Command, ProtocolError> {
-        let command = match self.serialization {
-            Serialization::Json => header_json::decode(&self.header)?,
-            Serialization::Binary => header_binary::decode(&self.header)?,
-        };
-        Ok(command.with_body(self.body.clone()))
+        let mut scratch = HeaderScratch::default();
+        let frame = FrameRef { serialization: self.serialization, header: &self.header, body: &self.body };
+        Ok(frame.command(&mut scratch)?.to_command(self.body.clone()))
+    }
+}
+
+/// The complete frames at the front of a buffer, one after the other, where they lie.
+#[derive(Clone, Copy, Debug)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    limit: usize,
+    consumed: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// Of `bytes`, none larger than `limit`, usually [`FRAME_BYTES_MAX`].
+    #[must_use]
+    pub fn of(bytes: &'a [u8], limit: usize) -> Self {
+        Self { bytes, limit, consumed: 0 }
+    }
+
+    /// Bytes of the frames that were given out. What follows them has not arrived whole, or is no frame.
+    #[must_use]
+    pub fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// The next frame; `None` when no further one has arrived whole.
+    ///
+    /// # Errors
+    /// The connection has to be closed: where the next frame begins cannot be known.
+    pub fn next_frame(&mut self) -> Result<Option<FrameRef<'a>>, ProtocolError> {
+        let rest = self.bytes.get(self.consumed..).unwrap_or_default();
+        let Some(head) = Head::parse(rest, self.limit)? else { return Ok(None) };
+        let Some(frame) = rest.get(PREFIX_BYTES..head.frame_length) else { return Ok(None) };
+        self.consumed += head.frame_length;
+        let (header, body) = frame.split_at(head.header_length);
+        Ok(Some(FrameRef { serialization: head.serialization, header, body }))
     }
 }
 
@@ -81,28 +151,21 @@ pub fn needed(buffer: &[u8]) -> Option<usize> {
 /// The connection has to be closed: where the next frame begins cannot be known. Frames ahead of the bad one are in
 /// `frames` all the same, and consumed.
 pub fn decode_all(buffer: &mut BytesMut, limit: usize, frames: &mut Vec<Frame>) -> Result<(), ProtocolError> {
-    let mut complete = 0;
+    let mut whole = Frames::of(buffer, limit);
     let mut heads = 0;
     let outcome = loop {
-        match Head::parse(buffer.get(complete..).unwrap_or_default(), limit) {
-            Ok(Some(head)) if head.frame_length <= buffer.len() - complete => {
-                complete += head.frame_length;
-                heads += 1;
-            }
-            Ok(_) => break Ok(()),
+        match whole.next_frame() {
+            Ok(Some(_)) => heads += 1,
+            Ok(None) => break Ok(()),
             Err(error) => break Err(error),
         }
     };
-    if heads == 0 {
-        return outcome;
-    }
     // The heads are parsed twice rather than kept: they are two words that are in the cache.
-    let block = buffer.split_to(complete).freeze();
+    let block = buffer.split_to(whole.consumed()).freeze();
     frames.reserve(heads);
-    let mut start = 0;
-    while let Some(head) = Head::parse(block.get(start..).unwrap_or_default(), limit)? {
-        frames.push(head.frame(&block, start));
-        start += head.frame_length;
+    let mut again = Frames::of(&block, limit);
+    while let Some(FrameRef { serialization, header, body }) = again.next_frame()? {
+        frames.push(Frame { serialization, header: block.slice_ref(header), body: block.slice_ref(body) });
     }
     outcome
 }
@@ -178,16 +241,5 @@ impl Head {
             return Err(ProtocolError::HeaderTooLong { length: header_length, limit });
         }
         Ok(Some(Self { frame_length, serialization, header_length }))
-    }
-
-    /// Cuts the frame at `start` out of `block`, which holds it whole.
-    fn frame(&self, block: &Bytes, start: usize) -> Frame {
-        let header_start = start + PREFIX_BYTES;
-        let body_start = header_start + self.header_length;
-        Frame {
-            serialization: self.serialization,
-            header: block.slice(header_start..body_start),
-            body: block.slice(body_start..start + self.frame_length),
-        }
     }
 }

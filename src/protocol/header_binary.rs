@@ -14,19 +14,16 @@
 //! # Source
 //! `RocketMQSerializable` 4.9.7 (read); fixtures `frame_bin_*`.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
-use super::command::{Command, ExtFields, Language};
+use super::command::{Command, CommandRef, ExtFieldsRef, Language};
 use super::error::ProtocolError;
 use super::ext_fields::{FIELDS_MAX, Span, ValueKind};
 use super::units::Opaque;
 
-/// Room for the fields of any request of the hot path, so that they are collected with one allocation.
-const FIELDS_EXPECTED: usize = 16;
-
 /// Reads a header; the command's body is left empty. Bytes after the ext fields are ignored, as in the reference.
-pub(super) fn decode(header: &Bytes) -> Result<Command, ProtocolError> {
-    let mut cursor = Cursor { bytes: header, at: 0 };
+pub(super) fn read<'a>(header: &'a [u8], spans: &'a mut Vec<Span>) -> Result<CommandRef<'a>, ProtocolError> {
+    let mut cursor = Cursor { bytes: header, at: 0, ascii: header.is_ascii() };
     let code = i16::from_be_bytes(cursor.array("code")?).into();
     let [language] = cursor.array("language")?;
     let version = i16::from_be_bytes(cursor.array("version")?).into();
@@ -35,28 +32,22 @@ pub(super) fn decode(header: &Bytes) -> Result<Command, ProtocolError> {
     let remark_length = i32::from_be_bytes(cursor.array("remark length")?);
     let (start, end) = cursor.text("remark", remark_length.into())?;
     let remark = header.get(start as usize..end as usize).filter(|remark| !remark.is_empty());
-    let remark = remark.map(|remark| String::from_utf8_lossy(remark).into_owned());
-    let spans = ext_spans(&mut cursor)?;
-    Ok(Command {
-        language: Language::of_number(language),
-        version,
-        opaque,
-        flag,
-        remark,
-        ext: ExtFields::of_spans(header.clone(), spans),
-        ..Command::request(code)
-    })
+    let remark = remark.map(String::from_utf8_lossy);
+    ext_spans(&mut cursor, spans)?;
+    let language = Language::of_number(language);
+    let ext = ExtFieldsRef::of_spans(header, spans);
+    Ok(CommandRef { code, language, version, opaque, flag, remark, ext, body: &[] })
 }
 
-fn ext_spans(cursor: &mut Cursor<'_>) -> Result<Vec<Span>, ProtocolError> {
+fn ext_spans(cursor: &mut Cursor<'_>, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {
+    spans.clear();
     let length = i32::from_be_bytes(cursor.array("ext length")?);
     let start = cursor.at;
     cursor.skip("ext fields", length.into())?;
-    let mut fields = Cursor { bytes: cursor.bytes.get(..cursor.at).unwrap_or_default(), at: start };
-    let mut spans = Vec::new();
-    if length > 0 {
-        spans.reserve(FIELDS_EXPECTED);
-    }
+    let bytes = cursor.bytes.get(..cursor.at).unwrap_or_default();
+    // Lengths of 128 and more are no ASCII, so the fields are looked at anew, without what stands before them.
+    let ascii = cursor.ascii || bytes.get(start..).unwrap_or_default().is_ascii();
+    let mut fields = Cursor { bytes, at: start, ascii };
     while fields.at < fields.bytes.len() {
         if spans.len() == FIELDS_MAX {
             return Err(ProtocolError::TooManyFields { limit: FIELDS_MAX });
@@ -68,7 +59,7 @@ fn ext_spans(cursor: &mut Cursor<'_>) -> Result<Vec<Span>, ProtocolError> {
         let kind = if value_length == 0 { ValueKind::Null } else { ValueKind::Plain };
         spans.push(Span { key, value, kind });
     }
-    Ok(spans)
+    Ok(())
 }
 
 /// Appends the header of `command`.
@@ -129,6 +120,8 @@ pub(super) fn put_field(out: &mut BytesMut, key: &str, value: &[u8]) {
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// Whether all of it is ASCII, and so text wherever it is cut.
+    ascii: bool,
 }
 
 impl Cursor<'_> {
@@ -155,6 +148,9 @@ impl Cursor<'_> {
     fn text(&mut self, part: &'static str, length: i64) -> Result<(u32, u32), ProtocolError> {
         let start = self.at;
         let span = self.skip(part, length)?;
+        if self.ascii {
+            return Ok(span);
+        }
         match std::str::from_utf8(self.bytes.get(start..self.at).unwrap_or_default()) {
             Ok(_) => Ok(span),
             Err(error) => Err(ProtocolError::HeaderNotUtf8 { offset: start + error.valid_up_to() }),

@@ -5,34 +5,59 @@
 //! slower, and just as right. What the scanner takes is a little more than JSON, as in the reference: control characters
 //! within strings, leading zeros.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use std::borrow::Cow;
+
+use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value};
 
-use super::command::{Command, ExtFields, Language};
+use super::command::{Command, CommandRef, ExtFields, ExtFieldsRef, Language};
 use super::error::ProtocolError;
 use super::ext_fields::{FIELDS_MAX, Span, ValueKind};
-use super::text;
+use super::frame::HeaderScratch;
 use super::units::Opaque;
+use super::{text, words};
 
-/// Room for the fields of any request of the hot path, so that they are collected with one allocation.
-const FIELDS_EXPECTED: usize = 16;
-
-/// Reads a header; the command's body is left empty.
-pub(super) fn decode(header: &Bytes) -> Result<Command, ProtocolError> {
+/// Reads a header, in place; the command's body is left empty.
+pub(super) fn read<'a>(header: &'a [u8], scratch: &'a mut HeaderScratch) -> Result<CommandRef<'a>, ProtocolError> {
     if let Err(error) = std::str::from_utf8(header) {
         return Err(ProtocolError::HeaderNotUtf8 { offset: error.valid_up_to() });
     }
-    let mut command = Command { language: Language::Java, version: 0, ..Command::request(0) };
-    let mut spans = Vec::new();
+    let HeaderScratch { spans, odd } = scratch;
+    spans.clear();
+    let mut head = Head::default();
     let mut scanner = Scanner { bytes: header, at: 0 };
-    if scanner.command(&mut command, &mut spans).is_none() {
-        return decode_odd(header);
+    if scanner.command(&mut head, spans).is_none() {
+        head = Head::default();
+        *odd = read_odd(header, &mut head)?;
+        return Ok(head.command(odd.as_ref()));
     }
     if spans.len() > FIELDS_MAX {
         return Err(ProtocolError::TooManyFields { limit: FIELDS_MAX });
     }
-    command.ext = ExtFields::of_spans(header.clone(), spans);
-    Ok(command)
+    Ok(head.command(ExtFieldsRef::of_spans(header, spans)))
+}
+
+/// What a header says besides its ext fields.
+struct Head<'a> {
+    code: i32,
+    language: Language,
+    version: i32,
+    opaque: Opaque,
+    flag: i32,
+    remark: Option<Cow<'a, str>>,
+}
+
+impl Default for Head<'_> {
+    fn default() -> Self {
+        Self { code: 0, language: Language::Java, version: 0, opaque: Opaque(0), flag: 0, remark: None }
+    }
+}
+
+impl<'a> Head<'a> {
+    fn command(self, ext: ExtFieldsRef<'a>) -> CommandRef<'a> {
+        let Self { code, language, version, opaque, flag, remark } = self;
+        CommandRef { code, language, version, opaque, flag, remark, ext, body: &[] }
+    }
 }
 
 /// Appends the header of `command`.
@@ -80,21 +105,12 @@ struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// The whole header: an object of the known fields and others, and nothing after it.
-    fn command(&mut self, command: &mut Command, spans: &mut Vec<Span>) -> Option<()> {
+    fn command(&mut self, head: &mut Head<'a>, spans: &mut Vec<Span>) -> Option<()> {
         self.take(b'{')?;
         let mut another = !self.takes(b'}');
         while another {
-            match self.key()? {
-                b"code" => command.code = self.int32()?,
-                b"language" => command.language = self.language()?,
-                b"version" => command.version = self.int32()?,
-                b"opaque" => command.opaque = Opaque(self.int32()?),
-                b"flag" => command.flag = self.int32()?,
-                b"remark" => command.remark = self.remark()?,
-                b"extFields" => self.ext_fields(spans)?,
-                _ => {
-                    self.value()?;
-                }
+            if !self.usual_member(head, spans)? {
+                self.member(head, spans)?;
             }
             another = self.takes(b',');
             if !another {
@@ -103,6 +119,43 @@ impl<'a> Scanner<'a> {
         }
         self.skip_space();
         (self.at == self.bytes.len()).then_some(())
+    }
+
+    /// A member whose name is written as all known clients write it; names are compared whole, in the order in which
+    /// most clients write them.
+    fn usual_member(&mut self, head: &mut Head<'a>, spans: &mut Vec<Span>) -> Option<bool> {
+        if self.passes(b"\"code\":") {
+            head.code = self.int32()?;
+        } else if self.passes(b"\"extFields\":") {
+            self.ext_fields(spans)?;
+        } else if self.passes(b"\"flag\":") {
+            head.flag = self.int32()?;
+        } else if self.passes(b"\"language\":\"JAVA\"") {
+            head.language = Language::Java;
+        } else if self.passes(b"\"opaque\":") {
+            head.opaque = Opaque(self.int32()?);
+        } else if self.passes(b"\"version\":") {
+            head.version = self.int32()?;
+        } else {
+            return Some(false);
+        }
+        Some(true)
+    }
+
+    fn member(&mut self, head: &mut Head<'a>, spans: &mut Vec<Span>) -> Option<()> {
+        match self.key()? {
+            b"code" => head.code = self.int32()?,
+            b"language" => head.language = self.language()?,
+            b"version" => head.version = self.int32()?,
+            b"opaque" => head.opaque = Opaque(self.int32()?),
+            b"flag" => head.flag = self.int32()?,
+            b"remark" => head.remark = self.remark()?,
+            b"extFields" => self.ext_fields(spans)?,
+            _ => {
+                self.value()?;
+            }
+        }
+        Some(())
     }
 
     fn ext_fields(&mut self, spans: &mut Vec<Span>) -> Option<()> {
@@ -114,7 +167,6 @@ impl<'a> Scanner<'a> {
             };
             return Some(());
         }
-        spans.reserve(FIELDS_EXPECTED);
         let mut another = !self.takes(b'}');
         while another {
             let (key, (value, kind)) = match self.short_key() {
@@ -139,15 +191,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// A key of one letter, taken with the quote that opens its value: all fields of the busiest request begin so.
+    #[inline]
     fn short_key(&mut self) -> Option<(u32, u32)> {
-        match self.bytes.get(self.at..)? {
-            [b'"', letter, b'"', b':', b'"', ..] if !matches!(letter, b'"' | b'\\') => {
-                let key = span(self.at + 1, self.at + 2);
-                self.at += 5;
-                Some(key)
-            }
-            _ => None,
+        const SHAPE: u64 = u64::from_le_bytes(*b"\"\0\":\"\0\0\0");
+        const MASK: u64 = u64::from_le_bytes([0xff, 0, 0xff, 0xff, 0xff, 0, 0, 0]);
+        let word = u64::from_le_bytes(*self.bytes.get(self.at..)?.first_chunk()?);
+        let letter = (word >> 8) as u8;
+        if word & MASK != SHAPE || matches!(letter, b'"' | b'\\') {
+            return None;
         }
+        let key = span(self.at + 1, self.at + 2);
+        self.at += 5;
+        Some(key)
     }
 
     /// A key without escapes, and the colon after it.
@@ -169,9 +224,13 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn string(&mut self) -> Option<((u32, u32), ValueKind)> {
         let start = self.at;
-        let (end, quote) = quote_or_backslash(self.bytes, start)?;
-        self.at = end + 1;
-        if quote { Some((span(start, end), ValueKind::Plain)) } else { self.escaped_string(start, end) }
+        let end = quote_or_backslash(self.bytes, start)?;
+        if self.bytes.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            Some((span(start, end), ValueKind::Plain))
+        } else {
+            self.escaped_string(start, end)
+        }
     }
 
     /// The same from its first backslash on.
@@ -179,12 +238,11 @@ impl<'a> Scanner<'a> {
     fn escaped_string(&mut self, start: usize, mut at: usize) -> Option<((u32, u32), ValueKind)> {
         loop {
             at += escape_length(self.bytes.get(at + 1..)?)?;
-            let (end, quote) = quote_or_backslash(self.bytes, at)?;
-            if quote {
-                self.at = end + 1;
-                return Some((span(start, end), ValueKind::Escaped));
+            at = quote_or_backslash(self.bytes, at)?;
+            if self.bytes.get(at) == Some(&b'"') {
+                self.at = at + 1;
+                return Some((span(start, at), ValueKind::Escaped));
             }
-            at = end;
         }
     }
 
@@ -205,6 +263,29 @@ impl<'a> Scanner<'a> {
 
     /// A whole number; null counts as 0.
     fn int32(&mut self) -> Option<i32> {
+        let rest = self.bytes.get(self.at..)?;
+        let (negative, digits) = match rest {
+            [b'-', digits @ ..] => (true, digits),
+            digits => (false, digits),
+        };
+        let mut number = 0_i64;
+        let mut length = 0;
+        while let Some(digit @ b'0'..=b'9') = digits.get(length)
+            && length < INT32_DIGITS_MAX
+        {
+            number = number * 10 + i64::from(digit - b'0');
+            length += 1;
+        }
+        if length == 0 || !matches!(digits.get(length), Some(b',' | b'}')) {
+            return self.odd_int32();
+        }
+        self.at += usize::from(negative) + length;
+        i32::try_from(if negative { -number } else { number }).ok()
+    }
+
+    /// The same with space around it, or written in some other way.
+    #[cold]
+    fn odd_int32(&mut self) -> Option<i32> {
         self.skip_space();
         let ((start, end), kind) = self.literal()?;
         if kind == ValueKind::Null {
@@ -221,13 +302,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn remark(&mut self) -> Option<Option<String>> {
+    fn remark(&mut self) -> Option<Option<Cow<'a, str>>> {
         let quoted = self.peek()? == b'"';
         match self.value()? {
             (_, ValueKind::Null) => Some(None),
             ((start, end), kind) if quoted => {
                 let inside = self.utf8(start, end)?;
-                Some(Some(if kind == ValueKind::Escaped { text::unescape(inside) } else { inside.into() }))
+                Some(Some(if kind == ValueKind::Escaped { text::unescape(inside).into() } else { inside.into() }))
             }
             _ => None,
         }
@@ -235,6 +316,16 @@ impl<'a> Scanner<'a> {
 
     fn utf8(&self, start: u32, end: u32) -> Option<&'a str> {
         std::str::from_utf8(self.bytes.get(start as usize..end as usize)?).ok()
+    }
+
+    /// Passes over `expected` if it comes next, without space.
+    #[inline]
+    fn passes(&mut self, expected: &[u8]) -> bool {
+        let next = self.bytes.get(self.at..).is_some_and(|rest| rest.starts_with(expected));
+        if next {
+            self.at += expected.len();
+        }
+        next
     }
 
     fn take(&mut self, byte: u8) -> Option<()> {
@@ -263,33 +354,19 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Digits of the longest 32-bit number.
+const INT32_DIGITS_MAX: usize = 10;
+
 /// Positions as spans hold them; a header's length has 24 bits.
 fn span(start: usize, end: usize) -> (u32, u32) {
     (start as u32, end as u32)
 }
 
-/// Where the next quote or backslash is, from `at` on, and whether it is a quote. Eight bytes at a time: strings are most
-/// of a header.
+/// Where the next quote or backslash is, from `at` on. Strings are most of a header.
 #[inline]
-fn quote_or_backslash(bytes: &[u8], mut at: usize) -> Option<(usize, bool)> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-    // Sets the high bit of each byte that is zero; a byte above a zero one may be marked wrongly, the lowest never is.
-    let zero_bytes = |word: u64| word.wrapping_sub(ONES) & !word & HIGH_BITS;
-    let mut rest = bytes.get(at..)?;
-    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let quotes = zero_bytes(word ^ (ONES * u64::from(b'"')));
-        let hits = quotes | zero_bytes(word ^ (ONES * u64::from(b'\\')));
-        if hits != 0 {
-            let lowest = hits & hits.wrapping_neg();
-            return Some((at + (hits.trailing_zeros() / 8) as usize, quotes & lowest != 0));
-        }
-        at += 8;
-        rest = after;
-    }
-    let tail = rest.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    Some((at + tail, rest.get(tail) == Some(&b'"')))
+fn quote_or_backslash(bytes: &[u8], at: usize) -> Option<usize> {
+    let marks = |word| words::equal(word, words::all(b'"')) | words::equal(word, words::all(b'\\'));
+    words::find(bytes, at, marks, |byte| matches!(byte, b'"' | b'\\'))
 }
 
 /// How long an escape is, its backslash included, judged by what follows the backslash.
@@ -308,24 +385,21 @@ fn looks_like_number(token: &[u8]) -> bool {
 }
 
 /// Reads a header that the scanner has given up on.
-fn decode_odd(header: &[u8]) -> Result<Command, ProtocolError> {
+fn read_odd(header: &[u8], head: &mut Head<'_>) -> Result<ExtFields, ProtocolError> {
     let object: Map<String, Value> = serde_json::from_slice(header).map_err(not_json)?;
-    let remark = match object.get("remark") {
-        None | Some(Value::Null) => None,
-        Some(value) => Some(literal(value)),
+    head.code = odd_int32(&object, "code")?;
+    head.language = match object.get("language") {
+        None => Language::Java,
+        Some(value) => value.as_str().map_or(Language::Unknown, Language::of_name),
     };
-    Ok(Command {
-        language: match object.get("language") {
-            None => Language::Java,
-            Some(value) => value.as_str().map_or(Language::Unknown, Language::of_name),
-        },
-        version: odd_int32(&object, "version")?,
-        opaque: Opaque(odd_int32(&object, "opaque")?),
-        flag: odd_int32(&object, "flag")?,
-        remark,
-        ext: odd_ext_fields(&object)?,
-        ..Command::request(odd_int32(&object, "code")?)
-    })
+    head.version = odd_int32(&object, "version")?;
+    head.opaque = Opaque(odd_int32(&object, "opaque")?);
+    head.flag = odd_int32(&object, "flag")?;
+    head.remark = match object.get("remark") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(literal(value).into()),
+    };
+    odd_ext_fields(&object)
 }
 
 /// A number, or a string that is one; missing and null count as 0.

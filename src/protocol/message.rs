@@ -37,9 +37,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 
-pub use batch::{BatchItem, decode_batch, encode_batch_item};
+pub use batch::{BatchItem, BatchItemRef, BatchItems, decode_batch, encode_batch_item};
 pub use decode::{decode, decode_all};
-pub use encode::RecordParts;
+pub use encode::{RecordParts, size_and_sys_flag, stamp};
 pub use error::RecordError;
 pub use head::RecordHead;
 pub use text::Text;
@@ -142,9 +142,7 @@ impl Message {
     pub fn encode(&self, out: &mut Vec<u8>) -> Result<(), RecordError> {
         let parts = self.parts();
         parts.check()?;
-        let start = out.len();
-        out.resize(start + parts.encoded_len(), 0);
-        parts.write(&mut out[start..]);
+        parts.append_to(out);
         Ok(())
     }
 

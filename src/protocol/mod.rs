@@ -21,3 +21,4 @@ pub mod replies;
 pub mod sys_flag;
 mod text;
 pub mod units;
+mod words;

@@ -4,10 +4,17 @@
 //! than a map. The rules of reading are those of 4.9.7; a trailing separator, as 4.7.1 and 5.x write it, is accepted
 //! and never written.
 
+use std::ops::Range;
+
+use super::words;
+
 /// Stands between name and value.
 pub const NAME_VALUE_SEPARATOR: char = '\u{1}';
 /// Stands between pairs.
 pub const PAIR_SEPARATOR: char = '\u{2}';
+
+const NAME_END: u8 = NAME_VALUE_SEPARATOR as u8;
+const PAIR_END: u8 = PAIR_SEPARATOR as u8;
 
 /// Names that mean something to brokers or clients.
 #[expect(missing_docs, reason = "the names say it; their use is described where they are used")]
@@ -57,29 +64,78 @@ pub mod keys {
 /// # Source
 /// `MessageDecoder.string2messageProperties` 4.9.7 (measured: fixture `props_decode`).
 pub fn pairs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    Pairs { rest: Some(text) }
+    // The ranges end at separators, which are no part of a longer character.
+    places(text.as_bytes()).filter_map(|pair| Some((text.get(pair.name())?, text.get(pair.value())?)))
 }
 
-/// See [`pairs`]. Every message passes here more than once, so separators are looked for by whole words of bytes.
-struct Pairs<'a> {
-    rest: Option<&'a str>,
+/// Where a pair stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairPlace {
+    /// Its first byte.
+    pub start: usize,
+    /// The 0x01 between name and value.
+    pub split: usize,
+    /// The 0x02 behind it, or the end of the text.
+    pub end: usize,
 }
 
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a str, &'a str);
+impl PairPlace {
+    /// Where the name stands.
+    #[must_use]
+    pub fn name(&self) -> Range<usize> {
+        self.start..self.split
+    }
 
-    fn next(&mut self) -> Option<Self::Item> {
-        while let Some(rest) = self.rest {
-            let end = memchr::memchr(PAIR_SEPARATOR as u8, rest.as_bytes());
-            let piece = end.map_or(rest, |end| rest.split_at(end).0);
-            self.rest = end.and_then(|end| rest.get(end + 1..));
-            let Some(split) = memchr::memchr(NAME_VALUE_SEPARATOR as u8, piece.as_bytes()) else { continue };
-            let (name, value) = (piece.get(..split)?, piece.get(split + 1..)?);
-            if !name.is_empty() && !value.is_empty() && !value.ends_with(NAME_VALUE_SEPARATOR) {
-                return Some((name, value));
+    /// Where the value stands.
+    #[must_use]
+    pub fn value(&self) -> Range<usize> {
+        self.split + 1..self.end
+    }
+}
+
+/// The places of the pairs that [`pairs`] gives, for who changes the text.
+pub fn places(text: &[u8]) -> impl Iterator<Item = PairPlace> {
+    Places { text, at: 0 }
+}
+
+/// See [`places`]. Every message passes here more than once, so separators are looked for eight bytes at a time.
+struct Places<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Places<'_> {
+    type Item = PairPlace;
+
+    fn next(&mut self) -> Option<PairPlace> {
+        while self.at < self.text.len() {
+            let start = self.at;
+            let split = find_separator(self.text, start)?;
+            if self.text.get(split) == Some(&PAIR_END) {
+                self.at = split + 1;
+                continue;
+            }
+            let end = words::find(self.text, split, |word| words::equal(word, words::all(PAIR_END)), |b| b == PAIR_END);
+            let end = end.unwrap_or(self.text.len());
+            self.at = end + 1;
+            let last = end - 1;
+            if split > start && last > split && self.text.get(last) != Some(&NAME_END) {
+                return Some(PairPlace { start, split, end });
             }
         }
         None
+    }
+}
+
+/// Where the next of the two separators stands.
+fn find_separator(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        let found = words::find(text, at, |word| words::below(word, PAIR_END + 1), |byte| byte <= PAIR_END)?;
+        // What is below both is marked too; nobody writes a zero byte, so it may cost a second look.
+        if text.get(found) != Some(&0) {
+            return Some(found);
+        }
+        at = found + 1;
     }
 }
 
@@ -135,14 +191,18 @@ pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String
 /// `java.lang.String.hashCode` (documented there).
 #[must_use]
 pub fn java_hash(text: &str) -> i32 {
-    java_hash_of(&[text])
+    java_hash_on(0, text)
 }
 
-/// The same of several texts joined.
+/// The same of a text that follows one whose hash is `before`.
 #[must_use]
-pub fn java_hash_of(texts: &[&str]) -> i32 {
-    let units = texts.iter().flat_map(|text| text.encode_utf16());
-    units.fold(0i32, |hash, unit| hash.wrapping_mul(31).wrapping_add(i32::from(unit)))
+pub fn java_hash_on(before: i32, text: &str) -> i32 {
+    let add = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
+    // Of ASCII the bytes are the units.
+    match text.is_ascii() {
+        true => text.bytes().map(u16::from).fold(before, add),
+        false => text.encode_utf16().fold(before, add),
+    }
 }
 
 /// What a queue entry holds for a tag: its hash, 0 for none.
@@ -154,6 +214,27 @@ pub fn tags_code(tags: &str) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pieces_that_are_no_pairs_are_passed_over() {
+        for (text, expected) in [
+            ("", vec![]),
+            ("\u{2}\u{2}\u{1}\u{2}", vec![]),
+            ("name\u{2}a\u{1}b", vec![("a", "b")]),
+            ("\u{1}v\u{2}n\u{1}\u{2}n\u{1}v\u{1}\u{2}n\u{1}v\u{1}w", vec![("n", "v\u{1}w")]),
+            ("a\u{0}b\u{1}c\u{0}\u{0}\u{2}ä\u{1}ö", vec![("a\u{0}b", "c\u{0}\u{0}"), ("ä", "ö")]),
+            ("a\u{1}\u{1}b", vec![("a", "\u{1}b")]),
+        ] {
+            assert_eq!(pairs(text).collect::<Vec<_>>(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_hash_goes_on_where_another_ends() {
+        assert_eq!(java_hash_on(java_hash("Töpic#"), "k€y"), java_hash("Töpic#k€y"));
+        assert_eq!(java_hash("Aa"), java_hash("BB"));
+        assert_eq!(java_hash("a"), 97);
+    }
 
     #[test]
     fn the_last_duplicate_wins_and_empty_values_are_none() {

@@ -22,41 +22,78 @@ macro_rules! name {
     };
 }
 
-/// What a send is answered with when it was stored.
+/// How a broker answers sends that were stored: what is the same in each answer, written once.
+#[derive(Clone, Debug)]
+pub struct SendForm {
+    /// The broker's half of message ids, in hex.
+    host: Vec<u8>,
+    /// The last fields, in either encoding.
+    tail_json: Vec<u8>,
+    tail_binary: Vec<u8>,
+}
+
+/// What differs from one answer to the next.
 #[derive(Clone, Copy, Debug)]
-pub struct SendAnswer<'a> {
+pub struct SendAnswer {
     /// SUCCESS, or one of the codes that say how safe the message is not.
     pub code: i32,
     /// Pairs it with the request.
     pub opaque: Opaque,
-    /// The first half of message ids.
-    pub store_host: SocketAddr,
     /// Where the queue is.
     pub queue_id: QueueId,
     /// The number of the first message in its queue.
     pub queue_offset: QueueOffset,
-    /// `MSG_REGION`.
-    pub region: &'a str,
-    /// `TRACE_ON`.
-    pub trace_on: bool,
 }
 
-impl SendAnswer<'_> {
+impl SendForm {
+    /// The form of a broker: `store_host` is the address in message ids, `region` is `MSG_REGION`, `trace_on` is
+    /// `TRACE_ON`.
+    #[must_use]
+    pub fn new(store_host: SocketAddr, region: &str, trace_on: bool) -> Self {
+        let mut host = BytesMut::new();
+        match store_host.ip() {
+            IpAddr::V4(ip) => put_hex(ip.octets(), &mut host),
+            IpAddr::V6(ip) => put_hex(ip.octets(), &mut host),
+        }
+        put_hex(u32::from(store_host.port()).to_be_bytes(), &mut host);
+        let tail = |serialization| {
+            let mut out = BytesMut::new();
+            let mut fields = Fields { out: &mut out, serialization };
+            fields.text(name!("MSG_REGION"), region);
+            fields.value(name!("TRACE_ON"), |out| out.put_slice(if trace_on { b"true" } else { b"false" }));
+            out.to_vec()
+        };
+        Self { host: host.to_vec(), tail_json: tail(Serialization::Json), tail_binary: tail(Serialization::Binary) }
+    }
+
     /// Appends the frame; `offsets` are the places of the messages in the log.
     pub fn write(
         &self,
+        answer: &SendAnswer,
         offsets: impl Iterator<Item = PhysicalOffset>,
         serialization: Serialization,
         out: &mut BytesMut,
     ) {
-        let fields = |fields: &mut Fields<'_>| {
-            fields.value(name!("msgId"), |out| write_ids(self.store_host, offsets, out));
-            fields.number(name!("queueId"), self.queue_id.0.into());
-            fields.number(name!("queueOffset"), self.queue_offset.0 as i64);
-            fields.text(name!("MSG_REGION"), self.region);
-            fields.value(name!("TRACE_ON"), |out| out.put_slice(if self.trace_on { b"true" } else { b"false" }));
-        };
-        write(self.code, self.opaque, None, 0, serialization, out, fields);
+        write(answer.code, answer.opaque, None, 0, serialization, out, |fields| {
+            fields.value(name!("msgId"), |out| self.write_ids(offsets, out));
+            fields.number(name!("queueId"), answer.queue_id.0.into());
+            fields.number(name!("queueOffset"), answer.queue_offset.0 as i64);
+            fields.out.put_slice(match serialization {
+                Serialization::Json => &self.tail_json,
+                Serialization::Binary => &self.tail_binary,
+            });
+        });
+    }
+
+    /// Message ids joined by commas: see [`super::ids::offset_id`].
+    fn write_ids(&self, offsets: impl Iterator<Item = PhysicalOffset>, out: &mut BytesMut) {
+        for (number, offset) in offsets.enumerate() {
+            if number > 0 {
+                out.put_u8(b',');
+            }
+            out.put_slice(&self.host);
+            put_hex(offset.0.to_be_bytes(), out);
+        }
     }
 }
 
@@ -179,22 +216,6 @@ impl Fields<'_> {
     }
 }
 
-/// Message ids joined by commas: see [`super::ids::offset_id`].
-fn write_ids(store_host: SocketAddr, offsets: impl Iterator<Item = PhysicalOffset>, out: &mut BytesMut) {
-    let port = u32::from(store_host.port()).to_be_bytes();
-    for (number, offset) in offsets.enumerate() {
-        if number > 0 {
-            out.put_u8(b',');
-        }
-        match store_host.ip() {
-            IpAddr::V4(ip) => put_hex(ip.octets(), out),
-            IpAddr::V6(ip) => put_hex(ip.octets(), out),
-        }
-        put_hex(port, out);
-        put_hex(offset.0.to_be_bytes(), out);
-    }
-}
-
 fn put_hex<const N: usize>(bytes: [u8; N], out: &mut BytesMut) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digits = bytes.map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
@@ -229,14 +250,11 @@ mod tests {
             let answer = SendAnswer {
                 code: response::FLUSH_DISK_TIMEOUT,
                 opaque: Opaque(-5),
-                store_host,
                 queue_id: QueueId(3),
                 queue_offset: QueueOffset(9),
-                region: "quo\"ted",
-                trace_on: true,
             };
             let mut out = BytesMut::new();
-            answer.write(offsets.into_iter(), serialization, &mut out);
+            SendForm::new(store_host, "quo\"ted", true).write(&answer, offsets.into_iter(), serialization, &mut out);
             let mut ext = ExtFields::builder();
             let msg_ids = offsets.map(|offset| ids::offset_id(store_host, offset)).join(",");
             ext.push("msgId", msg_ids).push("queueId", 3).push("queueOffset", 9);

@@ -2,35 +2,15 @@
 
 use bytes::{BufMut, BytesMut};
 
-/// Digits of the longest 64-bit number, with its sign.
-const DECIMAL_LENGTH_MAX: usize = 20;
+use super::words;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// So many digits fit a 64-bit number whatever they are.
+const DIGITS_UNCHECKED: usize = 18;
 
 /// Appends `value` in decimal.
 pub(super) fn put_decimal(out: &mut BytesMut, value: i64) {
-    let mut digits = [0; DECIMAL_LENGTH_MAX];
-    let start = write_decimal(&mut digits, value);
-    out.put_slice(&digits[start..]);
-}
-
-/// Writes `value` in decimal to the end of `digits` and tells where it begins.
-pub(super) fn write_decimal(digits: &mut [u8; DECIMAL_LENGTH_MAX], value: i64) -> usize {
-    let mut start = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        start -= 1;
-        digits[start] = b'-';
-    }
-    start
+    out.put_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// The number that `digits` are, read as Java does: an optional sign, digits, nothing else.
@@ -43,6 +23,22 @@ pub(super) fn parse_decimal(digits: &[u8]) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
+    if digits.len() > DIGITS_UNCHECKED {
+        return parse_long_decimal(negative, digits);
+    }
+    let mut number = 0_i64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + i64::from(digit);
+    }
+    Some(if negative { -number } else { number })
+}
+
+#[cold]
+fn parse_long_decimal(negative: bool, digits: &[u8]) -> Option<i64> {
     // Counting downwards, since the smallest number has no positive counterpart.
     let mut number = 0_i64;
     for digit in digits {
@@ -84,78 +80,95 @@ pub(super) fn put_json_string(out: &mut BytesMut, text: &str) {
 /// The text that the inside of a JSON string stands for.
 ///
 /// Never fails: half of a surrogate pair becomes the replacement character, as it does in Java's UTF-8 encoder, and an
-/// escape that nobody has defined is kept as it is.
+/// escape that nobody has defined is kept without its backslash.
 pub(super) fn unescape(inside: &str) -> String {
-    let mut text = String::with_capacity(inside.len());
-    let mut rest = inside;
-    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
-        let (before, escape) = rest.split_at(at);
-        text.push_str(before);
-        rest = match control_character(escape.as_bytes()) {
-            Some(character) => {
-                text.push(character);
-                escape.get(CONTROL_ESCAPE_BYTES..).unwrap_or_default()
-            }
-            None => unescape_one(escape.get(1..).unwrap_or_default(), &mut text),
-        };
-    }
-    text.push_str(rest);
-    text
+    let mut text = Vec::with_capacity(inside.len());
+    unescape_into(inside.as_bytes(), &mut text);
+    String::from_utf8(text).expect("whole escapes of a text are exchanged for whole characters")
 }
 
-/// Bytes of an escape like `\u0001`.
-const CONTROL_ESCAPE_BYTES: usize = 6;
-
-/// The character of an escape below `\u000a`: the separators of property texts, which every send is full of.
-fn control_character(escape: &[u8]) -> Option<char> {
-    match escape {
-        [b'\\', b'u', b'0', b'0', b'0', digit @ b'0'..=b'9', ..] => Some(char::from(digit - b'0')),
-        _ => None,
+/// Appends the same; `inside` is text, and so is what is appended.
+pub(super) fn unescape_into(inside: &[u8], out: &mut Vec<u8>) {
+    let mut rest = inside;
+    loop {
+        let plain = copy_plain(rest, out);
+        let Some(escape) = rest.get(plain + 1..) else { return };
+        rest = match escape {
+            // The separators of property texts, which every send is full of.
+            [b'u', b'0', b'0', b'0', digit @ b'0'..=b'9', after @ ..] => {
+                out.push(digit - b'0');
+                after
+            }
+            _ => unescape_one(escape, out),
+        };
     }
+}
+
+/// Appends what stands before the first backslash and tells how many bytes that are.
+fn copy_plain(from: &[u8], out: &mut Vec<u8>) -> usize {
+    let begin = out.len();
+    let mut rest = from;
+    while let Some((chunk, after)) = rest.split_first_chunk::<8>() {
+        // Eight bytes at once and some of them taken back: a copy whose length is not known costs more.
+        out.extend_from_slice(chunk);
+        let backslashes = words::equal(u64::from_le_bytes(*chunk), words::all(b'\\'));
+        if backslashes != 0 {
+            out.truncate(out.len() - chunk.len() + words::first(backslashes));
+            return out.len() - begin;
+        }
+        rest = after;
+    }
+    let tail = rest.iter().position(|byte| *byte == b'\\').unwrap_or(rest.len());
+    out.extend_from_slice(&rest[..tail]);
+    out.len() - begin
 }
 
 /// Decodes the escape whose backslash has been taken off, and gives back what follows it.
-fn unescape_one<'a>(escape: &'a str, text: &mut String) -> &'a str {
-    let mut characters = escape.chars();
-    match characters.next() {
-        Some('u') => {
-            let (character, rest) = unescape_unicode(characters.as_str());
-            text.push(character);
-            return rest;
-        }
-        Some('b') => text.push('\u{8}'),
-        Some('f') => text.push('\u{c}'),
-        Some('n') => text.push('\n'),
-        Some('r') => text.push('\r'),
-        Some('t') => text.push('\t'),
-        Some(itself) => text.push(itself),
-        None => text.push('\\'),
-    }
-    characters.as_str()
+fn unescape_one<'a>(escape: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let Some((kind, rest)) = escape.split_first() else {
+        out.push(b'\\');
+        return escape;
+    };
+    out.push(match kind {
+        b'u' => return unescape_unicode(rest, out),
+        b'b' => 8,
+        b'f' => 12,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        // Of a longer character this is the first byte, and the others follow as they are.
+        itself => *itself,
+    });
+    rest
 }
 
 /// Decodes the four digits after `\u`, and those of a second escape when the first is half of a pair.
-fn unescape_unicode(digits: &str) -> (char, &str) {
-    let Some((first, rest)) = code_unit(digits) else {
-        return (char::REPLACEMENT_CHARACTER, digits);
+fn unescape_unicode<'a>(digits: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+    let (character, rest) = match code_unit(digits) {
+        Some((first, rest)) => match (char::from_u32(first), rest) {
+            (Some(character), _) => (character, rest),
+            (None, [b'\\', b'u', second @ ..]) => pair(first, second).unwrap_or((char::REPLACEMENT_CHARACTER, rest)),
+            (None, _) => (char::REPLACEMENT_CHARACTER, rest),
+        },
+        None => (char::REPLACEMENT_CHARACTER, digits),
     };
-    if let Some(character) = char::from_u32(first) {
-        return (character, rest);
-    }
-    if let Some((second, after)) = rest.strip_prefix("\\u").and_then(code_unit)
-        && let Some(Ok(character)) = char::decode_utf16([first as u16, second as u16]).next()
-    {
-        return (character, after);
-    }
-    (char::REPLACEMENT_CHARACTER, rest)
+    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+    rest
+}
+
+/// The character of which `first` is one half and the four digits at the front of `second` the other.
+fn pair(first: u32, second: &[u8]) -> Option<(char, &[u8])> {
+    let (second, rest) = code_unit(second)?;
+    let character = char::decode_utf16([first as u16, second as u16]).next()?.ok()?;
+    Some((character, rest))
 }
 
 /// The UTF-16 unit that four hexadecimal digits give, and what follows them.
-fn code_unit(digits: &str) -> Option<(u32, &str)> {
-    let (four, rest) = digits.split_at_checked(4)?;
-    // `from_str_radix` would take a sign.
-    if !four.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
+fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
+    let (four, rest) = digits.split_first_chunk::<4>()?;
+    let mut unit = 0;
+    for digit in four {
+        unit = unit * 16 + char::from(*digit).to_digit(16)?;
     }
-    Some((u32::from_str_radix(four, 16).ok()?, rest))
+    Some((unit, rest))
 }

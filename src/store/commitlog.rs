@@ -5,10 +5,7 @@
 //!
 //! What is deliberately absent: waiting for the disk, and deciding what consumers may see ([`Positions`]).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::appender::Appender;
 use super::error::StoreError;
@@ -16,41 +13,12 @@ use super::layout::BLANK_BYTES;
 use super::offset_table::OffsetTable;
 use super::positions::Positions;
 use super::preparation::{Populator, Preparation};
+use super::puts::PutRef;
 use super::segments::Segments;
 use super::view::LogView;
-use crate::protocol::message::{MAGIC_BLANK, PROPERTIES_LENGTH_MAX, RecordParts, body_crc};
-use crate::protocol::names::Topic;
+use crate::protocol::message::{MAGIC_BLANK, size_and_sys_flag, stamp};
 use crate::protocol::sys_flag;
-use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
-
-/// A message to be stored: everything but what the log itself assigns.
-#[derive(Clone, Debug)]
-pub struct NewMessage {
-    /// Where it goes.
-    pub topic: Topic,
-    /// The queue of the topic.
-    pub queue_id: QueueId,
-    /// The application's own number.
-    pub flag: i32,
-    /// Bits of [`sys_flag`]; the host bits are set from the addresses.
-    pub sys_flag: i32,
-    /// When the producer made it.
-    pub born_time: BornTime,
-    /// Where the producer is.
-    pub born_host: SocketAddr,
-    /// Which broker this is.
-    pub store_host: SocketAddr,
-    /// How often a consumer has sent it back.
-    pub reconsume_times: i32,
-    /// Where the half message of a committed transaction lies; 0 for others.
-    pub prepared_transaction_offset: u64,
-    /// The properties text, complete.
-    pub properties: Bytes,
-    /// The body as it came.
-    pub body: Bytes,
-    /// The body's CRC if somebody has computed it already, see [`body_crc`].
-    pub body_crc: Option<u32>,
-}
+use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
 
 /// Where a message was put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,37 +81,39 @@ impl CommitLog {
         Self { segments, positions, preparation, appender, offsets, end: end.0, segment_end, newest, poisoned: false }
     }
 
-    /// Appends the messages of one put: into one segment, each with the next offset of its queue, all with one store
-    /// time. Half and rollback messages get queue offset 0 and count nothing.
+    /// Appends one put: into one segment, each message with the next offset of its queue, all with one store time. Half
+    /// and rollback messages get queue offset 0 and count nothing.
     ///
     /// # Errors
-    /// Nothing is stored then and the log can go on: [`StoreError::TooLarge`], [`StoreError::PropertiesTooLong`],
-    /// [`StoreError::DiskFull`], or what the operating system says about the next segment. After
-    /// [`StoreError::Poisoned`] it can not.
-    pub fn append(&mut self, put: &[NewMessage], now: StoreTime, placed: &mut Vec<Placed>) -> Result<(), StoreError> {
+    /// Nothing is stored then and the log can go on: [`StoreError::TooLarge`], [`StoreError::DiskFull`], or what the
+    /// operating system says about the next segment. After [`StoreError::Poisoned`] it can not.
+    pub fn append(&mut self, put: PutRef<'_>, now: StoreTime, placed: &mut Vec<Placed>) -> Result<(), StoreError> {
         if self.poisoned {
             return Err(StoreError::Poisoned);
         }
-        if put.is_empty() {
+        let total = put.records.len() as u64;
+        if total == 0 {
             return Ok(());
         }
-        let total = self.size_of(put)?;
+        let limit = self.segments.segment_bytes() - BLANK_BYTES;
+        if total > limit {
+            return Err(StoreError::TooLarge { size: total, limit });
+        }
         if total + BLANK_BYTES > self.segment_end - self.end {
             self.roll()?;
         }
-        let mut room = self.appender.reserve(total as usize).expect("the segment has been seen to have room");
-        for message in put {
-            let counts = sys_flag::enters_queue(message.sys_flag);
-            let queue_offset =
-                if counts { self.offsets.take(&message.topic, message.queue_id) } else { QueueOffset(0) };
-            let mut record = record_of(message, PhysicalOffset(self.end), queue_offset, now);
-            record.body_crc = message.body_crc.unwrap_or_else(|| body_crc(&message.body));
-            let size = record.encoded_len();
-            let (window, rest) = room.split_at_mut(size);
-            record.write(window);
-            room = rest;
-            placed.push(Placed { physical: PhysicalOffset(self.end), size: size as u32, queue_offset });
+        let mut room = self.appender.reserve(put.records.len()).expect("the segment has been seen to have room");
+        room.copy_from_slice(put.records);
+        while !room.is_empty() {
+            let (size, flags) = size_and_sys_flag(room);
+            let (record, rest) = room.split_at_mut(size);
+            let counts = sys_flag::enters_queue(flags);
+            let queue_offset = if counts { self.offsets.take(put.topic, put.queue_id) } else { QueueOffset(0) };
+            let physical = PhysicalOffset(self.end);
+            stamp(record, queue_offset, physical, now);
+            placed.push(Placed { physical, size: size as u32, queue_offset });
             self.end += size as u64;
+            room = rest;
         }
         self.newest = now;
         Ok(())
@@ -201,22 +171,6 @@ impl CommitLog {
         Populator::new(Arc::clone(&self.segments), self.preparation.clone(), self.end())
     }
 
-    /// Bytes of the put's records, if it can be stored at all.
-    fn size_of(&self, put: &[NewMessage]) -> Result<u64, StoreError> {
-        let limit = self.segments.segment_bytes() - BLANK_BYTES;
-        let mut total = 0;
-        for message in put {
-            if message.properties.len() > PROPERTIES_LENGTH_MAX {
-                return Err(StoreError::PropertiesTooLong { length: message.properties.len() });
-            }
-            total += encoded_len(message);
-        }
-        if total > limit {
-            return Err(StoreError::TooLarge { size: total, limit });
-        }
-        Ok(total)
-    }
-
     /// Closes the segment with a blank and goes on in the next one.
     fn roll(&mut self) -> Result<(), StoreError> {
         // The next segment first: without it nothing may change here.
@@ -246,30 +200,5 @@ impl CommitLog {
             let path = self.segments.all().last().map(|last| last.path().to_path_buf()).unwrap_or_default();
             StoreError::Io { action: "write", path, source }
         })
-    }
-}
-
-fn encoded_len(message: &NewMessage) -> u64 {
-    record_of(message, PhysicalOffset(0), QueueOffset(0), StoreTime(0)).encoded_len() as u64
-}
-
-/// The record but for its CRC, which takes longest and is not needed to know its length.
-fn record_of(message: &NewMessage, at: PhysicalOffset, queue_offset: QueueOffset, now: StoreTime) -> RecordParts<'_> {
-    RecordParts {
-        topic: message.topic.as_str(),
-        queue_id: message.queue_id,
-        flag: message.flag,
-        queue_offset,
-        physical_offset: at,
-        sys_flag: message.sys_flag,
-        born_time: message.born_time,
-        born_host: message.born_host,
-        store_time: now,
-        store_host: message.store_host,
-        reconsume_times: message.reconsume_times,
-        prepared_transaction_offset: message.prepared_transaction_offset as i64,
-        body_crc: 0,
-        body: &message.body,
-        properties: &message.properties,
     }
 }

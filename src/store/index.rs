@@ -16,7 +16,7 @@ use super::error::StoreError;
 use super::layout::StoreOptions;
 use crate::protocol::ids::civil_date;
 use crate::protocol::message::RecordHead;
-use crate::protocol::properties::java_hash_of;
+use crate::protocol::properties::{java_hash, java_hash_on};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// Most results of one query: `maxMsgsNumBatch`.
@@ -245,9 +245,28 @@ impl Index {
 /// The hash that stands for a key of a topic: that of `topic#key`.
 #[must_use]
 pub fn key_hash(topic: &str, key: &str) -> i32 {
-    let hash = java_hash_of(&[topic, "#", key]);
-    // The least number has no positive counterpart.
-    hash.checked_abs().unwrap_or(0)
+    KeyHasher::of(topic).hash(key)
+}
+
+/// Hashes keys of one topic.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyHasher {
+    topic: i32,
+}
+
+impl KeyHasher {
+    /// For a topic.
+    #[must_use]
+    pub fn of(topic: &str) -> Self {
+        Self { topic: java_hash_on(java_hash(topic), "#") }
+    }
+
+    /// See [`key_hash`].
+    #[must_use]
+    pub fn hash(self, key: &str) -> i32 {
+        // The least number has no positive counterpart.
+        java_hash_on(self.topic, key).checked_abs().unwrap_or(0)
+    }
 }
 
 /// `yyyyMMddHHmmssSSS` of a time, as a number.
@@ -263,7 +282,6 @@ fn name_at(time: StoreTime) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::properties::java_hash;
 
     #[test]
     fn files_are_named_by_the_time_of_their_first_entry() {

@@ -41,8 +41,8 @@ fn record(queue_offset: u64, sys_flag: i32, body: &[u8]) -> Vec<u8> {
         body,
         properties: b"TAGS\x01red",
     };
-    let mut out = vec![0; parts.encoded_len()];
-    parts.write(&mut out);
+    let mut out = Vec::new();
+    parts.append_to(&mut out);
     out
 }
 

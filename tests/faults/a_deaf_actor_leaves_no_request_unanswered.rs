@@ -2,15 +2,21 @@
 
 use std::time::Duration;
 
+use actix_rt::ArbiterHandle;
+use ferromq::actors::arbiters::{start_on, supervise_on};
 use ferromq::actors::broker::Broker;
 use ferromq::actors::client_actor::ClientPorts;
+use ferromq::actors::commitlog_actor::{CommitLogParts, CommitLogPorts, FlushPolicy};
+use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
+use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
 use ferromq::actors::offset_actor::OffsetPorts;
+use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::queue_actor::QueuePorts;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::headers::offset::QueryConsumerOffset;
 
-use crate::load::{LIMIT, Load, codes, connect, make_topic, pull_from, words_of};
+use crate::load::{LIMIT, Load, codes, connect, make_topic, pull_all, pull_from, words_of};
 use crate::support::small;
 use crate::writers::{deaf, deaf_here};
 
@@ -32,10 +38,14 @@ async fn check_busy(broker: &Broker, ask: impl Fn() -> Command) {
     }
 }
 
+fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
+    CommitLogPorts { append: deaf(on), synced: deaf(on) }
+}
+
 #[actix::test]
 async fn sends_to_a_deaf_writer_are_told_busy() {
     let directory = tempfile::tempdir().unwrap();
-    let broker = Broker::builder(small(&directory)).commit_log(|_, on| deaf(on)).start().await.unwrap();
+    let broker = Broker::builder(small(&directory)).commit_log(deaf_writer).start().await.unwrap();
     make_topic(&broker, "Deaf").await;
     let answers = Load { lanes: 20, messages: 1, limit: UNANSWERED_MAX }.run(&broker, "Deaf").await;
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SYSTEM_BUSY, answers.len())]);
@@ -54,6 +64,45 @@ async fn pulls_from_a_deaf_queue_are_told_busy_while_sends_go_on() {
     let pulls = check_busy(&broker, || pull_from("Deaf", "readers", 0, Duration::ZERO));
     let (answers, ()) = tokio::join!(load, pulls);
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
+    broker.stop().await.unwrap();
+}
+
+/// Stored they are, and so consumers see them; but no sync comes back.
+#[actix::test]
+async fn sends_whose_sync_a_deaf_actor_has_are_told_that_it_is_late() {
+    let directory = tempfile::tempdir().unwrap();
+    let sync_limit = Duration::from_millis(300);
+    let options = BrokerOptions { flush: FlushPolicy::Sync, sync_limit, ..small(&directory) };
+    let broker = Broker::builder(options)
+        .flush(|parts, on| {
+            let ports: FlushPorts = start_on(on, |_| FlushActor::new(parts)).into();
+            FlushPorts { await_sync: deaf(on), ..ports }
+        })
+        .start()
+        .await
+        .unwrap();
+    make_topic(&broker, "Deaf").await;
+    let answers = Load { lanes: 20, messages: 2, limit: UNANSWERED_MAX }.run(&broker, "Deaf").await;
+    assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::FLUSH_DISK_TIMEOUT, answers.len())]);
+    let mut sent: Vec<_> = answers.iter().map(|(body, _)| body.clone()).collect();
+    sent.sort();
+    assert!(pull_all(&broker, "Deaf", sent.len()).await == sent, "each message once");
+    broker.stop().await.unwrap();
+}
+
+#[actix::test]
+async fn pulls_that_a_deaf_actor_holds_are_told_busy_when_their_time_is_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::builder(small(&directory))
+        .hold(|parts, on| {
+            let ports: HoldPorts = supervise_on(on, |_| HoldActor::new(parts)).into();
+            HoldPorts { park: deaf(on), ..ports }
+        })
+        .start()
+        .await
+        .unwrap();
+    make_topic(&broker, "Deaf").await;
+    check_busy(&broker, || pull_from("Deaf", "readers", 0, Duration::from_millis(200))).await;
     broker.stop().await.unwrap();
 }
 

@@ -1,11 +1,11 @@
 //! A name server and a broker inside an actix application, on one thread and on several.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ferromq::actors::arbiters::{Layout, start_on};
 use ferromq::actors::broker::Broker;
-use ferromq::actors::flush_actor::FlushActor;
+use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
 use ferromq::client::Connection;
@@ -13,7 +13,6 @@ use ferromq::client::connection::Limits;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::store::{self, FileDisk};
-use ferromq::time::{SharedClock, SystemClock};
 use tempfile::TempDir;
 
 use crate::load::{LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command};
@@ -28,13 +27,10 @@ async fn serve_and_stop(directory: &TempDir, layout: Layout) {
     let namesrv = Namesrv::builder(options).start().await.unwrap();
     let name_servers = vec![namesrv.address().to_string()];
     let options = BrokerOptions { layout, name_servers, register_every: EVERY, ..small(directory) };
-    let flush_clock: SharedClock = SystemClock::shared();
-    let given = flush_clock.clone();
+    let flush = Arc::new(OnceLock::<FlushPorts>::new());
+    let given = Arc::clone(&flush);
     let broker = Broker::builder(options)
-        .flush(|mut parts, on| {
-            parts.clock = given;
-            start_on(on, |_| FlushActor::new(parts)).into()
-        })
+        .flush(move |parts, on| given.get_or_init(|| start_on(on, |_| FlushActor::new(parts)).into()).clone())
         .start()
         .await
         .unwrap();
@@ -43,7 +39,8 @@ async fn serve_and_stop(directory: &TempDir, layout: Layout) {
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
     assert!(pull_all(&broker, "Embedded", answers.len()).await == acknowledged(&answers), "each message once");
     broker.stop().await.unwrap();
-    wait_until(LIMIT, "nobody writes to the store any more", || Arc::strong_count(&flush_clock) == 1).await;
+    let writes = || flush.get().unwrap().close.connected();
+    wait_until(LIMIT, "nobody writes to the store any more", || !writes()).await;
     stays_away(&namesrv).await;
     namesrv.stop().await;
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
 use actix_rt::ArbiterHandle;
 use ferromq::actors::arbiters::start_on;
-use ferromq::actors::commitlog_actor::{AppendBatch, CommitLogActor, CommitLogParts};
+use ferromq::actors::commitlog_actor::{AppendBatch, CommitLogActor, CommitLogParts, CommitLogPorts};
 use ferromq::actors::fault::{Faults, Guarded, OnPanic, guarded, notify, start_unbounded};
 use ferromq::protocol::codes::response;
 use ferromq::protocol::refusal::Refusal;
@@ -36,18 +36,19 @@ pub(crate) struct Front {
 }
 
 /// What a broker's builder takes for a CommitLogActor.
-pub(crate) fn front(
-    behaviour: Behaviour,
-) -> impl FnOnce(CommitLogParts, &ArbiterHandle) -> Recipient<AppendBatch> + Send {
+pub(crate) fn front(behaviour: Behaviour) -> impl FnOnce(CommitLogParts, &ArbiterHandle) -> CommitLogPorts + Send {
     move |parts, on| {
         let faults = parts.faults.clone();
-        let writer = start_on(on, |_| CommitLogActor::new(parts)).recipient();
-        start_on(on, move |_| Front { writer, behaviour, seen: 0, faults }).recipient()
+        let CommitLogPorts { append: writer, synced } = start_on(on, |_| CommitLogActor::new(parts)).into();
+        CommitLogPorts {
+            append: start_on(on, move |_| Front { writer, behaviour, seen: 0, faults }).recipient(),
+            synced,
+        }
     }
 }
 
 impl Front {
-    fn take(&mut self, mut batch: AppendBatch, ctx: &mut Context<Self>) {
+    fn take(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
         match &self.behaviour {
             Behaviour::Slow { every, by, held } => {
                 self.seen += 1;
@@ -62,15 +63,15 @@ impl Front {
                 }
             }
             Behaviour::Refusing { every } => {
-                let appends = std::mem::take(&mut batch.appends);
-                for append in appends {
-                    self.seen += 1;
-                    if self.seen.is_multiple_of(*every) {
-                        append.answer.refuse(Refusal::new(response::SYSTEM_ERROR, "this one is not taken"));
+                for append in batch.into_each() {
+                    self.seen += append.puts.len();
+                    if self.seen.is_multiple_of(*every) && !append.puts.is_empty() {
+                        append.answer.refuse_all(&Refusal::new(response::SYSTEM_ERROR, "this one is not taken"));
                     } else {
-                        batch.appends.push(append);
+                        notify(&self.writer, append);
                     }
                 }
+                return;
             }
             Behaviour::Panicking { at } => {
                 self.seen += 1;

@@ -10,7 +10,7 @@ use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, S
 use ferromq::store::disk::FileDisk;
 use ferromq::store::retention::remove_oldest;
 use ferromq::store::{
-    Appender, LogFlush, MappedAppender, NewMessage, OpenStore, Placed, Placement, StagedAppender, StoreError,
+    Appender, LogFlush, MappedAppender, NewMessage, OpenStore, Placed, Placement, PutBatch, StagedAppender, StoreError,
     StoreOptions, dispatch, open, open_with,
 };
 use tempfile::TempDir;
@@ -26,28 +26,52 @@ pub(crate) fn options(directory: &TempDir) -> StoreOptions {
     }
 }
 
-pub(crate) fn message(topic: &str, queue_id: u32, body: &[u8]) -> NewMessage {
-    let host = SocketAddr::from(([127, 0, 0, 1], 10911));
-    NewMessage {
+/// A message with what the tests change of it.
+pub(crate) struct Message {
+    topic: Topic,
+    queue_id: QueueId,
+    pub(crate) sys_flag: i32,
+    pub(crate) properties: Vec<u8>,
+    body: Vec<u8>,
+}
+
+pub(crate) fn message(topic: &str, queue_id: u32, body: &[u8]) -> Message {
+    let properties = Vec::from(b"KEYS\x01k1 k2\x02TAGS\x01TagA");
+    Message {
         topic: Topic::parse(topic).unwrap(),
         queue_id: QueueId(queue_id),
-        flag: 0,
         sys_flag: 0,
-        born_time: BornTime(1),
-        born_host: host,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        properties: Bytes::from_static(b"KEYS\x01k1 k2\x02TAGS\x01TagA"),
-        body: Bytes::copy_from_slice(body),
-        body_crc: None,
+        properties,
+        body: body.into(),
+    }
+}
+
+impl Message {
+    fn as_new(&self) -> NewMessage<'_> {
+        let host = SocketAddr::from(([127, 0, 0, 1], 10911));
+        NewMessage {
+            topic: &self.topic,
+            queue_id: self.queue_id,
+            flag: 0,
+            sys_flag: self.sys_flag,
+            born_time: BornTime(1),
+            born_host: host,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            properties: &self.properties,
+            body: &self.body,
+        }
     }
 }
 
 /// Appends one message, publishes it, and gives it to its queue and the index, as the actors do.
-pub(crate) fn put(store: &mut OpenStore, new: NewMessage, now: i64) -> Result<Placed, StoreError> {
+pub(crate) fn put(store: &mut OpenStore, message: Message, now: i64) -> Result<Placed, StoreError> {
     let mut placed = Vec::new();
-    store.log.append(&[new], StoreTime(now), &mut placed)?;
+    let batch = PutBatch::of(&message.as_new())?;
+    for put in batch.iter() {
+        store.log.append(put, StoreTime(now), &mut placed)?;
+    }
     let written = store.log.publish()?;
     store.log.positions().advance_visible(written);
     dispatch_from(store, placed[0].physical)?;
@@ -141,10 +165,18 @@ fn a_put_is_one_piece() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = reopen(&directory);
     let mut placed = Vec::new();
-    let batch: Vec<_> = (0..3).map(|number| message("T", 5, &[number; 900])).collect();
-    store.log.append(&batch, StoreTime(7), &mut placed).unwrap();
-    // The second batch does not fit the rest of the first segment and goes to the next one whole.
-    store.log.append(&batch, StoreTime(8), &mut placed).unwrap();
+    let mut batch = PutBatch::default();
+    for _ in 0..2 {
+        let mut put = batch.begin(&Topic::parse("T").unwrap(), QueueId(5));
+        for number in 0..3 {
+            put.add(&message("T", 5, &[number; 900]).as_new()).unwrap();
+        }
+        put.finish();
+    }
+    // The second put does not fit the rest of the first segment and goes to the next one whole.
+    for (put, now) in batch.iter().zip([7, 8]) {
+        store.log.append(put, StoreTime(now), &mut placed).unwrap();
+    }
     assert_eq!(store.log.view().written(), PhysicalOffset(0), "nothing is there before it is published");
     store.log.publish().unwrap();
     let places: Vec<u64> = placed.iter().map(|place| place.physical.0).collect();
@@ -157,6 +189,28 @@ fn a_put_is_one_piece() {
     }
 }
 
+/// What is begun and not finished is not there, and what is split off is as it was.
+#[test]
+fn a_batch_holds_whole_puts() {
+    let (first, second) = (message("T", 0, b"first"), message("U", 1, b"second"));
+    let mut batch = PutBatch::of(&first.as_new()).unwrap();
+    let bytes = batch.bytes();
+    let mut given_up = batch.begin(&second.topic, second.queue_id);
+    given_up.add(&second.as_new()).unwrap();
+    let mut long = message("U", 1, b"");
+    long.properties = vec![b'p'; 32_768];
+    assert!(given_up.add(&long.as_new()).is_err());
+    drop(given_up);
+    assert_eq!((batch.len(), batch.bytes()), (1, bytes));
+    batch.push(&second.as_new()).unwrap();
+    let puts = |batch: &PutBatch| -> Vec<_> {
+        batch.iter().map(|put| (put.topic.clone(), put.queue_id, put.records.to_vec())).collect()
+    };
+    let whole = puts(&batch);
+    assert_eq!(whole.iter().map(|put| put.0.as_str()).collect::<Vec<_>>(), ["T", "U"]);
+    assert_eq!(batch.into_each().iter().flat_map(puts).collect::<Vec<_>>(), whole);
+}
+
 #[test]
 fn a_put_that_fits_no_segment_is_refused_and_changes_nothing() {
     let directory = tempfile::tempdir().unwrap();
@@ -166,7 +220,7 @@ fn a_put_that_fits_no_segment_is_refused_and_changes_nothing() {
     let error = put(&mut store, message("T", 0, &[0; 4096]), 2).unwrap_err();
     assert!(matches!(error, StoreError::TooLarge { limit: 4088, .. }), "{error}");
     let mut long = message("T", 0, b"");
-    long.properties = Bytes::from(vec![b'p'; 32_768]);
+    long.properties = vec![b'p'; 32_768];
     let error = put(&mut store, long, 2).unwrap_err();
     assert!(matches!(error, StoreError::PropertiesTooLong { length: 32_768 }), "{error}");
     assert_eq!(store.log.end(), end);

@@ -1,26 +1,23 @@
 //! Sends: SEND_MESSAGE with long names, SEND_MESSAGE_V2 and SEND_BATCH_MESSAGE with one letter per field; what they are
 //! answered with, and messages that go back to where they came from.
 
-use std::borrow::Cow;
-
 use super::headers;
-use crate::protocol::command::{ExtFields, ExtFieldsBuilder};
+use crate::protocol::command::{ExtFieldsBuilder, ExtFieldsRef};
 use crate::protocol::error::ProtocolError;
-use crate::protocol::ext_fields::RawValue;
+use crate::protocol::ext_fields::FieldText;
 
-/// The fields of a send, whichever names they came by. Borrows from the received header: only
-/// properties that came as JSON are copied, since they hold escapes.
+/// The fields of a send, whichever names they came by. Borrows from the received header.
 ///
 /// # Source
 /// `SendMessageRequestHeader`, `SendMessageRequestHeaderV2` 4.9.7 (read); fixtures `frame_json_send_v1`, `_v2`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendHeader<'a> {
     /// The producer's group.
-    pub producer_group: Cow<'a, str>,
+    pub producer_group: FieldText<'a>,
     /// Where it goes. Empty when the sender left it out, which is answered like a blank name.
-    pub topic: Cow<'a, str>,
+    pub topic: FieldText<'a>,
     /// The topic after whose pattern an unknown one is made.
-    pub default_topic: Cow<'a, str>,
+    pub default_topic: FieldText<'a>,
     /// How many queues an unknown topic is to have.
     pub default_topic_queue_nums: i32,
     /// The queue; negative leaves the choice to the broker.
@@ -32,7 +29,7 @@ pub struct SendHeader<'a> {
     /// The application's number.
     pub flag: i32,
     /// Its properties as one text.
-    pub properties: Option<Cow<'a, str>>,
+    pub properties: Option<FieldText<'a>>,
     /// How often it was consumed in vain.
     pub reconsume_times: Option<i32>,
     /// Whether an unknown topic belongs to one unit.
@@ -48,18 +45,18 @@ impl<'a> SendHeader<'a> {
     ///
     /// # Errors
     /// Names the first field that is missing or cannot be read, by its long name.
-    pub fn parse(ext: &'a ExtFields) -> Result<Self, ProtocolError> {
-        let fields = Fields::collect(ext);
+    pub fn parse(ext: impl Into<ExtFieldsRef<'a>>) -> Result<Self, ProtocolError> {
+        let fields = Fields::collect(ext.into());
         Ok(Self {
-            producer_group: fields.text(Name::ProducerGroup).unwrap_or_default(),
-            topic: fields.text(Name::Topic).unwrap_or_default(),
-            default_topic: fields.text(Name::DefaultTopic).unwrap_or_default(),
+            producer_group: fields.optional(Name::ProducerGroup).unwrap_or_default(),
+            topic: fields.optional(Name::Topic).unwrap_or_default(),
+            default_topic: fields.optional(Name::DefaultTopic).unwrap_or_default(),
             default_topic_queue_nums: fields.int32(Name::DefaultTopicQueueNums)?,
             queue_id: fields.int32(Name::QueueId)?,
             sys_flag: fields.int32(Name::SysFlag)?,
             born_timestamp: fields.required(Name::BornTimestamp)?.int64(Name::BornTimestamp.long())?,
             flag: fields.int32(Name::Flag)?,
-            properties: fields.text(Name::Properties),
+            properties: fields.optional(Name::Properties),
             reconsume_times: fields.optional_int32(Name::ReconsumeTimes)?,
             unit_mode: fields.bool(Name::UnitMode),
             max_reconsume_times: fields.optional_int32(Name::MaxReconsumeTimes)?,
@@ -78,15 +75,15 @@ impl<'a> SendHeader<'a> {
     }
 
     fn write_named(&self, name: impl Fn(Name) -> &'static str, ext: &mut ExtFieldsBuilder) {
-        ext.push(name(Name::ProducerGroup), &self.producer_group);
-        ext.push(name(Name::Topic), &self.topic);
-        ext.push(name(Name::DefaultTopic), &self.default_topic);
+        ext.push(name(Name::ProducerGroup), self.producer_group);
+        ext.push(name(Name::Topic), self.topic);
+        ext.push(name(Name::DefaultTopic), self.default_topic);
         ext.push(name(Name::DefaultTopicQueueNums), self.default_topic_queue_nums);
         ext.push(name(Name::QueueId), self.queue_id);
         ext.push(name(Name::SysFlag), self.sys_flag);
         ext.push(name(Name::BornTimestamp), self.born_timestamp);
         ext.push(name(Name::Flag), self.flag);
-        ext.push_some(name(Name::Properties), self.properties.as_ref());
+        ext.push_some(name(Name::Properties), self.properties);
         ext.push_some(name(Name::ReconsumeTimes), self.reconsume_times);
         ext.push(name(Name::UnitMode), self.unit_mode);
         ext.push_some(name(Name::MaxReconsumeTimes), self.max_reconsume_times);
@@ -154,10 +151,10 @@ impl Name {
 ///
 /// The header is the busiest of all, so it is walked through once for all fields and not once for each: 13 searches took
 /// longer than reading the JSON.
-struct Fields<'a>([Option<RawValue<'a>>; Name::COUNT]);
+struct Fields<'a>([Option<FieldText<'a>>; Name::COUNT]);
 
 impl<'a> Fields<'a> {
-    fn collect(ext: &'a ExtFields) -> Self {
+    fn collect(ext: ExtFieldsRef<'a>) -> Self {
         let mut fields = Self([None; Name::COUNT]);
         for (name, value) in ext.raw() {
             // Of a name that comes twice the later value counts, a null included.
@@ -168,16 +165,12 @@ impl<'a> Fields<'a> {
         fields
     }
 
-    fn optional(&self, name: Name) -> Option<RawValue<'a>> {
+    fn optional(&self, name: Name) -> Option<FieldText<'a>> {
         self.0[name as usize]
     }
 
-    fn required(&self, name: Name) -> Result<RawValue<'a>, ProtocolError> {
+    fn required(&self, name: Name) -> Result<FieldText<'a>, ProtocolError> {
         self.optional(name).ok_or_else(|| ProtocolError::FieldMissing { field: name.long() })
-    }
-
-    fn text(&self, name: Name) -> Option<Cow<'a, str>> {
-        self.optional(name).map(RawValue::text)
     }
 
     fn int32(&self, name: Name) -> Result<i32, ProtocolError> {
@@ -189,7 +182,7 @@ impl<'a> Fields<'a> {
     }
 
     fn bool(&self, name: Name) -> bool {
-        self.optional(name).is_some_and(RawValue::bool)
+        self.optional(name).is_some_and(FieldText::bool)
     }
 }
 

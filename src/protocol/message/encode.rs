@@ -2,8 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use bytes::BufMut;
-
+use super::head::BEFORE_HOSTS;
 use super::{MAGIC_V1, MAGIC_V2, PROPERTIES_LENGTH_MAX, RecordError};
 use crate::protocol::sys_flag;
 use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
@@ -32,7 +31,7 @@ pub struct RecordParts<'a> {
 }
 
 impl RecordParts<'_> {
-    /// How many bytes [`RecordParts::write`] fills.
+    /// How many bytes [`RecordParts::append_to`] appends.
     #[must_use]
     pub fn encoded_len(&self) -> usize {
         let hosts = host_bytes(self.born_host) + host_bytes(self.store_host);
@@ -58,48 +57,107 @@ impl RecordParts<'_> {
         Ok(())
     }
 
-    /// Writes the record over `out`, which is exactly [`RecordParts::encoded_len`] long.
-    ///
-    /// # Panics
-    /// If `out` has another length: the caller's mistake, since it has asked for it.
-    pub fn write(&self, mut out: &mut [u8]) {
-        assert_eq!(out.len(), self.encoded_len(), "room for exactly this record");
+    /// Appends the record.
+    pub fn append_to(&self, out: &mut Vec<u8>) {
+        let length = self.encoded_len();
         let long_topic = self.topic.len() > i8::MAX as usize;
-        out.put_u32(out.len() as u32);
-        out.put_u32(if long_topic { MAGIC_V2 } else { MAGIC_V1 });
-        out.put_u32(self.body_crc);
-        out.put_u32(self.queue_id.0);
-        out.put_i32(self.flag);
-        out.put_u64(self.queue_offset.0);
-        out.put_u64(self.physical_offset.0);
-        out.put_i32(sys_flag::with_hosts(self.sys_flag, self.born_host, self.store_host));
-        out.put_i64(self.born_time.0);
-        put_host(&mut out, self.born_host);
-        out.put_i64(self.store_time.0);
-        put_host(&mut out, self.store_host);
-        out.put_i32(self.reconsume_times);
-        out.put_i64(self.prepared_transaction_offset);
-        out.put_u32(self.body.len() as u32);
-        out.put_slice(self.body);
+        out.reserve(length);
+        let start = out.len();
+        let mut head = Head::default();
+        head.put((length as u32).to_be_bytes());
+        head.put(if long_topic { MAGIC_V2 } else { MAGIC_V1 }.to_be_bytes());
+        head.put(self.body_crc.to_be_bytes());
+        head.put(self.queue_id.0.to_be_bytes());
+        head.put(self.flag.to_be_bytes());
+        head.put(self.queue_offset.0.to_be_bytes());
+        head.put(self.physical_offset.0.to_be_bytes());
+        head.put(sys_flag::with_hosts(self.sys_flag, self.born_host, self.store_host).to_be_bytes());
+        head.put(self.born_time.0.to_be_bytes());
+        head.put_host(self.born_host);
+        head.put(self.store_time.0.to_be_bytes());
+        head.put_host(self.store_host);
+        head.put(self.reconsume_times.to_be_bytes());
+        head.put(self.prepared_transaction_offset.to_be_bytes());
+        head.put((self.body.len() as u32).to_be_bytes());
+        out.extend_from_slice(head.written());
+        out.extend_from_slice(self.body);
         if long_topic {
-            out.put_u16(self.topic.len() as u16);
+            out.extend_from_slice(&(self.topic.len() as u16).to_be_bytes());
         } else {
-            out.put_u8(self.topic.len() as u8);
+            out.push(self.topic.len() as u8);
         }
-        out.put_slice(self.topic.as_bytes());
-        out.put_u16(self.properties.len() as u16);
-        out.put_slice(self.properties);
+        out.extend_from_slice(self.topic.as_bytes());
+        out.extend_from_slice(&(self.properties.len() as u16).to_be_bytes());
+        out.extend_from_slice(self.properties);
+        debug_assert_eq!(out.len() - start, length, "a record is as long as it says");
+    }
+}
+
+/// Stamps what only the log knows into a record that was written without it.
+///
+/// # Panics
+/// If `record` is not as long as a record's fixed fields.
+pub fn stamp(record: &mut [u8], queue_offset: QueueOffset, physical_offset: PhysicalOffset, store_time: StoreTime) {
+    let sys_flag = sys_flag_of(record);
+    let store_time_at = BEFORE_HOSTS + sys_flag::born_host_bytes(sys_flag);
+    let [queue_offset, physical_offset] = [queue_offset.0.to_be_bytes(), physical_offset.0.to_be_bytes()];
+    record[QUEUE_OFFSET_AT..QUEUE_OFFSET_AT + 8].copy_from_slice(&queue_offset);
+    record[QUEUE_OFFSET_AT + 8..QUEUE_OFFSET_AT + 16].copy_from_slice(&physical_offset);
+    record[store_time_at..store_time_at + 8].copy_from_slice(&store_time.0.to_be_bytes());
+}
+
+/// The length and the sys flag of the record that `bytes` begin with, which is one of our own.
+///
+/// # Panics
+/// As [`stamp`].
+#[must_use]
+pub fn size_and_sys_flag(bytes: &[u8]) -> (usize, i32) {
+    let size = bytes.first_chunk().map_or(0, |size| u32::from_be_bytes(*size));
+    (size as usize, sys_flag_of(bytes))
+}
+
+fn sys_flag_of(record: &[u8]) -> i32 {
+    let bytes = record[SYS_FLAG_AT..].first_chunk().expect("a record has a sys flag");
+    i32::from_be_bytes(*bytes)
+}
+
+const QUEUE_OFFSET_AT: usize = 20;
+const SYS_FLAG_AT: usize = 36;
+
+/// Most bytes of the fields before the body, with two IPv6 hosts.
+const HEAD_BYTES_MAX: usize = 112;
+
+/// The fields before the body: collected here, since each piece that is appended to a vector looks for room anew.
+struct Head {
+    bytes: [u8; HEAD_BYTES_MAX],
+    length: usize,
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self { bytes: [0; HEAD_BYTES_MAX], length: 0 }
+    }
+}
+
+impl Head {
+    fn put<const N: usize>(&mut self, field: [u8; N]) {
+        self.bytes[self.length..self.length + N].copy_from_slice(&field);
+        self.length += N;
+    }
+
+    fn put_host(&mut self, host: SocketAddr) {
+        match host.ip() {
+            IpAddr::V4(address) => self.put(address.octets()),
+            IpAddr::V6(address) => self.put(address.octets()),
+        }
+        self.put(u32::from(host.port()).to_be_bytes());
+    }
+
+    fn written(&self) -> &[u8] {
+        &self.bytes[..self.length]
     }
 }
 
 fn host_bytes(host: SocketAddr) -> usize {
     if host.is_ipv6() { 20 } else { 8 }
-}
-
-fn put_host(out: &mut &mut [u8], host: SocketAddr) {
-    match host.ip() {
-        IpAddr::V4(address) => out.put_slice(&address.octets()),
-        IpAddr::V6(address) => out.put_slice(&address.octets()),
-    }
-    out.put_i32(i32::from(host.port()));
 }

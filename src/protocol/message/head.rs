@@ -5,7 +5,7 @@ use crate::protocol::sys_flag;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 
 /// Bytes before the born host.
-const BEFORE_HOSTS: usize = 48;
+pub(super) const BEFORE_HOSTS: usize = 48;
 
 /// A record's numbers at their fixed places, and where its parts lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

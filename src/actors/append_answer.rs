@@ -1,0 +1,173 @@
+//! What became of the puts of a batch, and who is told.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::send_reply::SendReplies;
+use crate::protocol::codes::response;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::PhysicalOffset;
+use crate::store::{Placed, StoreError};
+
+/// How far a stored message is safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PutStatus {
+    /// As safe as the flush policy promises.
+    Ok,
+    /// Stored, but not synced in time.
+    FlushDiskTimeout,
+}
+
+/// A put that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Whether the promise of the flush policy was kept.
+    pub status: PutStatus,
+    /// Where each of its messages lies.
+    pub placed: Vec<Placed>,
+}
+
+/// Who is told what became of the puts of a batch.
+#[derive(Debug)]
+pub enum AppendAnswer {
+    /// The clients that have sent them, by replies.
+    Clients(SendReplies),
+    /// Somebody in this process, of each put in order, when the promise of the flush policy is kept.
+    Caller(oneshot::Sender<Vec<Result<Stored, Refusal>>>),
+    /// Nobody.
+    Nobody,
+}
+
+impl AppendAnswer {
+    /// Puts that nobody awaits any more.
+    #[must_use]
+    pub fn answered(&self) -> Vec<usize> {
+        match self {
+            Self::Clients(replies) => replies.answered(),
+            Self::Caller(_) | Self::Nobody => Vec::new(),
+        }
+    }
+
+    /// Tells those who do not wait for a promise to be kept; true if there are others.
+    pub fn answer_at_once(&mut self, outcomes: &Outcomes) -> bool {
+        match self {
+            Self::Clients(replies) => replies.answer_at_once(outcomes),
+            Self::Caller(_) => true,
+            Self::Nobody => false,
+        }
+    }
+
+    /// Tells everybody else.
+    pub fn answer_all(self, outcomes: &Outcomes, status: PutStatus) {
+        match self {
+            Self::Clients(mut replies) => replies.answer_all(outcomes, status),
+            // A caller that went away does not want to know.
+            Self::Caller(caller) => drop(caller.send(outcomes.told(status))),
+            Self::Nobody => {}
+        }
+    }
+
+    /// Tells everybody that is not told yet why nothing is acknowledged.
+    pub fn refuse_all(self, refusal: &Refusal) {
+        match self {
+            Self::Clients(mut replies) => replies.refuse_all(refusal),
+            Self::Caller(caller) => drop(caller.send(vec![Err(refusal.clone())])),
+            Self::Nobody => {}
+        }
+    }
+
+    /// Those that are not told yet wait up to `limit` for a promise.
+    pub fn let_wait(&self, limit: Duration) {
+        if let Self::Clients(replies) = self {
+            replies.let_wait(limit);
+        }
+    }
+}
+
+/// What became of the puts of a batch, in their order.
+#[derive(Debug, Default)]
+pub struct Outcomes {
+    placed: Vec<Placed>,
+    puts: Vec<Put>,
+}
+
+#[derive(Debug)]
+enum Put {
+    /// Its messages end here among the placed ones.
+    Stored {
+        end: usize,
+    },
+    Refused {
+        end: usize,
+        refusal: Refusal,
+    },
+}
+
+/// What became of one put.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// Its messages lie here.
+    Stored(&'a [Placed]),
+    /// Why nothing of it was stored.
+    Refused(&'a Refusal),
+}
+
+impl Outcomes {
+    /// Forgets everything but keeps its room.
+    pub fn clear(&mut self) {
+        self.placed.clear();
+        self.puts.clear();
+    }
+
+    /// Notes what `append` does with the next put.
+    pub fn record(&mut self, append: impl FnOnce(&mut Vec<Placed>) -> Result<(), StoreError>) {
+        let appended = append(&mut self.placed);
+        let end = self.placed.len();
+        self.puts.push(match appended {
+            Ok(()) => Put::Stored { end },
+            Err(error) => Put::Refused { end, refusal: error.into() },
+        });
+    }
+
+    /// Notes that the next put was passed over: its producer was told to try again.
+    pub fn skipped(&mut self) {
+        let refusal = Refusal::new(response::SYSTEM_BUSY, "the request had waited too long");
+        self.puts.push(Put::Refused { end: self.placed.len(), refusal });
+    }
+
+    /// The first byte behind the last message that was stored.
+    #[must_use]
+    pub fn end(&self) -> Option<PhysicalOffset> {
+        self.placed.last().map(Placed::end)
+    }
+
+    /// What became of one put.
+    ///
+    /// # Panics
+    /// There was no such put.
+    #[must_use]
+    pub fn of(&self, number: usize) -> Outcome<'_> {
+        let begin = number.checked_sub(1).and_then(|before| self.puts.get(before)).map_or(0, Put::end);
+        match self.puts.get(number).expect("a put has an outcome") {
+            Put::Stored { end } => Outcome::Stored(self.placed.get(begin..*end).unwrap_or_default()),
+            Put::Refused { refusal, .. } => Outcome::Refused(refusal),
+        }
+    }
+
+    fn told(&self, status: PutStatus) -> Vec<Result<Stored, Refusal>> {
+        let told = |number| match self.of(number) {
+            Outcome::Stored(placed) => Ok(Stored { status, placed: placed.to_vec() }),
+            Outcome::Refused(refusal) => Err(refusal.clone()),
+        };
+        (0..self.puts.len()).map(told).collect()
+    }
+}
+
+impl Put {
+    fn end(&self) -> usize {
+        match self {
+            Self::Stored { end } | Self::Refused { end, .. } => *end,
+        }
+    }
+}
