@@ -19,10 +19,14 @@ use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError, index};
+use crate::store::index::KeyHasher;
+use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
+
+/// Queue numbers below this lie in a plain row per topic.
+const ROW_QUEUES_MAX: u32 = 4096;
 
 /// Keys are sent to the index when there are this many, since that wakes another thread,
 const KEYS_PER_MESSAGE: usize = 2048;
@@ -139,11 +143,20 @@ pub struct DispatchActor {
 #[derive(Default)]
 struct Rows {
     by_topic: HashMap<Topic, usize>,
-    rows: Vec<(Topic, HashMap<QueueId, usize>)>,
+    rows: Vec<Row>,
     lines: Vec<Line>,
     touched: Vec<usize>,
     /// The row asked for last: messages of one topic come in runs.
     last: usize,
+}
+
+/// One topic.
+struct Row {
+    topic: Topic,
+    hasher: KeyHasher,
+    /// Which line a queue has, by the queue's number; queues with large numbers, which nobody configures, in a map.
+    lines: Vec<Option<u32>>,
+    beyond: HashMap<QueueId, u32>,
 }
 
 struct Line {
@@ -202,8 +215,9 @@ impl DispatchActor {
             self.newest = record.store_time;
             let marks = Marks::of(&record);
             if self.parts.index.is_some() {
+                let hasher = self.rows.hasher(record.topic);
                 self.keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
-                    key_hash: index::key_hash(record.topic, key),
+                    key_hash: hasher.hash(key),
                     physical: record.physical_offset,
                     store_time: record.store_time,
                 }));
@@ -290,26 +304,35 @@ impl Rows {
     }
 
     fn known(&mut self, topic: &str, queue_id: QueueId) -> Option<usize> {
-        if self.rows.get(self.last).is_none_or(|(last, _)| last.as_str() != topic) {
+        self.row(topic)?.line(queue_id)
+    }
+
+    fn row(&mut self, topic: &str) -> Option<&mut Row> {
+        if self.rows.get(self.last).is_none_or(|last| last.topic.as_str() != topic) {
             self.last = *self.by_topic.get(topic)?;
         }
-        self.rows.get(self.last)?.1.get(&queue_id).copied()
+        self.rows.get_mut(self.last)
+    }
+
+    /// What hashes the keys of a topic. Of one that is not known yet it is not kept: it may have no queue at all.
+    fn hasher(&mut self, topic: &str) -> KeyHasher {
+        self.row(topic).map_or_else(|| KeyHasher::of(topic), |row| row.hasher)
     }
 
     fn open(&mut self, key: &QueueKey, parts: &mut DispatchParts) -> Result<usize, StoreError> {
         let row = *self.by_topic.entry(key.topic.clone()).or_insert_with(|| {
-            self.rows.push((key.topic.clone(), HashMap::new()));
+            self.rows.push(Row::of(key.topic.clone()));
             self.rows.len() - 1
         });
-        let (_, lines) = self.rows.get_mut(row).expect("row numbers come from this table");
-        if let Some(line) = lines.get(&key.queue_id) {
-            return Ok(*line);
+        let row = self.rows.get_mut(row).expect("row numbers come from this table");
+        if let Some(line) = row.line(key.queue_id) {
+            return Ok(line);
         }
         let queue = parts.queues.open_queue(&key.topic, key.queue_id)?;
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
+        row.enter(key.queue_id, self.lines.len() as u32);
         self.lines.push(Line { ports, entries: Vec::new() });
-        lines.insert(key.queue_id, self.lines.len() - 1);
         Ok(self.lines.len() - 1)
     }
 
@@ -328,6 +351,35 @@ impl Rows {
                 let entries = std::mem::take(&mut line.entries);
                 notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
             }
+        }
+    }
+}
+
+impl Row {
+    fn of(topic: Topic) -> Self {
+        let hasher = KeyHasher::of(topic.as_str());
+        Self { topic, hasher, lines: Vec::new(), beyond: HashMap::new() }
+    }
+
+    fn line(&self, queue_id: QueueId) -> Option<usize> {
+        let line = match self.lines.get(queue_id.0 as usize) {
+            Some(line) => *line,
+            None => self.beyond.get(&queue_id).copied(),
+        };
+        line.map(|line| line as usize)
+    }
+
+    fn enter(&mut self, queue_id: QueueId, line: u32) {
+        if queue_id.0 >= ROW_QUEUES_MAX {
+            self.beyond.insert(queue_id, line);
+            return;
+        }
+        let place = queue_id.0 as usize;
+        if self.lines.len() <= place {
+            self.lines.resize(place + 1, None);
+        }
+        if let Some(slot) = self.lines.get_mut(place) {
+            *slot = Some(line);
         }
     }
 }

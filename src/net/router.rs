@@ -1,6 +1,5 @@
 //! Which request code goes to whom.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,6 +8,9 @@ use super::budget::Budget;
 use super::peer::{Patience, Peer, Terms};
 use super::reply::{Replies, ReplyTo};
 use crate::protocol::command::{Command, CommandRef, Serialization};
+
+/// Codes are below this, so that the way of each is found at its place in a table.
+const CODES_MAX: usize = 4096;
 
 /// One request on its way to whoever serves it.
 #[derive(Debug)]
@@ -120,7 +122,8 @@ impl Lane {
 #[derive(Default)]
 pub struct Router {
     lanes: Vec<Lane>,
-    by_code: HashMap<i32, usize>,
+    /// The lane of each code, the code being the place.
+    by_code: Vec<Option<u8>>,
     closed: Vec<ClosedHook>,
 }
 
@@ -132,10 +135,20 @@ impl Router {
     }
 
     /// Sends requests with any of `codes` down `lane`. A code named twice goes where it was sent last.
+    ///
+    /// # Panics
+    /// A code is not one of RocketMQ's, or there are more lanes than codes.
     #[must_use]
     pub fn route(mut self, codes: &[i32], lane: Lane) -> Self {
+        let index = u8::try_from(self.lanes.len()).expect("there are few lanes");
         self.lanes.push(lane);
-        self.by_code.extend(codes.iter().map(|&code| (code, self.lanes.len() - 1)));
+        for code in codes {
+            let place = usize::try_from(*code).ok().filter(|place| *place < CODES_MAX).expect("a code of RocketMQ's");
+            if self.by_code.len() <= place {
+                self.by_code.resize(place + 1, None);
+            }
+            self.by_code[place] = Some(index);
+        }
         self
     }
 
@@ -149,13 +162,13 @@ impl Router {
     /// The same table without `codes`: they are answered as unknown.
     #[must_use]
     pub fn without(&self, codes: &[i32]) -> Self {
-        let mut by_code = self.by_code.clone();
-        by_code.retain(|code, _| !codes.contains(code));
+        let served = |(code, lane): (i32, &Option<u8>)| lane.filter(|_| !codes.contains(&code));
+        let by_code = (0..).zip(&self.by_code).map(served).collect();
         Self { lanes: self.lanes.clone(), by_code, closed: self.closed.clone() }
     }
 
     pub(super) fn lane_of(&self, code: i32) -> Option<usize> {
-        self.by_code.get(&code).copied()
+        self.by_code.get(usize::try_from(code).ok()?)?.map(usize::from)
     }
 
     pub(super) fn lanes(&self) -> &[Lane] {

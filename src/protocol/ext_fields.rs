@@ -35,6 +35,7 @@ pub struct ExtFields {
 pub struct ExtFieldsRef<'a> {
     text: &'a [u8],
     spans: &'a [Span],
+    letters: Option<&'a Letters>,
 }
 
 impl ExtFields {
@@ -47,7 +48,7 @@ impl ExtFields {
     /// The same fields, borrowed.
     #[must_use]
     pub fn as_ref(&self) -> ExtFieldsRef<'_> {
-        ExtFieldsRef { text: &self.text, spans: &self.spans }
+        ExtFieldsRef { text: &self.text, spans: &self.spans, letters: None }
     }
 
     /// Whether there is not one field. A null counts as one, since the peer did write it.
@@ -125,7 +126,23 @@ impl ExtFields {
 impl<'a> ExtFieldsRef<'a> {
     /// Fields whose keys and values lie in `text`.
     pub(super) fn of_spans(text: &'a [u8], spans: &'a [Span]) -> Self {
-        Self { text, spans }
+        Self { text, spans, letters: None }
+    }
+
+    /// The same, where it is known which fields have the letters of the alphabet for names.
+    pub(super) fn with_letters(self, letters: &'a Letters) -> Self {
+        Self { letters: Some(letters), ..self }
+    }
+
+    /// Where the fields are that are called `a`, `b` and so on; `None` when that would take a search.
+    pub(super) fn letters(self) -> Option<&'a Letters> {
+        self.letters
+    }
+
+    /// The value at a place that [`ExtFieldsRef::letters`] or [`ExtFieldsRef::keys`] has told.
+    pub(super) fn at(self, place: u16) -> Option<FieldText<'a>> {
+        let span = self.spans.get(usize::from(place))?;
+        (span.kind != ValueKind::Null).then(|| self.value_of(span))
     }
 
     /// A copy that can be kept.
@@ -205,13 +222,10 @@ impl<'a> ExtFieldsRef<'a> {
         })
     }
 
-    /// The fields as they came: duplicates and nulls included, nothing decoded. For readers that want each field once
-    /// and let the later one overwrite the earlier.
-    pub(super) fn raw(self) -> impl Iterator<Item = (&'a [u8], Option<FieldText<'a>>)> {
-        self.spans.iter().map(move |span| {
-            let value = (span.kind != ValueKind::Null).then(|| self.value_of(span));
-            (self.key(span), value)
-        })
+    /// The keys as they came, duplicates and those of nulls included, each with its place. For readers that want each field
+    /// once and let the later one overwrite the earlier.
+    pub(super) fn keys(self) -> impl Iterator<Item = (&'a [u8], u16)> {
+        self.spans.iter().map(move |span| self.key(span)).zip(0..Letters::NOWHERE)
     }
 
     fn value(self, name: &str) -> Option<FieldText<'a>> {
@@ -275,6 +289,25 @@ pub(super) struct Span {
     pub(super) kind: ValueKind,
 }
 
+/// Which span has each letter of the alphabet for its key, the last one of several; one that is not there has none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Letters(pub(super) [u16; 26]);
+
+impl Letters {
+    /// Stands for a field that is not there: no header has so many.
+    pub(super) const NOWHERE: u16 = u16::MAX;
+
+    pub(super) fn of(text: &[u8], spans: &[Span]) -> Self {
+        let mut letters = [Self::NOWHERE; 26];
+        for (number, span) in (0..Self::NOWHERE).zip(spans) {
+            let letter = text.get(span.key.0 as usize).filter(|_| span.key.1 - span.key.0 == 1);
+            let place = letter.and_then(|letter| letters.get_mut(usize::from(letter.wrapping_sub(b'a'))));
+            place.into_iter().for_each(|place| *place = number);
+        }
+        Self(letters)
+    }
+}
+
 /// What the bytes of a value are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ValueKind {
@@ -333,6 +366,9 @@ impl<'a> FieldText<'a> {
     }
 
     fn number(self) -> Option<i64> {
+        if let [digit @ b'0'..=b'9'] = self.bytes {
+            return Some(i64::from(digit - b'0'));
+        }
         if self.escaped { text::parse_decimal(self.text().as_bytes()) } else { text::parse_decimal(self.bytes) }
     }
 

@@ -19,6 +19,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::command::{Command, CommandRef, ExtFields, Serialization};
 use super::error::ProtocolError;
 use super::ext_fields::Span;
+use super::header_memo::HeaderMemo;
 use super::{header_binary, header_json};
 
 /// Largest frame that RocketMQ accepts, in bytes, its length field included.
@@ -49,12 +50,13 @@ pub struct FrameRef<'a> {
     pub body: &'a [u8],
 }
 
-/// Room that reading a header needs; kept from one to the next, since it is the only thing that would be allocated.
+/// What is kept from one header of a connection to the next: room, and the headers that are known already.
 #[derive(Debug, Default)]
 pub struct HeaderScratch {
     pub(super) spans: Vec<Span>,
     /// Fields that do not lie in the header as they are, which only odd headers have.
     pub(super) odd: ExtFields,
+    pub(super) memo: HeaderMemo,
 }
 
 impl<'a> FrameRef<'a> {
@@ -197,6 +199,14 @@ pub(super) fn write_head(
     let start = out.len();
     out.put_slice(&[0; PREFIX_BYTES]);
     header(out);
+    patch_head(serialization, body_len, start, out);
+}
+
+/// Writes the first two words of the frame that begins at `start` and whose header ends with `out`.
+///
+/// # Panics
+/// As [`write_head`].
+pub(super) fn patch_head(serialization: Serialization, body_len: usize, start: usize, out: &mut BytesMut) {
     let header_len = out.len() - start - PREFIX_BYTES;
     assert!(header_len <= HEADER_BYTES_FRAMED_MAX, "a header of {header_len} bytes cannot be framed");
     let total = i32::try_from(HEADER_WORD_BYTES + header_len + body_len).expect("a body is far below 2 GiB");

@@ -6,6 +6,7 @@
 //! within strings, leading zeros.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::{BufMut, BytesMut};
 use serde_json::{Map, Value};
@@ -14,15 +15,22 @@ use super::command::{Command, CommandRef, ExtFields, ExtFieldsRef, Language};
 use super::error::ProtocolError;
 use super::ext_fields::{FIELDS_MAX, Span, ValueKind};
 use super::frame::HeaderScratch;
+use super::header_memo::{Known, Lesson};
 use super::units::Opaque;
 use super::{text, words};
 
 /// Reads a header, in place; the command's body is left empty.
 pub(super) fn read<'a>(header: &'a [u8], scratch: &'a mut HeaderScratch) -> Result<CommandRef<'a>, ProtocolError> {
+    let HeaderScratch { spans, odd, memo } = scratch;
+    if let Some((number, opaque)) = memo.recognise(header) {
+        let known = memo.known(number).expect("it was just recognised");
+        let Known { code, language, version, flag, .. } = *known;
+        let ext = ExtFieldsRef::of_spans(header, &known.spans).with_letters(&known.letters);
+        return Ok(CommandRef { code, language, version, opaque, flag, remark: None, ext, body: &[] });
+    }
     if let Err(error) = std::str::from_utf8(header) {
         return Err(ProtocolError::HeaderNotUtf8 { offset: error.valid_up_to() });
     }
-    let HeaderScratch { spans, odd } = scratch;
     spans.clear();
     let mut head = Head::default();
     let mut scanner = Scanner { bytes: header, at: 0 };
@@ -34,6 +42,10 @@ pub(super) fn read<'a>(header: &'a [u8], scratch: &'a mut HeaderScratch) -> Resu
     if spans.len() > FIELDS_MAX {
         return Err(ProtocolError::TooManyFields { limit: FIELDS_MAX });
     }
+    if head.remark.is_none() {
+        let Head { code, language, version, flag, .. } = head;
+        memo.learn(&Lesson { header, code, language, version, flag, opaque: head.opaque_at.clone(), spans });
+    }
     Ok(head.command(ExtFieldsRef::of_spans(header, spans)))
 }
 
@@ -43,19 +55,22 @@ struct Head<'a> {
     language: Language,
     version: i32,
     opaque: Opaque,
+    /// Where the opaque's digits are; nowhere if it has other characters.
+    opaque_at: Range<usize>,
     flag: i32,
     remark: Option<Cow<'a, str>>,
 }
 
 impl Default for Head<'_> {
     fn default() -> Self {
-        Self { code: 0, language: Language::Java, version: 0, opaque: Opaque(0), flag: 0, remark: None }
+        let language = Language::Java;
+        Self { code: 0, language, version: 0, opaque: Opaque(0), opaque_at: 0..0, flag: 0, remark: None }
     }
 }
 
 impl<'a> Head<'a> {
     fn command(self, ext: ExtFieldsRef<'a>) -> CommandRef<'a> {
-        let Self { code, language, version, opaque, flag, remark } = self;
+        let Self { code, language, version, opaque, flag, remark, .. } = self;
         CommandRef { code, language, version, opaque, flag, remark, ext, body: &[] }
     }
 }
@@ -133,7 +148,10 @@ impl<'a> Scanner<'a> {
         } else if self.passes(b"\"language\":\"JAVA\"") {
             head.language = Language::Java;
         } else if self.passes(b"\"opaque\":") {
+            let start = self.at;
             head.opaque = Opaque(self.int32()?);
+            let digits = self.bytes.get(start..self.at).unwrap_or_default().iter().all(u8::is_ascii_digit);
+            head.opaque_at = if digits { start..self.at } else { 0..0 };
         } else if self.passes(b"\"version\":") {
             head.version = self.int32()?;
         } else {
@@ -147,7 +165,7 @@ impl<'a> Scanner<'a> {
             b"code" => head.code = self.int32()?,
             b"language" => head.language = self.language()?,
             b"version" => head.version = self.int32()?,
-            b"opaque" => head.opaque = Opaque(self.int32()?),
+            b"opaque" => (head.opaque, head.opaque_at) = (Opaque(self.int32()?), 0..0),
             b"flag" => head.flag = self.int32()?,
             b"remark" => head.remark = self.remark()?,
             b"extFields" => self.ext_fields(spans)?,

@@ -11,6 +11,7 @@ pub mod ext_fields;
 pub mod frame;
 pub mod header_binary;
 pub mod header_json;
+mod header_memo;
 pub mod headers;
 pub mod ids;
 pub mod message;

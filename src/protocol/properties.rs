@@ -197,12 +197,23 @@ pub fn java_hash(text: &str) -> i32 {
 /// The same of a text that follows one whose hash is `before`.
 #[must_use]
 pub fn java_hash_on(before: i32, text: &str) -> i32 {
-    let add = |hash: i32, unit: u16| hash.wrapping_mul(31).wrapping_add(i32::from(unit));
-    // Of ASCII the bytes are the units.
-    match text.is_ascii() {
-        true => text.bytes().map(u16::from).fold(before, add),
-        false => text.encode_utf16().fold(before, add),
+    if !text.is_ascii() {
+        return text.encode_utf16().fold(before, |hash, unit| hash_unit(hash, unit.into()));
     }
+    // Of ASCII the bytes are the units. Four at a time, since each multiplication waits for the one before it.
+    let [p1, p2, p3, p4] = [31_i32, 31 * 31, 31 * 31 * 31, 31 * 31 * 31 * 31];
+    let mut rest = text.as_bytes();
+    let mut hash = before;
+    while let Some((&[a, b, c, d], after)) = rest.split_first_chunk() {
+        let [a, b, c, d] = [a, b, c, d].map(i32::from);
+        hash = hash.wrapping_mul(p4).wrapping_add(a * p3 + b * p2 + c * p1 + d);
+        rest = after;
+    }
+    rest.iter().fold(hash, |hash, byte| hash_unit(hash, i32::from(*byte)))
+}
+
+fn hash_unit(hash: i32, unit: i32) -> i32 {
+    hash.wrapping_mul(31).wrapping_add(unit)
 }
 
 /// What a queue entry holds for a tag: its hash, 0 for none.
@@ -234,6 +245,11 @@ mod tests {
         assert_eq!(java_hash_on(java_hash("Töpic#"), "k€y"), java_hash("Töpic#k€y"));
         assert_eq!(java_hash("Aa"), java_hash("BB"));
         assert_eq!(java_hash("a"), 97);
+        let text = "7F00000100002A139A0B5BB0B8B00001~~~";
+        for end in 0..text.len() {
+            let plain = text[..end].encode_utf16().fold(3, |hash, unit| hash_unit(hash, unit.into()));
+            assert_eq!(java_hash_on(3, &text[..end]), plain, "{end}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use bytes::{BufMut, BytesMut};
 
 use super::command::{Language, Serialization, VERSION};
+use super::text::Line;
 use super::units::{Opaque, PhysicalOffset, QueueId, QueueOffset};
 use super::{frame, header_binary, text};
 
@@ -27,7 +28,7 @@ macro_rules! name {
 pub struct SendForm {
     /// The broker's half of message ids, in hex.
     host: Vec<u8>,
-    /// The last fields, in either encoding.
+    /// The last fields in either encoding, and what ends the header.
     tail_json: Vec<u8>,
     tail_binary: Vec<u8>,
 }
@@ -61,6 +62,9 @@ impl SendForm {
             let mut fields = Fields { out: &mut out, serialization };
             fields.text(name!("MSG_REGION"), region);
             fields.value(name!("TRACE_ON"), |out| out.put_slice(if trace_on { b"true" } else { b"false" }));
+            if serialization == Serialization::Json {
+                close(&mut out);
+            }
             out.to_vec()
         };
         Self { host: host.to_vec(), tail_json: tail(Serialization::Json), tail_binary: tail(Serialization::Binary) }
@@ -70,19 +74,47 @@ impl SendForm {
     pub fn write(
         &self,
         answer: &SendAnswer,
-        offsets: impl Iterator<Item = PhysicalOffset>,
+        offsets: impl ExactSizeIterator<Item = PhysicalOffset>,
         serialization: Serialization,
         out: &mut BytesMut,
     ) {
-        write(answer.code, answer.opaque, None, 0, serialization, out, |fields| {
-            fields.value(name!("msgId"), |out| self.write_ids(offsets, out));
-            fields.number(name!("queueId"), answer.queue_id.0.into());
-            fields.number(name!("queueOffset"), answer.queue_offset.0 as i64);
-            fields.out.put_slice(match serialization {
-                Serialization::Json => &self.tail_json,
-                Serialization::Binary => &self.tail_binary,
-            });
-        });
+        match serialization {
+            Serialization::Json => self.write_json(answer, offsets, out),
+            Serialization::Binary => write(answer.code, answer.opaque, None, 0, serialization, out, |fields| {
+                fields.value(name!("msgId"), |out| self.write_ids(offsets, out));
+                fields.number(name!("queueId"), answer.queue_id.0.into());
+                fields.number(name!("queueOffset"), answer.queue_offset.0 as i64);
+                fields.out.put_slice(&self.tail_binary);
+            }),
+        }
+    }
+
+    /// The busiest reply in the busiest form.
+    fn write_json(
+        &self,
+        answer: &SendAnswer,
+        offsets: impl ExactSizeIterator<Item = PhysicalOffset>,
+        out: &mut BytesMut,
+    ) {
+        let id_bytes = self.host.len() + OFFSET_DIGITS + 1;
+        let room_bytes = SEND_ANSWER_FIXED_BYTES_MAX + self.tail_json.len() + id_bytes * offsets.len();
+        let start = out.len();
+        out.resize(start + room_bytes, 0);
+        let mut line = Line::new(out.get_mut(start..).unwrap_or_default());
+        line.text(&[0; frame::PREFIX_BYTES]).text(br#"{"code":"#).number(answer.code.into());
+        line.text(br#","flag":1,"language":"JAVA","opaque":"#).number(answer.opaque.0.into());
+        line.text(br#","version":407,"extFields":{"msgId":""#);
+        for (number, offset) in offsets.enumerate() {
+            if number > 0 {
+                line.text(b",");
+            }
+            line.text(&self.host).hex(offset.0);
+        }
+        line.text(br#"","queueId":""#).number(answer.queue_id.0.into());
+        line.text(br#"","queueOffset":""#).number(answer.queue_offset.0 as i64).text(b"\",").text(&self.tail_json);
+        let length = line.length();
+        out.truncate(start + length);
+        frame::patch_head(Serialization::Json, 0, start, out);
     }
 
     /// Message ids joined by commas: see [`super::ids::offset_id`].
@@ -96,6 +128,11 @@ impl SendForm {
         }
     }
 }
+
+/// Digits of an offset in a message id.
+const OFFSET_DIGITS: usize = 16;
+/// More bytes than an answer to a send has besides its ids and its last fields: text of 130 and four numbers.
+const SEND_ANSWER_FIXED_BYTES_MAX: usize = 256;
 
 /// What stands ahead of the messages that answer a pull.
 #[derive(Clone, Copy, Debug)]
@@ -150,9 +187,7 @@ fn write(
             }
             out.put_slice(br#","extFields":{"#);
             fields(&mut Fields { out, serialization });
-            // Each field has left a comma behind it.
-            out.truncate(out.len() - 1);
-            out.put_slice(b"}}");
+            close(out);
         }
         Serialization::Binary => {
             header_binary::begin(code, REPLY_FLAG, Language::Java, opaque, VERSION, out);
@@ -160,6 +195,12 @@ fn write(
             header_binary::write_ext(out, |out| fields(&mut Fields { out, serialization }));
         }
     });
+}
+
+/// Ends fields and header; each field has left a comma behind it.
+fn close(out: &mut BytesMut) {
+    out.truncate(out.len() - 1);
+    out.put_slice(b"}}");
 }
 
 /// The name of a field as either encoding has it.

@@ -13,6 +13,58 @@ pub(super) fn put_decimal(out: &mut BytesMut, value: i64) {
     out.put_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// Writes ASCII text piece by piece into room that was made for all of it: what is appended to a vector looks for room
+/// each time, and what is put together elsewhere is read again before it has settled.
+pub(super) struct Line<'a> {
+    room: &'a mut [u8],
+    length: usize,
+}
+
+impl<'a> Line<'a> {
+    pub(super) fn new(room: &'a mut [u8]) -> Self {
+        Self { room, length: 0 }
+    }
+
+    /// Appends a piece.
+    ///
+    /// # Panics
+    /// The room is used up.
+    #[inline(always)]
+    pub(super) fn text(&mut self, piece: &[u8]) -> &mut Self {
+        self.room[self.length..self.length + piece.len()].copy_from_slice(piece);
+        self.length += piece.len();
+        self
+    }
+
+    /// Appends a number in decimal.
+    pub(super) fn number(&mut self, value: i64) -> &mut Self {
+        match u8::try_from(value) {
+            Ok(digit @ 0..=9) => self.text(&[b'0' + digit]),
+            _ => self.text(itoa::Buffer::new().format(value).as_bytes()),
+        }
+    }
+
+    /// Appends a number as 16 upper-case hex digits.
+    pub(super) fn hex(&mut self, value: u64) -> &mut Self {
+        self.text(&hex_word((value >> 32) as u32)).text(&hex_word(value as u32))
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+}
+
+/// The eight upper-case hex digits of a word, all at once: each half byte is spread to a byte of its own, and those above
+/// nine are moved up to the letters.
+fn hex_word(word: u32) -> [u8; 8] {
+    let mut digits = u64::from(word);
+    digits = (digits | (digits << 16)) & 0x0000_ffff_0000_ffff;
+    digits = (digits | (digits << 8)) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | (digits << 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    let letters = ((digits + words::all(6)) >> 4) & words::all(1);
+    (digits + words::all(b'0') + letters * u64::from(b'A' - b'9' - 1)).to_be_bytes()
+}
+
 /// The number that `digits` are, read as Java does: an optional sign, digits, nothing else.
 pub(super) fn parse_decimal(digits: &[u8]) -> Option<i64> {
     let (negative, digits) = match digits {
@@ -171,4 +223,19 @@ fn code_unit(digits: &[u8]) -> Option<(u32, &[u8])> {
         unit = unit * 16 + char::from(*digit).to_digit(16)?;
     }
     Some((unit, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_writes_numbers_as_they_are_written() {
+        for value in [0, 9, 10, 0x1234_5678_9ABC_DEF0, u64::MAX, 0x0A0B_0C0D_0E0F_0102] {
+            let mut room = [0; 64];
+            let mut line = Line::new(&mut room);
+            let length = line.text(b"x").hex(value).text(b",").number(value as i64).length();
+            assert_eq!(String::from_utf8_lossy(&room[..length]), format!("x{value:016X},{}", value as i64));
+        }
+    }
 }

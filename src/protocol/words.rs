@@ -21,6 +21,11 @@ pub(super) const fn below(word: u64, limit: u8) -> u64 {
     word.wrapping_sub(all(limit)) & !word & HIGH_BITS
 }
 
+/// Marks something if any byte is a control character or above ASCII, and nothing otherwise.
+pub(super) const fn not_printable(word: u64) -> u64 {
+    (word | word.wrapping_sub(all(b' '))) & HIGH_BITS
+}
+
 /// Which byte the lowest mark of a word stands at.
 pub(super) const fn first(marks: u64) -> usize {
     (marks.trailing_zeros() / 8) as usize
@@ -68,5 +73,17 @@ mod tests {
             assert_eq!(below(all(byte), 3), 0, "{byte}");
         }
         assert_eq!(below(all(2), 3), HIGH_BITS);
+    }
+
+    #[test]
+    fn every_byte_that_is_not_printable_is_noticed_beside_any_other() {
+        for byte in 0..=255u8 {
+            for place in 0..8 {
+                let mut bytes = *b"ab ~x\x7f09";
+                bytes[place] = byte;
+                let printable = (b' '..0x80).contains(&byte);
+                assert_eq!(not_printable(u64::from_le_bytes(bytes)) == 0, printable, "{byte} at {place}");
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ mod codec_properties;
 mod frame_document;
 mod framing;
 mod headers;
+mod headers_that_repeat;
 mod recorded_frames;
 mod support;
 mod typed_headers;

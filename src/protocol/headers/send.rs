@@ -4,7 +4,7 @@
 use super::headers;
 use crate::protocol::command::{ExtFieldsBuilder, ExtFieldsRef};
 use crate::protocol::error::ProtocolError;
-use crate::protocol::ext_fields::FieldText;
+use crate::protocol::ext_fields::{FieldText, Letters};
 
 /// The fields of a send, whichever names they came by. Borrows from the received header.
 ///
@@ -151,22 +151,28 @@ impl Name {
 ///
 /// The header is the busiest of all, so it is walked through once for all fields and not once for each: 13 searches took
 /// longer than reading the JSON.
-struct Fields<'a>([Option<FieldText<'a>>; Name::COUNT]);
+struct Fields<'a> {
+    ext: ExtFieldsRef<'a>,
+    places: [u16; Name::COUNT],
+}
 
 impl<'a> Fields<'a> {
     fn collect(ext: ExtFieldsRef<'a>) -> Self {
-        let mut fields = Self([None; Name::COUNT]);
-        for (name, value) in ext.raw() {
+        let mut places = [Letters::NOWHERE; Name::COUNT];
+        if let Some(places) = ext.letters().and_then(|letters| letters.0.first_chunk()) {
+            return Self { ext, places: *places };
+        }
+        for (name, found) in ext.keys() {
             // Of a name that comes twice the later value counts, a null included.
-            if let Some(place) = Name::place(name).and_then(|place| fields.0.get_mut(place)) {
-                *place = value;
+            if let Some(place) = Name::place(name).and_then(|place| places.get_mut(place)) {
+                *place = found;
             }
         }
-        fields
+        Self { ext, places }
     }
 
     fn optional(&self, name: Name) -> Option<FieldText<'a>> {
-        self.0[name as usize]
+        self.ext.at(self.places[name as usize])
     }
 
     fn required(&self, name: Name) -> Result<FieldText<'a>, ProtocolError> {

@@ -61,9 +61,10 @@ impl RecordParts<'_> {
     pub fn append_to(&self, out: &mut Vec<u8>) {
         let length = self.encoded_len();
         let long_topic = self.topic.len() > i8::MAX as usize;
-        out.reserve(length);
         let start = out.len();
-        let mut head = Head::default();
+        out.reserve(length.max(HEAD_BYTES_MAX));
+        out.resize(start + HEAD_BYTES_MAX, 0);
+        let mut head = Head { room: &mut out[start..], length: 0 };
         head.put((length as u32).to_be_bytes());
         head.put(if long_topic { MAGIC_V2 } else { MAGIC_V1 }.to_be_bytes());
         head.put(self.body_crc.to_be_bytes());
@@ -79,7 +80,8 @@ impl RecordParts<'_> {
         head.put(self.reconsume_times.to_be_bytes());
         head.put(self.prepared_transaction_offset.to_be_bytes());
         head.put((self.body.len() as u32).to_be_bytes());
-        out.extend_from_slice(head.written());
+        let head_length = head.length;
+        out.truncate(start + head_length);
         out.extend_from_slice(self.body);
         if long_topic {
             out.extend_from_slice(&(self.topic.len() as u16).to_be_bytes());
@@ -127,21 +129,16 @@ const SYS_FLAG_AT: usize = 36;
 /// Most bytes of the fields before the body, with two IPv6 hosts.
 const HEAD_BYTES_MAX: usize = 112;
 
-/// The fields before the body: collected here, since each piece that is appended to a vector looks for room anew.
-struct Head {
-    bytes: [u8; HEAD_BYTES_MAX],
+/// Writes the fields before the body into room that was made for all of them: each piece that is appended to a vector
+/// looks for room anew.
+struct Head<'a> {
+    room: &'a mut [u8],
     length: usize,
 }
 
-impl Default for Head {
-    fn default() -> Self {
-        Self { bytes: [0; HEAD_BYTES_MAX], length: 0 }
-    }
-}
-
-impl Head {
+impl Head<'_> {
     fn put<const N: usize>(&mut self, field: [u8; N]) {
-        self.bytes[self.length..self.length + N].copy_from_slice(&field);
+        self.room[self.length..self.length + N].copy_from_slice(&field);
         self.length += N;
     }
 
@@ -151,10 +148,6 @@ impl Head {
             IpAddr::V6(address) => self.put(address.octets()),
         }
         self.put(u32::from(host.port()).to_be_bytes());
-    }
-
-    fn written(&self) -> &[u8] {
-        &self.bytes[..self.length]
     }
 }
 
