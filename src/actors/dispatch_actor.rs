@@ -4,29 +4,26 @@
 //! the pull service. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
 //! broker runs. When it dies the broker ends: recovery dispatches what is missing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
+use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
-use super::queue_actor::{Enqueue, Pull, QueuePorts};
+use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
-use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::index::KeyHasher;
-use crate::store::{ConsumeQueue, LogView, QueueEntry, Queues, RecordCursor, StoreError};
+use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
-
-/// Queue numbers below this lie in a plain row per topic.
-const ROW_QUEUES_MAX: u32 = 4096;
 
 /// Keys are sent to the index when there are this many, since that wakes another thread,
 const KEYS_PER_MESSAGE: usize = 2048;
@@ -139,31 +136,6 @@ pub struct DispatchActor {
     keys_timed: bool,
 }
 
-/// Queues by topic, each with the entries that this turn has for it.
-#[derive(Default)]
-struct Rows {
-    by_topic: HashMap<Topic, usize>,
-    rows: Vec<Row>,
-    lines: Vec<Line>,
-    touched: Vec<usize>,
-    /// The row asked for last: messages of one topic come in runs.
-    last: usize,
-}
-
-/// One topic.
-struct Row {
-    topic: Topic,
-    hasher: KeyHasher,
-    /// Which line a queue has, by the queue's number; queues with large numbers, which nobody configures, in a map.
-    lines: Vec<Option<u32>>,
-    beyond: HashMap<QueueId, u32>,
-}
-
-struct Line {
-    ports: Arc<QueuePorts>,
-    entries: Vec<(QueueOffset, QueueEntry)>,
-}
-
 impl DispatchActor {
     /// An actor that owns these parts.
     #[must_use]
@@ -214,8 +186,8 @@ impl DispatchActor {
             };
             self.newest = record.store_time;
             let marks = Marks::of(&record);
+            let Found { hasher, line } = self.rows.find(record.topic, record.queue_id);
             if self.parts.index.is_some() {
-                let hasher = self.rows.hasher(record.topic);
                 self.keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
                     key_hash: hasher.hash(key),
                     physical: record.physical_offset,
@@ -223,7 +195,10 @@ impl DispatchActor {
                 }));
             }
             if let Some(entry) = marks.queue_entry(&record, &self.parts.delay_levels_ms) {
-                let line = self.rows.line_of(&record, &mut self.parts)?;
+                let line = match line {
+                    Some(line) => line,
+                    None => open_for(&record, &mut self.rows, &mut self.parts)?,
+                };
                 self.rows.push(line, record.queue_offset, entry);
             }
         }
@@ -275,8 +250,8 @@ impl DispatchActor {
     fn open(&mut self, open: OpenQueue) {
         match self.rows.open(&open.key, &mut self.parts) {
             Ok(line) => {
-                if let Some(line) = self.rows.lines.get(line) {
-                    notify(&line.ports.pull, open.pull);
+                if let Some(ports) = self.rows.ports(line) {
+                    notify(&ports.pull, open.pull);
                 }
             }
             Err(error) => open.pull.reply.refuse(error.into()),
@@ -284,104 +259,21 @@ impl DispatchActor {
     }
 
     fn queue_of(&mut self, key: &QueueKey) -> Result<Option<Arc<QueuePorts>>, StoreError> {
-        let known = self.rows.known(key.topic.as_str(), key.queue_id);
+        let known = self.rows.find(key.topic.as_str(), key.queue_id).line;
         let exists = known.is_some() || self.parts.queues.holds(&key.topic, key.queue_id);
         if !exists {
             return Ok(None);
         }
         let line = self.rows.open(key, &mut self.parts)?;
-        Ok(self.rows.lines.get(line).map(|line| Arc::clone(&line.ports)))
+        Ok(self.rows.ports(line).map(Arc::clone))
     }
 }
 
-impl Rows {
-    fn line_of(&mut self, record: &RecordHead<'_>, parts: &mut DispatchParts) -> Result<usize, String> {
-        if let Some(line) = self.known(record.topic, record.queue_id) {
-            return Ok(line);
-        }
-        let topic = Topic::parse(record.topic).map_err(|error| error.to_string())?;
-        self.open(&QueueKey { topic, queue_id: record.queue_id }, parts).map_err(|error| error.to_string())
-    }
-
-    fn known(&mut self, topic: &str, queue_id: QueueId) -> Option<usize> {
-        self.row(topic)?.line(queue_id)
-    }
-
-    fn row(&mut self, topic: &str) -> Option<&mut Row> {
-        if self.rows.get(self.last).is_none_or(|last| last.topic.as_str() != topic) {
-            self.last = *self.by_topic.get(topic)?;
-        }
-        self.rows.get_mut(self.last)
-    }
-
-    /// What hashes the keys of a topic. Of one that is not known yet it is not kept: it may have no queue at all.
-    fn hasher(&mut self, topic: &str) -> KeyHasher {
-        self.row(topic).map_or_else(|| KeyHasher::of(topic), |row| row.hasher)
-    }
-
-    fn open(&mut self, key: &QueueKey, parts: &mut DispatchParts) -> Result<usize, StoreError> {
-        let row = *self.by_topic.entry(key.topic.clone()).or_insert_with(|| {
-            self.rows.push(Row::of(key.topic.clone()));
-            self.rows.len() - 1
-        });
-        let row = self.rows.get_mut(row).expect("row numbers come from this table");
-        if let Some(line) = row.line(key.queue_id) {
-            return Ok(line);
-        }
-        let queue = parts.queues.open_queue(&key.topic, key.queue_id)?;
-        let ports = Arc::new((parts.queue_actor)(queue));
-        parts.directory.enter(key, Arc::clone(&ports));
-        row.enter(key.queue_id, self.lines.len() as u32);
-        self.lines.push(Line { ports, entries: Vec::new() });
-        Ok(self.lines.len() - 1)
-    }
-
-    fn push(&mut self, line: usize, offset: QueueOffset, entry: QueueEntry) {
-        if let Some(found) = self.lines.get_mut(line) {
-            if found.entries.is_empty() {
-                self.touched.push(line);
-            }
-            found.entries.push((offset, entry));
-        }
-    }
-
-    fn send(&mut self, turn: &Arc<Turn>) {
-        for line in self.touched.drain(..) {
-            if let Some(line) = self.lines.get_mut(line) {
-                let entries = std::mem::take(&mut line.entries);
-                notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
-            }
-        }
-    }
-}
-
-impl Row {
-    fn of(topic: Topic) -> Self {
-        let hasher = KeyHasher::of(topic.as_str());
-        Self { topic, hasher, lines: Vec::new(), beyond: HashMap::new() }
-    }
-
-    fn line(&self, queue_id: QueueId) -> Option<usize> {
-        let line = match self.lines.get(queue_id.0 as usize) {
-            Some(line) => *line,
-            None => self.beyond.get(&queue_id).copied(),
-        };
-        line.map(|line| line as usize)
-    }
-
-    fn enter(&mut self, queue_id: QueueId, line: u32) {
-        if queue_id.0 >= ROW_QUEUES_MAX {
-            self.beyond.insert(queue_id, line);
-            return;
-        }
-        let place = queue_id.0 as usize;
-        if self.lines.len() <= place {
-            self.lines.resize(place + 1, None);
-        }
-        if let Some(slot) = self.lines.get_mut(place) {
-            *slot = Some(line);
-        }
-    }
+/// The line of the first record of a queue.
+fn open_for(record: &RecordHead<'_>, rows: &mut Rows, parts: &mut DispatchParts) -> Result<usize, String> {
+    let topic = Topic::parse(record.topic).map_err(|error| error.to_string())?;
+    let key = QueueKey { topic, queue_id: record.queue_id };
+    rows.open(&key, parts).map_err(|error| error.to_string())
 }
 
 impl Actor for DispatchActor {

@@ -39,6 +39,7 @@ pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
 pub mod dispatch_actor;
+mod dispatch_rows;
 mod doorbell;
 pub mod fault;
 pub mod flush_actor;
