@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::append_answer::{Outcome, Outcomes, PutStatus};
 use crate::net::reply::{Replies, ReplyTo};
 use crate::protocol::codes::response;
@@ -53,11 +55,14 @@ pub struct Asked {
     pub waits: bool,
 }
 
+/// What several have asked for; mostly one or many.
+pub type AllAsked = SmallVec<[Asked; 1]>;
+
 /// The answers to the sends of one connection, in the order of their puts.
 #[derive(Debug)]
 pub struct SendReplies {
     replies: Replies,
-    asked: Vec<Asked>,
+    asked: AllAsked,
     style: Arc<SendStyle>,
 }
 
@@ -67,7 +72,7 @@ impl SendReplies {
     /// # Panics
     /// There are not as many `replies`.
     #[must_use]
-    pub fn new(replies: Replies, asked: Vec<Asked>, style: Arc<SendStyle>) -> Self {
+    pub fn new(replies: Replies, asked: AllAsked, style: Arc<SendStyle>) -> Self {
         assert_eq!(replies.len(), asked.len(), "a send has one answer");
         Self { replies, asked, style }
     }
@@ -112,7 +117,7 @@ impl SendReplies {
     pub fn into_each(self) -> Vec<Self> {
         let Self { replies, asked, style } = self;
         let each = replies.into_each().into_iter().zip(asked);
-        each.map(|(reply, asked)| Self::new(Replies::of_one(reply), vec![asked], Arc::clone(&style))).collect()
+        each.map(|(reply, asked)| Self::new(Replies::of_one(reply), smallvec![asked], Arc::clone(&style))).collect()
     }
 
     fn answer(&mut self, outcomes: &Outcomes, status: PutStatus, mut now: impl FnMut(&Asked) -> bool) {

@@ -11,7 +11,7 @@ use super::append_answer::AppendAnswer;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{Faults, notify};
 use super::published::Published;
-use super::send_reply::{Asked, SendReplies, SendStyle};
+use super::send_reply::{AllAsked, Asked, SendReplies, SendStyle};
 use super::topic_actor::CreateOnSend;
 use crate::broker::send::{Admission, Admitted, Denied, SendRules};
 use crate::broker::topics::TopicTable;
@@ -51,7 +51,7 @@ pub struct SendBatch {
     now_ms: i64,
     /// How many were taken, admitted or not.
     taken: usize,
-    asked: Vec<Asked>,
+    asked: AllAsked,
     /// Those that were not admitted, by their numbers.
     others: Vec<(usize, Other)>,
 }
@@ -73,7 +73,7 @@ impl SendService {
             begun: false,
             now_ms: 0,
             taken: 0,
-            asked: Vec::new(),
+            asked: AllAsked::new(),
             others: Vec::new(),
         }
     }

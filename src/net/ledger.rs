@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::protocol::command::Serialization;
 use crate::protocol::units::Opaque;
 
@@ -14,6 +16,9 @@ pub(super) struct Line {
     index: u32,
     serial: u32,
 }
+
+/// Lines that are answered together; mostly one or many.
+pub(super) type Lines = SmallVec<[Option<Line>; 2]>;
 
 /// What opens a line.
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::budget::Budget;
 use super::bulk::BulkSource;
-use super::ledger::{Ledger, Line, Owed, Owing, Waiting};
+use super::ledger::{Ledger, Line, Lines, Owed, Owing, Waiting};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::frame;
@@ -199,7 +199,7 @@ impl Peer {
     }
 
     /// Opens a line in the ledger for each request.
-    pub(super) fn owe(&self, requests: impl Iterator<Item = Owing>, now: Duration) -> Vec<Option<Line>> {
+    pub(super) fn owe(&self, requests: impl Iterator<Item = Owing>, now: Duration) -> Lines {
         let mut state = self.state();
         state.active = true;
         if state.closed {

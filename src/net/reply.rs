@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use smallvec::smallvec;
 
 use super::bulk::BulkSource;
-use super::ledger::{Line, Waiting};
+use super::ledger::{Line, Lines, Waiting};
 use super::peer::Peer;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
@@ -99,18 +100,18 @@ impl Drop for ReplyTo {
 #[derive(Debug)]
 pub struct Replies {
     peer: Arc<Peer>,
-    lines: Vec<Option<Line>>,
+    lines: Lines,
 }
 
 impl Replies {
-    pub(super) fn new(peer: Arc<Peer>, lines: Vec<Option<Line>>) -> Self {
+    pub(super) fn new(peer: Arc<Peer>, lines: Lines) -> Self {
         Self { peer, lines }
     }
 
     /// The handle of a single request as one of many.
     #[must_use]
     pub fn of_one(reply: ReplyTo) -> Self {
-        Self { peer: Arc::clone(&reply.peer), lines: vec![reply.into_line()] }
+        Self { peer: Arc::clone(&reply.peer), lines: smallvec![reply.into_line()] }
     }
 
     /// The connection that the requests came by.

@@ -4,6 +4,9 @@ use super::error::StoreError;
 use super::view::LogView;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
+/// Of less than this it is cheaper to have every page told of.
+const LET_GO_BYTES_MIN: u64 = 64 * 1024;
+
 /// Syncs the log; held by the one thread that does so.
 #[derive(Debug)]
 pub struct LogFlush {
@@ -44,6 +47,11 @@ impl LogFlush {
             let end = segment.base() + segment.len() as u64;
             if end <= from.0 || segment.base() >= up_to.0 {
                 continue;
+            }
+            let unsynced = from.0.saturating_sub(segment.base())..(up_to.0 - segment.base()).min(segment.len() as u64);
+            if unsynced.end - unsynced.start >= LET_GO_BYTES_MIN {
+                // Only a saving: what cannot be had of it is no reason not to sync.
+                let _ = segment.let_go(unsynced.start as usize..unsynced.end as usize);
             }
             if let Err(source) = segment.file().sync() {
                 self.poisoned = true;

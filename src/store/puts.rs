@@ -6,6 +6,8 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
+use smallvec::{SmallVec, smallvec};
+
 use super::error::StoreError;
 use crate::protocol::message::{PROPERTIES_LENGTH_MAX, RecordParts, body_crc};
 use crate::protocol::names::Topic;
@@ -43,9 +45,10 @@ pub struct NewMessage<'a> {
 #[derive(Debug, Default)]
 pub struct PutBatch {
     records: Vec<u8>,
-    puts: Vec<Put>,
+    // Producers that wait for each answer bring one put at a time, which then takes no memory of its own.
+    puts: SmallVec<[Put; 1]>,
     /// Each topic once per run of puts to it.
-    topics: Vec<Topic>,
+    topics: SmallVec<[Topic; 1]>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +74,7 @@ impl PutBatch {
     /// Room for so many puts whose records take about so many bytes.
     #[must_use]
     pub fn with_capacity(puts: usize, bytes: usize) -> Self {
-        Self { records: Vec::with_capacity(bytes), puts: Vec::with_capacity(puts), topics: Vec::new() }
+        Self { records: Vec::with_capacity(bytes), puts: SmallVec::with_capacity(puts), topics: SmallVec::new() }
     }
 
     /// A batch of one put of one message.
@@ -138,8 +141,8 @@ impl PutBatch {
     pub fn into_each(self) -> Vec<Self> {
         let each = self.iter().map(|put| Self {
             records: put.records.to_vec(),
-            puts: vec![Put { end: put.records.len(), topic: 0, queue_id: put.queue_id }],
-            topics: vec![put.topic.clone()],
+            puts: smallvec![Put { end: put.records.len(), topic: 0, queue_id: put.queue_id }],
+            topics: smallvec![put.topic.clone()],
         });
         each.collect()
     }

@@ -22,13 +22,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
-use memmap2::{Advice, MmapOptions, MmapRaw};
+use memmap2::{Advice, MmapOptions, MmapRaw, UncheckedAdvice};
 
 use super::disk::SharedFile;
 
+/// Bytes of a page, or a multiple: larger pages only make [`Mapping::let_go`] keep some of them.
+const PAGE_BYTES: usize = 4096;
+
 /// A mapped range of a file, or of memory alone. Cloning shares the mapping; the last clone unmaps it.
 #[derive(Clone, Debug)]
-pub struct Mapping(Arc<MmapRaw>);
+pub struct Mapping {
+    raw: Arc<MmapRaw>,
+    of_file: bool,
+}
 
 impl Mapping {
     /// Maps the first `len` bytes of a file, shared with everybody who maps it.
@@ -36,7 +42,7 @@ impl Mapping {
     /// # Errors
     /// As the operating system says.
     pub fn of_file(file: &File, len: usize) -> io::Result<Self> {
-        Ok(Self(Arc::new(MmapOptions::new().len(len).map_raw(file)?)))
+        Ok(Self { raw: Arc::new(MmapOptions::new().len(len).map_raw(file)?), of_file: true })
     }
 
     /// Memory that belongs to no file, all zeros: for simulated disks.
@@ -44,13 +50,13 @@ impl Mapping {
     /// # Errors
     /// As the operating system says.
     pub fn anonymous(len: usize) -> io::Result<Self> {
-        Ok(Self(Arc::new(MmapOptions::new().len(len).map_anon()?.into())))
+        Ok(Self { raw: Arc::new(MmapOptions::new().len(len).map_anon()?.into()), of_file: false })
     }
 
     /// Its length in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.raw.len()
     }
 
     /// Whether it has no bytes.
@@ -68,7 +74,23 @@ impl Mapping {
         if range.is_empty() {
             return Ok(());
         }
-        self.0.advise_range(Advice::PopulateWrite, range.start, range.len())
+        self.raw.advise_range(Advice::PopulateWrite, range.start, range.len())
+    }
+
+    /// Makes this process forget where the whole pages of a range lie in memory, not what is in them: the next access asks
+    /// the kernel again. Before a sync this is worth its while: of a page that nobody has at hand, the kernel need not tell
+    /// every processor that it is about to be written.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn let_go(&self, range: Range<usize>) -> io::Result<()> {
+        let range = range.start.next_multiple_of(PAGE_BYTES)..range.end.min(self.len()) / PAGE_BYTES * PAGE_BYTES;
+        if range.is_empty() || !self.of_file {
+            return Ok(());
+        }
+        // SAFETY: this mapping is shared with a file, so its bytes are the file's and stay what they are; only memory that
+        // belongs to no file would be lost, which was ruled out above.
+        unsafe { self.raw.unchecked_advise_range(UncheckedAdvice::DontNeed, range.start, range.len()) }
     }
 
     /// A copy of a range as it is at this moment; for simulated disks, whose files are anonymous mappings.
@@ -79,7 +101,7 @@ impl Mapping {
         let range = range.start.min(self.len())..range.end.min(self.len());
         // SAFETY: the range lies in the mapping, which `self` keeps. Volatile loads of single bytes: a store elsewhere
         // at the same time yields the old or the new byte and no slice is made that could be changed under a reader.
-        range.map(|at| unsafe { self.0.as_ptr().add(at).read_volatile() }).collect()
+        range.map(|at| unsafe { self.raw.as_ptr().add(at).read_volatile() }).collect()
     }
 
     /// Overwrites a range; for simulated disks, which write to a file that is mapped too.
@@ -90,7 +112,7 @@ impl Mapping {
         assert!(at.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "inside the mapping");
         for (index, byte) in bytes.iter().enumerate() {
             // SAFETY: in range by the assertion; a volatile store of one byte, as in `snapshot`.
-            unsafe { self.0.as_mut_ptr().add(at + index).write_volatile(*byte) }
+            unsafe { self.raw.as_mut_ptr().add(at + index).write_volatile(*byte) }
         }
     }
 }
@@ -169,7 +191,7 @@ impl Segment {
         }
         // SAFETY: the range lies below `readable`, so in the mapping, and by the invariant nobody writes there any
         // more; the acquire load above makes what was written visible. The mapping lives as long as `self`.
-        Some(unsafe { std::slice::from_raw_parts(self.map.0.as_ptr().add(at), len) })
+        Some(unsafe { std::slice::from_raw_parts(self.map.raw.as_ptr().add(at), len) })
     }
 
     /// A range that keeps the segment mapped as long as it lives, copying nothing.
@@ -192,6 +214,14 @@ impl Segment {
     /// As [`Mapping::populate`].
     pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
         self.map.populate(range)
+    }
+
+    /// See [`Mapping::let_go`].
+    ///
+    /// # Errors
+    /// As [`Mapping::let_go`].
+    pub fn let_go(&self, range: Range<usize>) -> io::Result<()> {
+        self.map.let_go(range)
     }
 }
 
@@ -242,7 +272,7 @@ impl SegmentWriter {
         self.skip(len)?;
         // SAFETY: the window lies in the mapping (`skip`) and at or above `readable`, where only the one writer reaches,
         // which `&mut self` is. The slice ends with the borrow, before `publish` can run.
-        Some(unsafe { std::slice::from_raw_parts_mut(self.segment.map.0.as_mut_ptr().add(start), len) })
+        Some(unsafe { std::slice::from_raw_parts_mut(self.segment.map.raw.as_mut_ptr().add(start), len) })
     }
 
     /// Passes over `len` bytes that were or will be written through the file; `None` if so many are not left.
@@ -292,14 +322,14 @@ impl OwnedMapping {
     pub fn bytes(&self, at: usize, len: usize) -> Option<&[u8]> {
         self.holds(at, len)?;
         // SAFETY: in range; `&self` of the only owner rules out a writer for as long as the slice lives.
-        Some(unsafe { std::slice::from_raw_parts(self.0.0.as_ptr().add(at), len) })
+        Some(unsafe { std::slice::from_raw_parts(self.0.raw.as_ptr().add(at), len) })
     }
 
     /// The bytes of a range to be changed, if it lies in the mapping.
     pub fn bytes_mut(&mut self, at: usize, len: usize) -> Option<&mut [u8]> {
         self.holds(at, len)?;
         // SAFETY: in range; `&mut self` of the only owner rules out any other reader or writer.
-        Some(unsafe { std::slice::from_raw_parts_mut(self.0.0.as_mut_ptr().add(at), len) })
+        Some(unsafe { std::slice::from_raw_parts_mut(self.0.raw.as_mut_ptr().add(at), len) })
     }
 
     fn holds(&self, at: usize, len: usize) -> Option<()> {
