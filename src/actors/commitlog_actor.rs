@@ -10,7 +10,7 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
 
 use super::append_answer::{AppendAnswer, Outcomes, PutStatus};
-use super::doorbell::Doorbell;
+use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
@@ -93,8 +93,10 @@ pub struct CommitLogParts {
     pub policy: FlushPolicy,
     /// A producer that has waited this long for a sync is told FLUSH_DISK_TIMEOUT (`syncFlushTimeout`).
     pub sync_limit: Duration,
-    /// The FlushActor.
+    /// The FlushActor,
     pub await_sync: Recipient<AwaitSync>,
+    /// and what spares it a message for each batch.
+    pub sync_bell: Arc<Bell>,
     /// The DispatchActor's.
     pub doorbell: Arc<Doorbell>,
     /// Makes segments ahead of the writer.
@@ -160,7 +162,9 @@ impl CommitLogActor {
         }
         let outcomes = std::mem::take(&mut self.outcomes);
         self.promises.make(end, self.parts.clock.elapsed(), Promised { answer, outcomes });
-        notify(&self.parts.await_sync, AwaitSync { end });
+        if self.parts.sync_bell.ring() {
+            notify(&self.parts.await_sync, AwaitSync);
+        }
         self.watch(ctx);
     }
 

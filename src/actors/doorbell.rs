@@ -1,4 +1,4 @@
-//! Wakes the DispatchActor: once for however many appends come before it looks.
+//! Wakes the DispatchActor and the FlushActor: once for however much comes before they look.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,9 +7,28 @@ use super::dispatch_actor::{Appended, DispatchPorts};
 use super::fault::notify;
 
 /// A bell with a memory of one: ringing it while it rings does nothing.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung: AtomicBool,
+}
+
+impl Bell {
+    /// Rings; false if it was rung and not yet answered, so that nobody need be told.
+    #[must_use]
+    pub fn ring(&self) -> bool {
+        !self.rung.swap(true, Ordering::AcqRel)
+    }
+
+    /// Called by the one who was told, before he looks: what comes after rings again.
+    pub fn answer(&self) {
+        self.rung.store(false, Ordering::Release);
+    }
+}
+
+/// The bell that the DispatchActor hears.
 #[derive(Default)]
 pub struct Doorbell {
-    rung: AtomicBool,
+    bell: Bell,
     listener: OnceLock<DispatchPorts>,
 }
 
@@ -22,7 +41,7 @@ impl Doorbell {
 
     /// Rings, unless it was rung and not yet answered.
     pub fn ring(&self) {
-        if !self.rung.swap(true, Ordering::AcqRel)
+        if self.bell.ring()
             && let Some(listener) = self.listener.get()
         {
             notify(&listener.appended, Appended);
@@ -35,8 +54,8 @@ impl Doorbell {
         self.listener.get()
     }
 
-    /// Called by the listener before it looks: what comes after rings again.
+    /// See [`Bell::answer`].
     pub fn answer(&self) {
-        self.rung.store(false, Ordering::Release);
+        self.bell.answer();
     }
 }

@@ -14,19 +14,15 @@ use actix::{
 
 use super::commitlog_actor::Synced;
 use super::dispatch_actor::{Settled, SettledUpTo};
-use super::doorbell::Doorbell;
+use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded};
 use super::late::Late;
-use crate::protocol::units::PhysicalOffset;
 use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Positions, Preparation, QueueSync, StoreError};
 
-/// Puts are in the log whose producers wait for the disk.
+/// Puts are in the log whose producers wait for the disk: said once, through a bell, for all that come before the sync.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct AwaitSync {
-    /// The end of the last of them.
-    pub end: PhysicalOffset,
-}
+pub struct AwaitSync;
 
 /// A queue has entries that are not on the disk; said once until its next sync.
 #[derive(Debug, Message)]
@@ -111,8 +107,10 @@ pub struct FlushParts {
     pub preparation: Preparation,
     /// When.
     pub times: FlushTimes,
-    /// The CommitLogActor.
+    /// The CommitLogActor,
     pub synced: Late<Synced>,
+    /// and what it rings when somebody waits.
+    pub sync_bell: Arc<Bell>,
     /// The DispatchActor's.
     pub doorbell: Arc<Doorbell>,
     /// Where faults are declared.
@@ -122,8 +120,8 @@ pub struct FlushParts {
 /// Syncs.
 pub struct FlushActor {
     parts: FlushParts,
-    /// Up to where somebody waits for the disk.
-    awaited: PhysicalOffset,
+    /// Whether somebody waits for the next sync.
+    awaited: bool,
     dirty: Vec<QueueSync>,
     sealed: Vec<IndexSync>,
     scheduled: bool,
@@ -133,7 +131,7 @@ impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, awaited: PhysicalOffset(0), dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
+        Self { parts, awaited: false, dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -144,13 +142,14 @@ impl FlushActor {
 
     fn sync_log(&mut self) {
         self.scheduled = false;
+        // Whoever comes from now on may not be covered, and is heard of again.
+        self.parts.sync_bell.answer();
         let synced = match self.parts.log.sync() {
             Ok(synced) => synced,
             Err(error) => return self.fail("sync of the log", &error),
         };
         self.parts.durable.note_log(synced);
-        debug_assert!(self.awaited <= synced.up_to, "a sync covers what was published before it");
-        if std::mem::take(&mut self.awaited) > PhysicalOffset(0) {
+        if std::mem::take(&mut self.awaited) {
             self.parts.synced.notify(Synced { up_to: synced.up_to });
         }
     }
@@ -224,9 +223,9 @@ impl Guarded for FlushActor {
 impl Handler<AwaitSync> for FlushActor {
     type Result = ();
 
-    fn handle(&mut self, group: AwaitSync, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: AwaitSync, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AwaitSync", |actor, ctx| {
-            actor.awaited = actor.awaited.max(group.end);
+            actor.awaited = true;
             actor.schedule(ctx);
         });
     }

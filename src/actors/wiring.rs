@@ -13,9 +13,9 @@ use super::broker::{Broker, Parts, StartError};
 use super::broker_actor::{self, BrokerActor, BrokerParts};
 use super::builder::{BrokerBuilder, QueueWrap, StateMakers, StorageMakers};
 use super::client_actor::{self, ClientParts, ClientPorts, PeerClosed};
-use super::commitlog_actor::{AppendBatch, CommitLogParts};
+use super::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
 use super::dispatch_actor::{DispatchParts, DispatchPorts, QueueFactory};
-use super::doorbell::Doorbell;
+use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, notify, start_unbounded};
 use super::flush_actor::{FlushParts, FlushPorts, FlushTimes};
 use super::group_actor::{self, GroupParts, GroupPorts};
@@ -141,7 +141,7 @@ impl Wiring<'_> {
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
         let hold = (make.hold)(HoldParts { clock, faults }, &self.arbiters.hot);
         // The writer and the one who syncs tell each other things, so one of them is named late.
-        let synced = Late::default();
+        let (synced, sync_bell) = (Late::default(), Arc::new(Bell::default()));
         let flush_parts = FlushParts {
             log: LogFlush::new(view.clone()),
             positions: Arc::clone(view.positions()),
@@ -149,6 +149,7 @@ impl Wiring<'_> {
             preparation: preparation.clone(),
             times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
             synced: synced.clone(),
+            sync_bell: Arc::clone(&sync_bell),
             doorbell: Arc::clone(&doorbell),
             faults: self.faults.clone(),
         };
@@ -180,7 +181,10 @@ impl Wiring<'_> {
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
         doorbell.answered_by(dispatch.clone());
-        let populator = Populator::new(Arc::clone(view.segments()), preparation.clone(), view.written());
+        let mut populator = Populator::new(Arc::clone(view.segments()), preparation.clone(), view.written());
+        if options.flush == FlushPolicy::Sync {
+            populator = populator.page_by_page();
+        }
         let segment_bytes = options.store.log_segment_bytes;
         let pages_ahead = options.appender.pages_ahead();
         let preparer = Preparer::start(preparation, populator, view.written(), segment_bytes, pages_ahead);
@@ -190,6 +194,7 @@ impl Wiring<'_> {
             policy: options.flush,
             sync_limit: options.sync_limit,
             await_sync: flush.await_sync.clone(),
+            sync_bell,
             doorbell,
             preparer: preparer.map_err(StartError::Thread)?,
             faults: self.faults.clone(),

@@ -107,6 +107,7 @@ pub struct Populator {
     segments: Arc<Segments>,
     preparation: Preparation,
     done: u64,
+    page_by_page: bool,
     /// Cleared when the kernel does not know the call: then there is nothing to be done.
     supported: bool,
 }
@@ -115,7 +116,13 @@ impl Populator {
     /// Starts at the end of what is written.
     #[must_use]
     pub fn new(segments: Arc<Segments>, preparation: Preparation, from: PhysicalOffset) -> Self {
-        Self { segments, preparation, done: from.0, supported: true }
+        Self { segments, preparation, done: from.0, page_by_page: false, supported: true }
+    }
+
+    /// The same with pages that are synced one by one: for a log that is synced often.
+    #[must_use]
+    pub fn page_by_page(self) -> Self {
+        Self { page_by_page: true, ..self }
     }
 
     /// Where it has come to.
@@ -134,6 +141,10 @@ impl Populator {
             });
             let Some((segment, at)) = found else { return };
             let until = (at as u64 + (to.0 - self.done)).min(segment.len() as u64) as usize;
+            if self.page_by_page {
+                // Said again for each piece, which costs next to nothing; where it cannot be said, syncs write more.
+                let _ = segment.page_by_page();
+            }
             self.supported = segment.populate(at..until).is_ok();
             self.done = segment.base() + until as u64;
         }

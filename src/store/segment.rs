@@ -77,6 +77,15 @@ impl Mapping {
         self.raw.advise_range(Advice::PopulateWrite, range.start, range.len())
     }
 
+    /// Has the kernel take in the file page by page from now on. Otherwise it takes larger pieces, which costs less, but of
+    /// which it knows no better than whether all of it has been written to: a sync then writes much more than was stored.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    pub fn page_by_page(&self) -> io::Result<()> {
+        self.raw.advise(Advice::Random)
+    }
+
     /// Makes this process forget where the whole pages of a range lie in memory, not what is in them: the next access asks
     /// the kernel again. Before a sync this is worth its while: of a page that nobody has at hand, the kernel need not tell
     /// every processor that it is about to be written.
@@ -214,6 +223,14 @@ impl Segment {
     /// As [`Mapping::populate`].
     pub fn populate(&self, range: Range<usize>) -> io::Result<()> {
         self.map.populate(range)
+    }
+
+    /// See [`Mapping::page_by_page`].
+    ///
+    /// # Errors
+    /// As [`Mapping::page_by_page`].
+    pub fn page_by_page(&self) -> io::Result<()> {
+        self.map.page_by_page()
     }
 
     /// See [`Mapping::let_go`].
