@@ -47,7 +47,7 @@ use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::peer::Patience;
 use crate::net::router::{Lane, Router};
 use crate::protocol::codes::request;
-use crate::store::{self, CommitLog, Durable, Index, LogFlush, LogView, OpenStore, Populator, Queues};
+use crate::store::{self, CommitLog, Durable, Index, LogFlush, LogView, OpenStore, Queues};
 
 /// What a request is told that nobody answers. Sends wait as long as `waitTimeMillsInSendQueue` says instead.
 const PATIENCE: Patience = Patience {
@@ -135,18 +135,18 @@ impl Wiring<'_> {
     fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
         let Stored { log, queues, index, durable } = stored;
         let options = self.options;
-        let (view, preparation) = (log.view(), log.preparation());
-        let doorbell = Arc::new(Doorbell::default());
+        let view = log.view();
+        let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
         let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
         let hold = (make.hold)(HoldParts { clock, faults }, &self.arbiters.hot);
         // The writer and the one who syncs tell each other things, so one of them is named late.
-        let (synced, sync_bell) = (Late::default(), Arc::new(Bell::default()));
+        let synced = Late::default();
         let flush_parts = FlushParts {
             log: LogFlush::new(view.clone()),
             positions: Arc::clone(view.positions()),
             durable,
-            preparation: preparation.clone(),
+            preparation: log.preparation(),
             times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
             synced: synced.clone(),
             sync_bell: Arc::clone(&sync_bell),
@@ -158,37 +158,21 @@ impl Wiring<'_> {
             let parts = IndexParts { index, sealed: flush.index_sealed.clone(), faults: self.faults.clone() };
             (make.index)(parts, &self.arbiters.rest)
         });
-        let shared = QueueShared {
-            log: view.clone(),
-            limits: options.pull_limits,
-            written_since: view.written(),
-            hold: hold.clone(),
-            dirty: flush.queue_dirty.clone(),
-            pool: pool.clone(),
-            clock: Arc::clone(&options.clock),
-            faults: self.faults.clone(),
-        };
         let directory = Directory::default();
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
             doorbell: Arc::clone(&doorbell),
             directory: directory.writer(),
-            queue_actor: queue_factory(Arc::new(shared), make.queue),
+            queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
             index: index.as_ref().map(|index| index.keys.clone()),
             delay_levels_ms: options.store.delay_levels_ms.clone(),
             faults: self.faults.clone(),
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
         doorbell.answered_by(dispatch.clone());
-        let mut populator = Populator::new(Arc::clone(view.segments()), preparation.clone(), view.written());
-        if options.flush == FlushPolicy::Sync {
-            populator = populator.page_by_page();
-        }
-        let segment_bytes = options.store.log_segment_bytes;
-        let pages_ahead = options.appender.pages_ahead();
-        let preparer = Preparer::start(preparation, populator, view.written(), segment_bytes, pages_ahead);
         let commit_log_parts = CommitLogParts {
+            preparer: self.preparer(&log)?,
             log,
             clock: Arc::clone(&options.clock),
             policy: options.flush,
@@ -196,12 +180,35 @@ impl Wiring<'_> {
             await_sync: flush.await_sync.clone(),
             sync_bell,
             doorbell,
-            preparer: preparer.map_err(StartError::Thread)?,
             faults: self.faults.clone(),
         };
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced);
         Ok(Storage { append: commit_log.append, dispatch, index, flush, hold, directory, pool, log: view })
+    }
+
+    fn queue_shared(&self, view: &LogView, hold: &HoldPorts, flush: &FlushPorts, pool: &ReadPool) -> QueueShared {
+        QueueShared {
+            log: view.clone(),
+            limits: self.options.pull_limits,
+            written_since: view.written(),
+            hold: hold.clone(),
+            dirty: flush.queue_dirty.clone(),
+            pool: pool.clone(),
+            clock: Arc::clone(&self.options.clock),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// Starts the thread that is ahead of the writer.
+    fn preparer(&self, log: &CommitLog) -> Result<Preparer, StartError> {
+        let (options, written) = (self.options, log.view().written());
+        let populator = match options.flush {
+            FlushPolicy::Async => log.populator(),
+            FlushPolicy::Sync => log.populator().page_by_page(),
+        };
+        let (segment_bytes, pages_ahead) = (options.store.log_segment_bytes, options.appender.pages_ahead());
+        Preparer::start(log.preparation(), populator, written, segment_bytes, pages_ahead).map_err(StartError::Thread)
     }
 
     fn state(&self, make: StateMakers, tables: Tables, storage: &Storage) -> State {
