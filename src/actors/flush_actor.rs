@@ -19,6 +19,9 @@ use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded};
 use super::late::Late;
 use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Positions, Preparation, QueueSync, StoreError};
 
+/// Queues that are synced before whoever waits for the log gets a turn: a few milliseconds' worth.
+const FILES_PER_TURN: usize = 8;
+
 /// Puts are in the log whose producers wait for the disk: said once, through a bell, for all that come before the sync.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -49,10 +52,16 @@ struct SyncQueues {
     settled: Settled,
 }
 
-/// A full index file is to be synced.
+/// Go on with the round of syncs that is under way: sent to itself, so that a sync of the log never waits for more than a
+/// few queues.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+struct SyncSome;
+
+/// An index file has entries that are not on the disk; said once until its next sync.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub struct IndexSealed {
+pub struct IndexDirty {
     /// What syncs it.
     pub sync: IndexSync,
 }
@@ -69,8 +78,8 @@ pub struct FlushPorts {
     pub await_sync: Recipient<AwaitSync>,
     /// Reports a queue.
     pub queue_dirty: Recipient<QueueDirty>,
-    /// Reports a full index file.
-    pub index_sealed: Recipient<IndexSealed>,
+    /// Reports an index file.
+    pub index_dirty: Recipient<IndexDirty>,
     /// Closes the store.
     pub close: Recipient<CloseStore>,
 }
@@ -80,7 +89,7 @@ impl From<Addr<FlushActor>> for FlushPorts {
         Self {
             await_sync: flush.clone().recipient(),
             queue_dirty: flush.clone().recipient(),
-            index_sealed: flush.clone().recipient(),
+            index_dirty: flush.clone().recipient(),
             close: flush.recipient(),
         }
     }
@@ -122,16 +131,29 @@ pub struct FlushActor {
     parts: FlushParts,
     /// Whether somebody waits for the next sync.
     awaited: bool,
-    dirty: Vec<QueueSync>,
-    sealed: Vec<IndexSync>,
+    dirty: Dirty,
+    round: Option<Round>,
     scheduled: bool,
+}
+
+/// What is not on the disk.
+#[derive(Default)]
+struct Dirty {
+    queues: Vec<QueueSync>,
+    indexes: Vec<IndexSync>,
+}
+
+/// A round of syncs, after which queues and index are known to be on the disk up to a place.
+struct Round {
+    settled: Settled,
+    left: Dirty,
 }
 
 impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, awaited: false, dirty: Vec::new(), sealed: Vec::new(), scheduled: false }
+        Self { parts, awaited: false, dirty: Dirty::default(), round: None, scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -154,9 +176,9 @@ impl FlushActor {
         }
     }
 
-    /// Asks how far the queues have come. The answer is older than the sync that follows it, so it holds after it.
+    /// Asks how far the queues have come. The answer is older than the syncs that follow it, so it holds after them.
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
-        let Some(dispatch) = self.parts.doorbell.dispatch() else { return };
+        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| self.round.is_none()) else { return };
         let settled = dispatch.settled.send(SettledUpTo);
         ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
             if let Ok(settled) = settled {
@@ -165,21 +187,26 @@ impl FlushActor {
         }));
     }
 
-    fn sync_queues(&mut self, settled: Settled) -> Result<(), StoreError> {
-        for queue in self.dirty.drain(..) {
-            queue.sync()?;
+    fn sync_some(&mut self, ctx: &mut Context<Self>) -> Result<(), StoreError> {
+        let Some(round) = &mut self.round else { return Ok(()) };
+        for _ in 0..FILES_PER_TURN {
+            if round.left.sync_one(&mut self.parts.durable)?.is_none() {
+                let settled = round.settled;
+                self.round = None;
+                self.parts.durable.note_queues(settled.up_to, settled.newest);
+                return self.parts.durable.save();
+            }
         }
-        for index in self.sealed.drain(..) {
-            index.sync()?;
-            self.parts.durable.note_index(index.newest_time);
-        }
-        self.parts.durable.note_queues(settled.up_to, settled.newest);
-        self.parts.durable.save()
+        ctx.notify(SyncSome);
+        Ok(())
     }
 
     fn close(&mut self, close: &CloseStore) -> Result<(), StoreError> {
         self.sync_log();
-        self.sync_queues(close.settled)?;
+        let left = self.round.take().map(|round| round.left).unwrap_or_default();
+        for mut dirty in [left, std::mem::take(&mut self.dirty)] {
+            while dirty.sync_one(&mut self.parts.durable)?.is_some() {}
+        }
         self.parts.durable.close(CloseParts {
             log: &mut self.parts.log,
             queues: Vec::new(),
@@ -191,6 +218,21 @@ impl FlushActor {
 
     fn fail(&mut self, at: &str, error: &StoreError) {
         self.parts.faults.end(Terminal { actor: Self::NAME, at: at.into(), cause: error.to_string() });
+    }
+}
+
+impl Dirty {
+    /// Syncs one file or queue; `None` when there is none left.
+    fn sync_one(&mut self, durable: &mut Durable) -> Result<Option<()>, StoreError> {
+        if let Some(queue) = self.queues.pop() {
+            return queue.sync().map(Some);
+        }
+        let Some(index) = self.indexes.pop() else { return Ok(None) };
+        index.sync()?;
+        if index.is_full {
+            durable.note_index(index.newest_time);
+        }
+        Ok(Some(()))
     }
 }
 
@@ -243,15 +285,15 @@ impl Handler<QueueDirty> for FlushActor {
     type Result = ();
 
     fn handle(&mut self, dirty: QueueDirty, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "QueueDirty", |actor, _| actor.dirty.push(dirty.sync));
+        guarded(self, ctx, "QueueDirty", |actor, _| actor.dirty.queues.push(dirty.sync));
     }
 }
 
-impl Handler<IndexSealed> for FlushActor {
+impl Handler<IndexDirty> for FlushActor {
     type Result = ();
 
-    fn handle(&mut self, sealed: IndexSealed, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "IndexSealed", |actor, _| actor.sealed.push(sealed.sync));
+    fn handle(&mut self, dirty: IndexDirty, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "IndexDirty", |actor, _| actor.dirty.indexes.push(dirty.sync));
     }
 }
 
@@ -259,8 +301,22 @@ impl Handler<SyncQueues> for FlushActor {
     type Result = ();
 
     fn handle(&mut self, sync: SyncQueues, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "SyncQueues", |actor, _| {
-            if let Err(error) = actor.sync_queues(sync.settled) {
+        guarded(self, ctx, "SyncQueues", |actor, ctx| {
+            if actor.round.is_none() {
+                let left = std::mem::take(&mut actor.dirty);
+                actor.round = Some(Round { settled: sync.settled, left });
+                ctx.notify(SyncSome);
+            }
+        });
+    }
+}
+
+impl Handler<SyncSome> for FlushActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SyncSome, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SyncSome", |actor, ctx| {
+            if let Err(error) = actor.sync_some(ctx) {
                 actor.fail("sync of the queues", &error);
             }
         });

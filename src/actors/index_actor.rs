@@ -9,7 +9,7 @@ use actix::{Actor, Addr, Context, Handler, Message, MessageResult, Recipient, Su
 
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
-use super::flush_actor::IndexSealed;
+use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::{Index, IndexSync};
 
@@ -58,8 +58,8 @@ impl From<Addr<IndexActor>> for IndexPorts {
 pub struct IndexParts {
     /// The files.
     pub index: Index,
-    /// The FlushActor, who syncs full ones.
-    pub sealed: Recipient<IndexSealed>,
+    /// The FlushActor, who syncs them.
+    pub dirty: Recipient<IndexDirty>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -86,12 +86,12 @@ impl IndexActor {
                     if !std::mem::replace(&mut self.complained, true) {
                         tracing::error!(%error, "cannot write the key index");
                     }
-                    return;
+                    break;
                 }
             }
         }
-        for sync in self.parts.index.take_sealed() {
-            notify(&self.parts.sealed, IndexSealed { sync });
+        for sync in self.parts.index.take_untold() {
+            notify(&self.parts.dirty, IndexDirty { sync });
         }
     }
 }

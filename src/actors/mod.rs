@@ -23,7 +23,7 @@
 //! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
 //! | QueueActor | Enqueue, Pull, questions | one turn of dispatch; pulls in flight | the same | the broker ends |
 //! | HoldActor | Park, Wake | pulls in flight; parked ones are entries of its table | the same | restarts empty, parked pulls are answered |
-//! | FlushActor | AwaitSync, QueueDirty, IndexSealed | sends in flight, queues, index files | the same | the broker ends |
+//! | FlushActor | AwaitSync, QueueDirty, IndexDirty | sends in flight, queues, index files | the same | the broker ends |
 //! | IndexActor | IndexKeys | one turn of dispatch at a time, plus what the log grows meanwhile | – | restarts with its files |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection | connections are read no further | restart with what they published |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
@@ -51,6 +51,7 @@ mod lookup_service;
 pub mod namesrv;
 pub mod namesrv_actor;
 pub mod offset_actor;
+pub mod open_queues;
 pub mod options;
 mod preparer;
 pub mod published;

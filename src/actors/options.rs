@@ -18,6 +18,11 @@ use crate::time::{SharedClock, SystemClock};
 const MEMORY_BYTES_GUESS: u64 = 8 << 30;
 /// `accessMessageInMemoryMaxRatio`: the share of memory that recent messages are taken to be held in.
 const MEMORY_PER_CENT: u64 = 40;
+/// Queues take one in so many of the file descriptors that there may be,
+const OPEN_QUEUES_SHARE: usize = 4;
+/// but within these bounds: a process has some 65,000 mappings.
+const OPEN_QUEUES_MIN: usize = 64;
+const OPEN_QUEUES_MAX: usize = 16_384;
 /// Bytes of sends in flight over all connections.
 const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -88,6 +93,8 @@ pub struct BrokerOptions {
     pub compressed_register: bool,
     /// Threads for reads that may have to wait for the disk.
     pub read_threads: usize,
+    /// Queues that hold file descriptors and mappings at once; the others open theirs when they are used.
+    pub open_queues_max: usize,
     /// Which actor runs on which thread.
     pub layout: Layout,
     /// All configuration keys as properties text, for the tools that ask.
@@ -146,6 +153,7 @@ impl BrokerOptions {
             register_limit: seconds(6),
             compressed_register: false,
             read_threads: 2,
+            open_queues_max: open_queues_max(),
             layout: Layout::default(),
             properties: String::new(),
             clock: SystemClock::shared(),
@@ -212,6 +220,13 @@ impl NamesrvOptions {
             disk: Arc::new(FileDisk),
         }
     }
+}
+
+/// A share of the file descriptors that this process may have; connections take the rest.
+fn open_queues_max() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let share = limit.map_or(OPEN_QUEUES_MAX, |limit| limit as usize / OPEN_QUEUES_SHARE);
+    share.clamp(OPEN_QUEUES_MIN, OPEN_QUEUES_MAX)
 }
 
 /// Physical memory of this machine.

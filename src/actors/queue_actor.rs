@@ -15,6 +15,7 @@ use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::{HoldPorts, Park, Wake};
+use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
 use crate::broker::filter::TagFilter;
@@ -123,6 +124,8 @@ pub struct QueueShared {
     pub pool: ReadPool,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
+    /// Which queues hold files.
+    pub open: OpenQueues,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -138,6 +141,10 @@ pub struct QueueActor {
     cold_below: QueueOffset,
     /// but for these, which were read since.
     warm: Range<u64>,
+    /// Whether it stands in the row of open queues,
+    listed: bool,
+    /// and was used since it was last asked to leave it.
+    used: bool,
 }
 
 impl QueueActor {
@@ -145,11 +152,10 @@ impl QueueActor {
     #[must_use]
     pub fn new(queue: ConsumeQueue, shared: Arc<QueueShared>) -> Self {
         let cold_below = queue.max_offset();
-        Self { queue, shared, scratch: Vec::new(), awaited: false, cold_below, warm: 0..0 }
+        Self { queue, shared, scratch: Vec::new(), awaited: false, cold_below, warm: 0..0, listed: false, used: false }
     }
 
     fn enqueue(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> Result<(), StoreError> {
-        let was_dirty = self.queue.sync_handle().is_dirty();
         let first = self.queue.max_offset();
         for (offset, entry) in entries {
             if let Placement::OutOfStep(placed) = self.queue.append(*entry, *offset)? {
@@ -157,8 +163,8 @@ impl QueueActor {
                 tracing::error!(%topic, %queue, %offset, %placed, "entries are missing from a queue");
             }
         }
-        if !was_dirty {
-            notify(&self.shared.dirty, QueueDirty { sync: self.queue.sync_handle() });
+        if let Some(sync) = self.queue.untold() {
+            notify(&self.shared.dirty, QueueDirty { sync });
         }
         if self.awaited {
             let tags_codes = entries.iter().map(|(_, entry)| entry.tags_code).collect();
@@ -271,6 +277,24 @@ impl QueueActor {
         notify(&self.shared.hold.park, Park { wait, pull, queue: ctx.address().recipient() });
     }
 
+    /// Called after whatever may have opened the queue's files.
+    fn note_use(&mut self, ctx: &mut Context<Self>) {
+        self.used = true;
+        if !self.listed && self.queue.is_open() {
+            self.listed = true;
+            self.shared.open.opened(ctx.address().recipient());
+        }
+    }
+
+    fn close_idle(&mut self, asked: CloseIdle, ctx: &mut Context<Self>) {
+        if std::mem::take(&mut self.used) && asked.chances > 0 {
+            self.shared.open.used(ctx.address().recipient(), asked);
+        } else {
+            self.listed = false;
+            self.queue.close_idle();
+        }
+    }
+
     fn bounds(&self) -> QueueBounds {
         QueueBounds {
             min: self.queue.min_offset(),
@@ -309,8 +333,10 @@ impl Handler<Enqueue> for QueueActor {
     type Result = ();
 
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Enqueue", |actor, _| {
-            if let Err(error) = actor.enqueue(&enqueue.entries) {
+        guarded(self, ctx, "Enqueue", |actor, ctx| {
+            let enqueued = actor.enqueue(&enqueue.entries);
+            actor.note_use(ctx);
+            if let Err(error) = enqueued {
                 let at = format!("queue {} of {}", actor.queue.queue_id(), actor.queue.topic());
                 actor.shared.faults.end(Terminal { actor: Self::NAME, at, cause: error.to_string() });
             }
@@ -322,7 +348,10 @@ impl Handler<Pull> for QueueActor {
     type Result = ();
 
     fn handle(&mut self, pull: Pull, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Pull", |actor, ctx| actor.pull(pull, ctx));
+        guarded(self, ctx, "Pull", |actor, ctx| {
+            actor.pull(pull, ctx);
+            actor.note_use(ctx);
+        });
     }
 }
 
@@ -338,7 +367,11 @@ impl Handler<OffsetAt> for QueueActor {
     type Result = Result<QueueOffset, StoreError>;
 
     fn handle(&mut self, at: OffsetAt, ctx: &mut Context<Self>) -> Self::Result {
-        let found = guarded(self, ctx, "OffsetAt", |actor, _| actor.offset_at(at.time));
+        let found = guarded(self, ctx, "OffsetAt", |actor, ctx| {
+            let found = actor.offset_at(at.time);
+            actor.note_use(ctx);
+            found
+        });
         found.unwrap_or(Err(StoreError::Poisoned))
     }
 }
@@ -347,6 +380,19 @@ impl Handler<StoreTimeOf> for QueueActor {
     type Result = Result<Option<StoreTime>, StoreError>;
 
     fn handle(&mut self, of: StoreTimeOf, ctx: &mut Context<Self>) -> Self::Result {
-        guarded(self, ctx, "StoreTimeOf", |actor, _| actor.store_time(of.offset)).unwrap_or(Err(StoreError::Poisoned))
+        let found = guarded(self, ctx, "StoreTimeOf", |actor, ctx| {
+            let found = actor.store_time(of.offset);
+            actor.note_use(ctx);
+            found
+        });
+        found.unwrap_or(Err(StoreError::Poisoned))
+    }
+}
+
+impl Handler<CloseIdle> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, asked: CloseIdle, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "CloseIdle", |actor, ctx| actor.close_idle(asked, ctx));
     }
 }

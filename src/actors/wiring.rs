@@ -24,6 +24,7 @@ use super::index_actor::{IndexParts, IndexPorts};
 use super::late::Late;
 use super::lookup_service::{self, LookupService};
 use super::offset_actor::{self, OffsetParts, OffsetPorts};
+use super::open_queues::OpenQueues;
 use super::options::BrokerOptions;
 use super::preparer::Preparer;
 use super::published::Published;
@@ -155,7 +156,7 @@ impl Wiring<'_> {
         };
         let flush = (make.flush)(flush_parts, &self.arbiters.flush);
         let index = index.map(|index| {
-            let parts = IndexParts { index, sealed: flush.index_sealed.clone(), faults: self.faults.clone() };
+            let parts = IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
             (make.index)(parts, &self.arbiters.rest)
         });
         let directory = Directory::default();
@@ -196,6 +197,7 @@ impl Wiring<'_> {
             dirty: flush.queue_dirty.clone(),
             pool: pool.clone(),
             clock: Arc::clone(&self.options.clock),
+            open: OpenQueues::new(self.options.open_queues_max),
             faults: self.faults.clone(),
         }
     }

@@ -3,6 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs, UdpSocket};
 use std::path::PathBuf;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 /// An address of a private network. Connecting a datagram socket to it sends nothing; it only makes the system choose
 /// the address that it would send from.
 const SOMEWHERE_PRIVATE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 255, 255, 255)), 1);
@@ -11,6 +13,13 @@ const SOMEWHERE_PRIVATE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(1
 pub(super) fn host_name() -> Option<String> {
     let system = rustix::system::uname();
     system.nodename().to_str().ok().filter(|name| !name.is_empty()).map(Into::into)
+}
+
+/// Lets this process have as many file descriptors as it may ask for: the usual 1,024 are few for a server's clients.
+pub(super) fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // Where more cannot be had, what there is has to do.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// The user's directory, under which RocketMQ puts `store` and `namesrv`; the current one where there is none.

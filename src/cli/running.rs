@@ -3,8 +3,8 @@
 use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::print;
 use super::serve::{BrokerStart, NamesrvStart, StandaloneStart, Wording, local};
+use super::{machine, print};
 use crate::actors::broker::Broker;
 use crate::actors::commitlog_actor::FlushPolicy;
 use crate::actors::namesrv::Namesrv;
@@ -56,6 +56,7 @@ pub(super) fn broker(start: BrokerStart, wording: Wording) -> anyhow::Result<()>
 }
 
 fn on_a_system(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    machine::raise_descriptor_limit();
     actix::System::new().block_on(serve)
 }
 

@@ -219,12 +219,23 @@ impl ConsumeQueue {
         self.sync.clone()
     }
 
-    /// Lets go of every file descriptor and mapping; the next use opens what it needs. What was not synced yet keeps
-    /// its descriptor until it is.
+    /// What syncs this queue, if it has entries that are not on the disk and nobody was told of them. Asked after appends.
+    #[must_use]
+    pub fn untold(&self) -> Option<QueueSync> {
+        self.sync.tell().then(|| self.sync_handle())
+    }
+
+    /// Lets go of every file descriptor and mapping; the next use opens what it needs.
     pub fn close_idle(&mut self) {
         for file in &mut self.files {
             file.close();
         }
+    }
+
+    /// Whether it holds file descriptors or mappings.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.files.iter().any(QueueFile::is_open)
     }
 
     /// Removes all files and the directory: the topic was deleted.
@@ -290,9 +301,13 @@ impl ConsumeQueue {
         Ok(())
     }
 
-    /// Bytes of one file, given by their position in the queue.
+    /// Bytes of one file, given by their position in the queue. Of the files that are only read one is held open at a time.
     fn bytes(&mut self, index: usize, at: u64, len: u64) -> Result<&[u8], StoreError> {
         let file_bytes = self.file_bytes();
+        if !self.files.get(index).is_some_and(QueueFile::is_open) {
+            let written = self.files.len().saturating_sub(1);
+            self.files.iter_mut().take(written).for_each(QueueFile::close);
+        }
         let Self { files, disk, directory, .. } = self;
         files.get_mut(index).map_or(Ok(&[]), |file| file.bytes(disk, directory, file_bytes, at, len))
     }

@@ -8,6 +8,7 @@
 mod file;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::file::IndexFile;
 use super::disk::{SharedDisk, SharedFile};
@@ -29,7 +30,7 @@ pub struct Index {
     options: Arc<StoreOptions>,
     /// Oldest first.
     files: Vec<IndexFile>,
-    /// Full files that nobody has synced yet.
+    /// Files that have become full and that nobody was told of since.
     sealed: Vec<IndexSync>,
 }
 
@@ -62,6 +63,10 @@ pub struct IndexSync {
     path: std::path::PathBuf,
     /// Store time of its newest entry: once a *full* file is synced, the checkpoint's index time.
     pub newest_time: StoreTime,
+    /// Whether it takes no more entries.
+    pub is_full: bool,
+    /// Whether somebody was told that it is to be synced.
+    told: Arc<AtomicBool>,
 }
 
 impl IndexSync {
@@ -70,6 +75,8 @@ impl IndexSync {
     /// # Errors
     /// What the operating system says.
     pub fn sync(&self) -> Result<(), StoreError> {
+        // What is put from now on may not be covered, and is told of again.
+        self.told.store(false, Ordering::Release);
         self.file.sync().map_err(StoreError::io("sync", &self.path))
     }
 }
@@ -201,10 +208,12 @@ impl Index {
         Ok(removed)
     }
 
-    /// The full files that wait for their sync, after which the checkpoint's index time is the newest of theirs.
+    /// The files with entries that are not on the disk and that nobody was told of: those that have become full, and the
+    /// newest. Asked after puts, for the one who syncs.
     #[must_use]
-    pub fn take_sealed(&mut self) -> Vec<IndexSync> {
-        std::mem::take(&mut self.sealed)
+    pub fn take_untold(&mut self) -> Vec<IndexSync> {
+        let newest = self.files.last().filter(|file| file.tell()).map(IndexFile::sync_handle);
+        self.sealed.drain(..).chain(newest).collect()
     }
 
     /// The file that takes the puts, to be synced when the store closes.

@@ -229,6 +229,7 @@ impl Opening {
             queue.cut_tail_unless(|queue, entry| {
                 entry.physical < log_min || recovery::holds_record_of(segments, queue, entry)
             })?;
+            queue.close_idle();
         }
         Ok(())
     }

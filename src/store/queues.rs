@@ -2,7 +2,7 @@
 //!
 //! A queue without an owner lies here with neither descriptor nor mapping: its numbers, some hundred bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::consumequeue::ConsumeQueue;
@@ -13,6 +13,9 @@ use super::offset_table::OffsetTable;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId};
 
+/// How many queues without an owner hold files at once, while they are brought up to the log.
+const OPEN_MAX: usize = 256;
+
 /// The queues, by topic and number.
 #[derive(Debug)]
 pub struct Queues {
@@ -20,13 +23,15 @@ pub struct Queues {
     options: Arc<StoreOptions>,
     /// `None` where the queue has been given to an owner.
     topics: HashMap<Topic, BTreeMap<QueueId, Option<ConsumeQueue>>>,
+    /// Those that hold files, in the order in which they were opened.
+    open: VecDeque<(Topic, QueueId)>,
 }
 
 impl Queues {
     /// No queues yet.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>) -> Self {
-        Self { disk, options, topics: HashMap::new() }
+        Self { disk, options, topics: HashMap::new(), open: VecDeque::new() }
     }
 
     /// Takes in what lies under `consumequeue/` and finds each queue's end. What is no queue is named in `warnings`.
@@ -119,6 +124,19 @@ impl Queues {
             Some(ConsumeQueue::new(Arc::clone(&self.disk), Arc::clone(&self.options), topic.clone(), queue_id))
         });
         slot.as_mut().ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
+    }
+
+    /// Notes that a queue without an owner has opened its files. When that is one too many, the one that opened them
+    /// first lets go of its own: a process has no descriptors for a hundred thousand queues.
+    pub(super) fn note_opened(&mut self, topic: Topic, queue_id: QueueId) {
+        self.open.push_back((topic, queue_id));
+        if self.open.len() <= OPEN_MAX {
+            return;
+        }
+        let Some((topic, queue_id)) = self.open.pop_front() else { return };
+        if let Some(Some(queue)) = self.topics.get_mut(&topic).and_then(|queues| queues.get_mut(&queue_id)) {
+            queue.close_idle();
+        }
     }
 
     /// The next offset of each queue, for the writer of the log.

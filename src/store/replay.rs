@@ -11,7 +11,7 @@ use super::index::Index;
 use super::queues::Queues;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
-use crate::protocol::units::PhysicalOffset;
+use crate::protocol::units::{PhysicalOffset, QueueOffset};
 
 /// Queues and index while they are brought up to the log.
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Replay<'_> {
         if let Some(entry) = Marks::of(record).queue_entry(record, self.delay_levels_ms) {
             // A topic that no client could name has no queue.
             if let Ok(topic) = Topic::parse(record.topic) {
-                self.enqueue(&topic, record, entry, damaged)?;
+                self.enqueue(topic, record, entry, damaged)?;
             }
         }
         match &mut self.index {
@@ -49,39 +49,45 @@ impl Replay<'_> {
 
     fn enqueue(
         &mut self,
-        topic: &Topic,
+        topic: Topic,
         record: &RecordHead<'_>,
         entry: QueueEntry,
         damaged: bool,
     ) -> Result<(), StoreError> {
-        let (log_min, began) = (self.log_min, self.began);
-        let queue = self.queues.queue_mut(topic, record.queue_id)?;
+        let queue = self.queues.queue_mut(&topic, record.queue_id)?;
         let offset = record.queue_offset;
-        if damaged && offset < queue.max_offset() {
-            queue.blank(offset)?;
+        let replaces = damaged && offset < queue.max_offset();
+        if !replaces && entry.end() <= queue.max_physical() {
             return Ok(());
         }
-        if entry.end() <= queue.max_physical() {
-            return Ok(());
-        }
-        let whole_from = whole_up_to(queue, log_min);
-        if offset > queue.max_offset() && whole_from < began {
+        let whole_from = whole_up_to(queue, self.log_min);
+        if offset > queue.max_offset() && whole_from < self.began {
             let again = self.again_from.map_or(whole_from, |other| other.min(whole_from));
             self.again_from = Some(again);
             return Ok(());
         }
-        if damaged {
-            return queue.append_blank(offset);
-        }
-        if queue.has_files() && offset > queue.max_offset() {
-            // The records between are gone with the log: their places stay, so that this offset is the true one.
-            queue.fill_to(offset)?;
-        }
-        if queue.append(entry, offset)? != Placement::Duplicate {
-            self.added += 1;
+        let was_open = queue.is_open();
+        self.added += u64::from(place(queue, offset, entry, damaged)?);
+        if !was_open {
+            self.queues.note_opened(topic, record.queue_id);
         }
         Ok(())
     }
+}
+
+/// Puts an entry where its record says. Tells whether the queue has an entry more that points to its record.
+fn place(queue: &mut ConsumeQueue, offset: QueueOffset, entry: QueueEntry, damaged: bool) -> Result<bool, StoreError> {
+    if damaged && offset < queue.max_offset() {
+        return queue.blank(offset).map(|_| false);
+    }
+    if damaged {
+        return queue.append_blank(offset).map(|()| false);
+    }
+    if queue.has_files() && offset > queue.max_offset() {
+        // The records between are gone with the log: their places stay, so that this offset is the true one.
+        queue.fill_to(offset)?;
+    }
+    Ok(queue.append(entry, offset)? != Placement::Duplicate)
 }
 
 /// The queue has an entry for each of its records before this place.

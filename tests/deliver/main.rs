@@ -1,10 +1,13 @@
 //! Messages from a producer to a consumer, through real sockets.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod more_queues_than_files;
+mod power;
 #[path = "../support/raw.rs"]
 mod raw;
 mod send_and_pull;
 #[path = "../support/mod.rs"]
 mod support;
 mod survives_kill;
+mod survives_power_cut;
 mod topic_stats;

@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use ferromq::store::disk::{Disk, DiskFile, Entry, FileDisk, Mapping, OpenMode, SharedFile, Space};
 
@@ -57,24 +57,45 @@ impl Fault {
     }
 }
 
+/// How many files are open.
+#[derive(Debug, Default)]
+struct Open {
+    now: AtomicUsize,
+    most: AtomicUsize,
+}
+
 /// The wrapping disk.
 #[derive(Debug)]
 pub(crate) struct FaultDisk {
     fault: Arc<Fault>,
+    open: Arc<Open>,
 }
 
 impl FaultDisk {
     /// Fails call number `nth` of a kind, counted from 0.
     pub(crate) fn failing(call: Call, nth: i64, error: io::ErrorKind) -> (Arc<Self>, Arc<Fault>) {
         let fault = Arc::new(Fault { call, left: AtomicI64::new(nth), error });
-        (Arc::new(Self { fault: Arc::clone(&fault) }), fault)
+        (Arc::new(Self { fault: Arc::clone(&fault), open: Arc::default() }), fault)
+    }
+
+    /// Fails nothing.
+    pub(crate) fn sound() -> Arc<Self> {
+        Self::failing(Call::Open, -1, io::ErrorKind::Other).0
+    }
+
+    /// The most files that were open at once.
+    pub(crate) fn most_open(&self) -> usize {
+        self.open.most.load(Ordering::SeqCst)
     }
 }
 
 impl Disk for FaultDisk {
     fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SharedFile> {
         self.fault.check(Call::Open)?;
-        Ok(Arc::new(FaultFile { file: FileDisk.open(path, mode)?, fault: Arc::clone(&self.fault) }))
+        let file = FileDisk.open(path, mode)?;
+        let now = self.open.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.open.most.fetch_max(now, Ordering::SeqCst);
+        Ok(Arc::new(FaultFile { file, fault: Arc::clone(&self.fault), open: Arc::clone(&self.open) }))
     }
 
     fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
@@ -117,6 +138,13 @@ impl Disk for FaultDisk {
 struct FaultFile {
     file: SharedFile,
     fault: Arc<Fault>,
+    open: Arc<Open>,
+}
+
+impl Drop for FaultFile {
+    fn drop(&mut self) {
+        self.open.now.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl DiskFile for FaultFile {

@@ -9,5 +9,7 @@ mod fault_disk;
 mod faults;
 mod fixture;
 mod formats;
+mod many_queues;
 mod opens_java_stores;
 mod refuses_to_open;
+mod untold_files;

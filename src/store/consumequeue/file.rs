@@ -52,9 +52,8 @@ impl QueueFile {
         self.open = None;
     }
 
-    /// The open file, for syncs.
-    pub(super) fn handle(&self) -> Option<&SharedFile> {
-        self.open.as_ref().map(|open| &open.file)
+    pub(super) fn is_open(&self) -> bool {
+        self.open.is_some()
     }
 
     /// `len` bytes from position `at` of the queue; fewer if the file ends before.
@@ -102,7 +101,7 @@ impl QueueFile {
 
     /// Clears everything from position `at` of the queue to the end of the file, for good.
     pub(super) fn clear_from(
-        &mut self,
+        &self,
         disk: &SharedDisk,
         directory: &Path,
         file_bytes: u64,
@@ -110,7 +109,7 @@ impl QueueFile {
     ) -> Result<(), StoreError> {
         let rest = at - self.base..file_bytes;
         let path = self.path(directory);
-        let file = &self.opened(disk, directory, file_bytes)?.file;
+        let file = self.unmapped(disk, directory)?;
         if file.is_zero(rest.clone()).map_err(StoreError::io("read", &path))? {
             return Ok(());
         }
@@ -118,14 +117,15 @@ impl QueueFile {
         file.sync().map_err(StoreError::io("sync", &path))
     }
 
-    /// The open file, opened if need be.
-    pub(super) fn opened_handle(
-        &mut self,
-        disk: &SharedDisk,
-        directory: &Path,
-        len: u64,
-    ) -> Result<SharedFile, StoreError> {
-        Ok(SharedFile::clone(&self.opened(disk, directory, len)?.file))
+    /// The file for calls that need no mapping; opened for them alone unless it is open.
+    pub(super) fn unmapped(&self, disk: &SharedDisk, directory: &Path) -> Result<SharedFile, StoreError> {
+        match &self.open {
+            Some(open) => Ok(SharedFile::clone(&open.file)),
+            None => {
+                let path = self.path(directory);
+                disk.open(&path, OpenMode::Existing).map_err(StoreError::io("open", &path))
+            }
+        }
     }
 
     fn opened(&mut self, disk: &SharedDisk, directory: &Path, len: u64) -> Result<&mut OpenFile, StoreError> {

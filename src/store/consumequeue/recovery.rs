@@ -9,6 +9,9 @@ use crate::store::disk::Entry;
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, base_of};
 
+/// How much is read of a queue at once: little at first, since most queues hold little.
+const SCAN_BYTES_FIRST: usize = 200 * QUEUE_ENTRY_BYTES as usize;
+const SCAN_BYTES: usize = 10_000 * QUEUE_ENTRY_BYTES as usize;
 /// How many files from the end are looked through; those before are trusted.
 const FILES_LOOKED_THROUGH: usize = 3;
 
@@ -28,20 +31,16 @@ impl ConsumeQueue {
         let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
         let mut previous_end = 0;
         for index in first..self.files.len() {
-            let (base, bytes) = self.whole_file(index)?;
-            let mut position = base;
-            for entry in bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode) {
+            let base = self.files.get(index).map_or(0, |file| file.base);
+            let passed = self.scan(index, base, |entry| {
                 let follows = entry.is_blank() || entry.physical.0 >= previous_end;
-                if !entry.is_valid() || !follows {
-                    break;
-                }
-                if !entry.is_blank() {
+                if entry.is_valid() && follows && !entry.is_blank() {
                     previous_end = entry.end().0;
                 }
-                position += QUEUE_ENTRY_BYTES;
-            }
-            (self.write, self.max_physical) = (position, previous_end);
-            if position < base + self.file_bytes() {
+                entry.is_valid() && follows
+            })?;
+            (self.write, self.max_physical) = (base + passed, previous_end);
+            if passed < self.file_bytes() {
                 break;
             }
         }
@@ -119,10 +118,9 @@ impl ConsumeQueue {
         while at < self.write {
             let Some(index) = self.file_of(at) else { break };
             let file_end = (at - at % self.file_bytes() + self.file_bytes()).min(self.write);
-            let bytes = self.bytes(index, at, file_end - at)?;
-            let entries = bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode);
-            if let Some(passed) = entries.into_iter().position(|entry| entry.physical >= log_min) {
-                self.min = at + passed as u64 * QUEUE_ENTRY_BYTES;
+            at += self.scan(index, at, |entry| entry.physical < log_min)?;
+            if at < file_end {
+                self.min = at;
                 return Ok(());
             }
             at = file_end;
@@ -178,10 +176,31 @@ impl ConsumeQueue {
         Ok(())
     }
 
-    fn whole_file(&mut self, index: usize) -> Result<(u64, &[u8]), StoreError> {
-        let base = self.files.get(index).map_or(0, |file| file.base);
-        let len = self.file_bytes();
-        Ok((base, self.bytes(index, base, len)?))
+    /// Reads the entries of a file one after the other, from position `at` on, for as long as `passes` says so. Tells how
+    /// many bytes were passed. A start looks at every queue, so nothing is mapped for it.
+    fn scan(&self, index: usize, at: u64, mut passes: impl FnMut(&QueueEntry) -> bool) -> Result<u64, StoreError> {
+        let Some(file) = self.files.get(index) else { return Ok(0) };
+        let path = file.path(&self.directory);
+        let handle = file.unmapped(&self.disk, &self.directory)?;
+        let (mut passed, limit) = (0, file.base + self.file_bytes() - at);
+        let mut block = vec![0; SCAN_BYTES_FIRST];
+        while passed < limit {
+            let from = at - file.base + passed;
+            let room = block.len().min((limit - passed) as usize);
+            let room = block.get_mut(..room).unwrap_or_default();
+            let read = handle.read_at(room, from).map_err(StoreError::io("read", &path))?;
+            for entry in room.get(..read).unwrap_or_default().chunks_exact(QUEUE_ENTRY_BYTES as usize) {
+                if !passes(&QueueEntry::decode(entry)) {
+                    return Ok(passed);
+                }
+                passed += QUEUE_ENTRY_BYTES;
+            }
+            if read < room.len() {
+                break;
+            }
+            block.resize(SCAN_BYTES, 0);
+        }
+        Ok(passed)
     }
 
     /// Gives back the blank entries that stand before the first cut one: they were passed over while walking back.
@@ -219,7 +238,7 @@ impl ConsumeQueue {
         // The first file stays even when it is empty: its name keeps the offsets that were given out.
         let Some(index) = self.file_of(self.write) else { return Ok(()) };
         let (write, file_bytes) = (self.write, self.file_bytes());
-        let Self { files, disk, directory, .. } = self;
-        files.get_mut(index).map_or(Ok(()), |file| file.clear_from(disk, directory, file_bytes, write))
+        let cleared = |file: &QueueFile| file.clear_from(&self.disk, &self.directory, file_bytes, write);
+        self.files.get(index).map_or(Ok(()), cleared)
     }
 }

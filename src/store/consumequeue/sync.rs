@@ -1,15 +1,18 @@
 //! What a thread that syncs holds of a queue.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::QueueFile;
-use crate::store::disk::{SharedDisk, SharedFile};
+use crate::store::disk::{OpenMode, SharedDisk};
 use crate::store::error::StoreError;
 use crate::store::layout::file_name;
 
 /// The files of one queue that hold entries which may not be on the disk. Clones share the list.
+///
+/// They are opened anew to be synced: a hundred thousand queues that wait for that must not hold a descriptor each.
 #[derive(Clone, Debug)]
 pub struct QueueSync(Arc<Unsynced>);
 
@@ -22,13 +25,15 @@ struct Unsynced {
     /// One more than the base of the file that was listed last, 0 for none: spares the lock for every entry but the
     /// first.
     listed: AtomicU64,
-    files: Mutex<Vec<(u64, SharedFile)>>,
+    /// Whether somebody was told that there is something to be synced.
+    told: AtomicBool,
+    bases: Mutex<Vec<u64>>,
 }
 
 impl QueueSync {
     pub(super) fn new(disk: SharedDisk, directory: PathBuf) -> Self {
-        let (made_file, listed) = (AtomicBool::new(false), AtomicU64::new(0));
-        Self(Arc::new(Unsynced { disk, directory, made_file, listed, files: Mutex::default() }))
+        let (made_file, listed, told) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(false));
+        Self(Arc::new(Unsynced { disk, directory, made_file, listed, told, bases: Mutex::default() }))
     }
 
     /// Notes that the queue got a new file.
@@ -36,10 +41,9 @@ impl QueueSync {
         self.0.made_file.store(true, Ordering::Release);
     }
 
-    /// Whether there is anything to be synced.
-    #[must_use]
-    pub fn is_dirty(&self) -> bool {
-        self.0.listed.load(Ordering::Acquire) != 0
+    /// Whether there is something to be synced that nobody was told of; who asks is to tell.
+    pub(super) fn tell(&self) -> bool {
+        self.0.listed.load(Ordering::Acquire) != 0 && !self.0.told.swap(true, Ordering::AcqRel)
     }
 
     /// Makes every entry that was appended before the call last.
@@ -47,14 +51,21 @@ impl QueueSync {
     /// # Errors
     /// What the operating system says. What is on the disk is unknown then, and the store is to be given up.
     pub fn sync(&self) -> Result<(), StoreError> {
+        // What is listed from now on may not be covered, and is told of again.
+        self.0.told.store(false, Ordering::Release);
         let taken = {
-            let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
             self.0.listed.store(0, Ordering::Release);
-            std::mem::take(&mut *files)
+            std::mem::take(&mut *bases)
         };
-        for (base, file) in taken {
+        for base in taken {
             let path = self.0.directory.join(file_name(base));
-            file.sync().map_err(StoreError::io("sync", &path))?;
+            match self.0.disk.open(&path, OpenMode::Existing) {
+                Ok(file) => file.sync().map_err(StoreError::io("sync", &path))?,
+                // It was removed with the log that it points to.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(StoreError::io("open", &path)(error)),
+            }
         }
         if self.0.made_file.swap(false, Ordering::AcqRel) {
             // The queue, its topic, and the row of topics.
@@ -71,9 +82,9 @@ impl QueueSync {
         if self.0.listed.load(Ordering::Acquire) == file.base + 1 {
             return;
         }
-        let mut files = self.0.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(handle) = file.handle().filter(|_| files.iter().all(|(base, _)| *base != file.base)) {
-            files.push((file.base, Arc::clone(handle)));
+        let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        if !bases.contains(&file.base) {
+            bases.push(file.base);
         }
         self.0.listed.store(file.base + 1, Ordering::Release);
     }

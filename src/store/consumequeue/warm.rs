@@ -42,17 +42,16 @@ impl ConsumeQueue {
     ///
     /// # Errors
     /// What the operating system says when the file has to be opened.
-    pub fn warm_up(&mut self, offset: QueueOffset) -> Result<Option<WarmUp>, StoreError> {
+    pub fn warm_up(&self, offset: QueueOffset) -> Result<Option<WarmUp>, StoreError> {
         let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
         let Some(index) = self.file_of(at).filter(|_| at < self.write) else { return Ok(None) };
         let file_bytes = self.file_bytes();
         let until = (at + WARM_BYTES).min(self.write);
-        let Self { files, disk, directory, .. } = self;
-        let Some(file) = files.get_mut(index) else { return Ok(None) };
+        let Some(file) = self.files.get(index) else { return Ok(None) };
         let until = until.min(file.base + file_bytes);
         let bytes = at - file.base..until - file.base;
         let entries = offset.0..until / QUEUE_ENTRY_BYTES;
-        let file = file.opened_handle(disk, directory, file_bytes)?;
+        let file = file.unmapped(&self.disk, &self.directory)?;
         Ok(Some(WarmUp { file, bytes, entries }))
     }
 }

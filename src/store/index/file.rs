@@ -1,6 +1,8 @@
 //! One index file: a header, hash slots, and entries that are chained from newest to oldest.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::IndexSync;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
@@ -50,6 +52,8 @@ pub(super) struct IndexFile {
     entries_max: u32,
     /// Bytes below this have room on the disk.
     allocated: u64,
+    /// See [`IndexSync`].
+    told: Arc<AtomicBool>,
 }
 
 impl IndexFile {
@@ -62,7 +66,7 @@ impl IndexFile {
         let file = disk.open(&path, OpenMode::Existing).map_err(StoreError::io("open", &path))?;
         let map = OwnedMapping::new(file.map(options.index_file_bytes()).map_err(StoreError::io("map", &path))?);
         let (slots, entries_max) = (options.index_slots, options.index_entries);
-        Ok(Self { path, name, file, map, slots, entries_max, allocated: 0 })
+        Ok(Self { path, name, file, map, slots, entries_max, allocated: 0, told: Arc::default() })
     }
 
     /// Makes a file. What follows another one begins with that one's end, until its first put says better.
@@ -107,7 +111,18 @@ impl IndexFile {
     }
 
     pub(super) fn sync_handle(&self) -> IndexSync {
-        IndexSync { file: self.file.clone(), path: self.path.clone(), newest_time: self.header().end_time }
+        IndexSync {
+            file: self.file.clone(),
+            path: self.path.clone(),
+            newest_time: self.header().end_time,
+            is_full: self.is_full(),
+            told: Arc::clone(&self.told),
+        }
+    }
+
+    /// Notes that somebody is told of it; false if that is so already.
+    pub(super) fn tell(&self) -> bool {
+        !self.told.swap(true, Ordering::AcqRel)
     }
 
     pub(super) fn header(&self) -> Header {
