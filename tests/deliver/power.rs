@@ -34,7 +34,7 @@ impl PowerDisk {
     }
 
     /// Makes a copy of a directory as the power cut leaves it. What was written with calls is there, the worst case for
-    /// what it says of the other files.
+    /// what it says of the other files: nothing is synced while the copy is made.
     pub(crate) fn cut(&self, from: &Path, to: &Path) {
         let lasting = self.lasting.lock().unwrap();
         copy(&lasting, from, to, false);
@@ -77,10 +77,16 @@ impl Disk for PowerDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        FileDisk.rename(from, to)
+        FileDisk.rename(from, to)?;
+        let mut lasting = self.lasting.lock().unwrap();
+        if let Some(bytes) = lasting.files.remove(from) {
+            lasting.files.insert(to.into(), bytes);
+        }
+        Ok(())
     }
 
     fn remove_file(&self, path: &Path) -> io::Result<()> {
+        self.lasting.lock().unwrap().files.remove(path);
         FileDisk.remove_file(path)
     }
 
