@@ -1,20 +1,17 @@
 //! Appending to the log: time per record, by body size and by how the bytes get into the segment.
 //!
 //! The goal for a record of 128 bytes through the mapping is under 100 ns, from the message to the mapping, checksum
-//! included. Pages are made ahead, as
-//! the broker does; a segment that is rolled over is made within the measured time.
+//! included. Pages are made ahead, as the broker does; a segment that is rolled over is made within the measured time.
 
-use std::net::SocketAddr;
+mod log;
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use ferromq::protocol::names::Topic;
-use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, StoreTime};
-use ferromq::store::disk::FileDisk;
-use ferromq::store::{
-    Appender, MappedAppender, NewMessage, OpenStore, PutBatch, StagedAppender, StoreOptions, open_with,
-};
-use tempfile::TempDir;
+use ferromq::protocol::units::{PhysicalOffset, StoreTime};
+use ferromq::store::{Appender, MappedAppender, PutBatch, StagedAppender};
+
+use crate::log::{message, store};
 
 /// Records per publication, as the commit log actor appends what one read of a socket brought.
 const BATCH: usize = 64;
@@ -65,28 +62,4 @@ fn append(bencher: Bencher<'_, '_>, body_bytes: usize, appender: impl Fn() -> Bo
             store.log.publish().expect("the mapping takes it")
         });
     drop(directory);
-}
-
-fn store(appender: Box<dyn Appender>) -> (TempDir, OpenStore) {
-    let directory = tempfile::tempdir().expect("a temporary directory");
-    let options = StoreOptions { log_segment_bytes: 256 << 20, ..StoreOptions::at(directory.path()) };
-    let store = open_with(FileDisk::shared(), options, appender, &mut |_| {}).expect("an empty store opens");
-    (directory, store)
-}
-
-fn message<'a>(topic: &'a Topic, queue: u32, body: &'a [u8]) -> NewMessage<'a> {
-    let host = SocketAddr::from(([127, 0, 0, 1], 10911));
-    NewMessage {
-        topic,
-        queue_id: QueueId(queue),
-        flag: 0,
-        sys_flag: 0,
-        born_time: BornTime(1),
-        born_host: host,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        properties: b"UNIQ_KEY\x017F00000100002A139A0B5BB0B8B00001\x02CLUSTER\x01DefaultCluster",
-        body,
-    }
 }

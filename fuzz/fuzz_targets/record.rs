@@ -4,15 +4,16 @@
 use bytes::Bytes;
 use ferromq::protocol::message::{RecordHead, decode_all, decode_batch, encode_batch_item};
 use ferromq::protocol::properties;
-use ferromq::store::dispatch;
+use ferromq::store::dispatch::Marks;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(head) = RecordHead::parse(bytes) {
         assert!(head.total_size as usize <= bytes.len(), "nothing outside is looked at");
         let _ = head.check_body();
-        let _ = dispatch::queue_entry(&head, &[1_000]);
-        assert!(dispatch::index_keys(&head).all(|key| !key.is_empty()));
+        let marks = Marks::of(&head);
+        let _ = marks.queue_entry(&head, &[1_000]);
+        assert!(marks.index_keys(&head).all(|key| !key.is_empty()));
     }
     let block = Bytes::copy_from_slice(bytes);
     for message in decode_all(block.clone()).unwrap_or_default() {

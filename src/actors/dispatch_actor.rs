@@ -72,6 +72,8 @@ pub struct Settled {
 #[derive(Debug)]
 pub struct Turn {
     settled: Settled,
+    /// How many keys it has for the index.
+    keys: usize,
 }
 
 /// How to reach a DispatchActor, or what stands in for one.
@@ -115,6 +117,8 @@ pub struct DispatchParts {
     pub queue_actor: QueueFactory,
     /// The IndexActor; none when no index is kept.
     pub index: Option<Recipient<IndexKeys>>,
+    /// Keys that it may be behind by; beyond that dispatch waits for it, and with it consumers.
+    pub index_keys_max: usize,
     /// What the levels of delayed messages wait, in milliseconds.
     pub delay_levels_ms: Vec<i64>,
     /// Where faults are declared.
@@ -134,6 +138,8 @@ pub struct DispatchActor {
     keys: Vec<IndexEntry>,
     keys_of: Vec<Arc<Turn>>,
     keys_timed: bool,
+    /// Keys of the turns that are not over.
+    keys_in_flight: usize,
 }
 
 impl DispatchActor {
@@ -154,13 +160,21 @@ impl DispatchActor {
             keys: Vec::new(),
             keys_of: Vec::new(),
             keys_timed: false,
+            keys_in_flight: 0,
         }
     }
 
     fn follow(&mut self, ctx: &mut Context<Self>) {
+        self.drop_settled();
+        if self.keys_in_flight >= self.parts.index_keys_max {
+            // The bell is not answered, so nobody rings it again meanwhile.
+            ctx.run_later(KEYS_DELAY, |_, ctx| ctx.notify(Appended));
+            return;
+        }
         self.parts.doorbell.answer();
+        let keys_before = self.keys.len();
         let turned = self.turn();
-        self.send(ctx);
+        self.send(self.keys.len() - keys_before, ctx);
         match turned {
             Ok(true) => {
                 if self.cursor.position() < self.parts.log.visible() {
@@ -206,10 +220,10 @@ impl DispatchActor {
     }
 
     /// One message per queue that got something; the index is told when it is worth waking its thread.
-    fn send(&mut self, ctx: &mut Context<Self>) {
-        self.drop_settled();
+    fn send(&mut self, keys: usize, ctx: &mut Context<Self>) {
         let settled = Settled { up_to: self.cursor.position(), newest: self.newest };
-        let turn = Arc::new(Turn { settled });
+        let turn = Arc::new(Turn { settled, keys });
+        self.keys_in_flight += keys;
         self.rows.send(&turn);
         if !self.keys.is_empty() {
             self.keys_of.push(Arc::clone(&turn));
@@ -238,6 +252,7 @@ impl DispatchActor {
     fn drop_settled(&mut self) {
         while let Some(turn) = self.turns.front().filter(|turn| Arc::strong_count(turn) == 1) {
             self.settled = turn.settled;
+            self.keys_in_flight -= turn.keys;
             self.turns.pop_front();
         }
     }

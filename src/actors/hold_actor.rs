@@ -9,8 +9,10 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Spa
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::queue_actor::Pull;
-use crate::broker::hold::{Arrival, HoldTable, Wait};
+use crate::broker::hold::{Arrival, HoldLimits, HoldTable, Wait};
+use crate::protocol::codes::response;
 use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{ConnectionId, QueueId};
 use crate::time::SharedClock;
 
@@ -68,6 +70,8 @@ impl From<Addr<HoldActor>> for HoldPorts {
 pub struct HoldParts {
     /// Tells when a pull has waited long enough.
     pub clock: SharedClock,
+    /// How many may wait.
+    pub limits: HoldLimits,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -83,7 +87,8 @@ impl HoldActor {
     /// An actor that holds nothing yet.
     #[must_use]
     pub fn new(parts: HoldParts) -> Self {
-        Self { parts, table: HoldTable::default(), timer: None }
+        let table = HoldTable::new(parts.limits);
+        Self { parts, table, timer: None }
     }
 
     fn expire(&mut self, ctx: &mut Context<Self>) {
@@ -111,6 +116,13 @@ impl HoldActor {
     }
 }
 
+fn too_many(limits: &HoldLimits) -> Refusal {
+    let HoldLimits { total, per_connection } = limits;
+    let remark =
+        format!("[PULL_HOLD]broker busy, {per_connection} pulls of one connection or {total} in all wait already");
+    Refusal::new(response::SYSTEM_BUSY, remark)
+}
+
 impl Actor for HoldActor {
     type Context = Context<Self>;
 }
@@ -119,7 +131,8 @@ impl Supervised for HoldActor {
     fn restarting(&mut self, _: &mut Context<Self>) {
         // The table may be torn; what it held is answered here, and the clients come again.
         self.timer = None;
-        for (pull, _) in std::mem::take(&mut self.table).take_all() {
+        let mut table = std::mem::replace(&mut self.table, HoldTable::new(self.parts.limits));
+        for (pull, _) in table.take_all() {
             pull.answer_not_found();
         }
     }
@@ -139,8 +152,11 @@ impl Handler<Park> for HoldActor {
 
     fn handle(&mut self, park: Park, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Park", |actor, ctx| {
-            actor.table.park(park.wait, (park.pull, park.queue));
-            actor.set_timer(ctx);
+            match actor.table.park(park.wait, (park.pull, park.queue)) {
+                Ok(()) => actor.set_timer(ctx),
+                // Told that there is nothing, a client would ask again at once; told this, it waits first.
+                Err((pull, _)) => pull.reply.refuse(too_many(&actor.parts.limits)),
+            }
         });
     }
 }

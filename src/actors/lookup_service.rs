@@ -6,20 +6,24 @@
 use std::sync::Arc;
 
 use actix::Recipient;
+use bytes::{Bytes, BytesMut};
 
 use super::dispatch_actor::QueueOf;
 use super::published::Published;
-use super::queue_actor::{BoundsOf, OffsetAt, QueuePorts, StoreTimeOf};
+use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use super::requests::{answer, success};
 use crate::broker::topics::TopicTable;
+use crate::net::bulk::Slices;
+use crate::net::reply::ReplyTo;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::stats::{TopicOffset, TopicStatsTable};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
+use crate::protocol::frame;
 use crate::protocol::headers::offset::{
     OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage,
 };
@@ -27,7 +31,7 @@ use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
-use crate::store::LogView;
+use crate::store::{LogView, QueueSnapshot, StoreError};
 
 /// The codes that a LookupService answers.
 pub(super) const CODES: [i32; 6] = [
@@ -81,13 +85,19 @@ impl LookupService {
             request::SEARCH_OFFSET_BY_TIMESTAMP => {
                 let header = SearchOffset::parse(&command.ext)?;
                 let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
-                let found = ask(&queue.offset_at, OffsetAt { time: StoreTime(header.timestamp) }).await??;
-                Ok(offset(found.0 as i64))
+                let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+                let time = StoreTime(header.timestamp);
+                let found = self.pool.ask(move |log| {
+                    let stored = |at, _| log.with_record(at, |record| record.store_time);
+                    snapshot.offset_by_time(time, log.min(), stored)
+                });
+                Ok(offset(found.await??.0 as i64))
             }
             request::GET_EARLIEST_MSG_STORETIME => {
                 let header = QueueHeader::parse(&command.ext)?;
                 let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(time(NO_TIME)) };
-                let oldest = ask(&queue.store_time, StoreTimeOf { offset: None }).await??;
+                let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+                let oldest = self.pool.ask(move |log| stored(log, &snapshot, snapshot.min_offset())).await??;
                 Ok(time(oldest.map_or(NO_TIME, |oldest| oldest.0)))
             }
             request::GET_TOPIC_STATS_INFO => {
@@ -110,12 +120,22 @@ impl LookupService {
             let remark = format!("topic[{name}] has {queues} queues, more than {STATS_QUEUES_MAX} fit no answer");
             return Err(Refusal::error(remark));
         }
-        let mut stats = TopicStatsTable::default();
+        let mut snapshots = Vec::new();
         for queue_id in (0..).take(queues as usize) {
-            let held = match self.queue(name, queue_id).await? {
-                Some(queue) => held_by(&queue).await?,
-                None => TopicOffset::default(),
-            };
+            snapshots.push(match self.queue(name, queue_id).await? {
+                Some(queue) => Some(ask(&queue.snapshot, SnapshotOf).await?),
+                None => None,
+            });
+        }
+        let held = self.pool.ask(move |log| {
+            let held = snapshots.iter().map(|queue| match queue {
+                Some(queue) => held_by(log, queue),
+                None => Ok(TopicOffset::default()),
+            });
+            held.collect::<Result<Vec<_>, StoreError>>()
+        });
+        let mut stats = TopicStatsTable::default();
+        for (queue_id, held) in (0..).zip(held.await??) {
             let queue = MessageQueue { broker_name: self.broker_name.to_string(), queue_id, topic: name.into() };
             stats.offset_table.insert(queue, held);
         }
@@ -135,35 +155,48 @@ impl LookupService {
             Err(error) => return request.reply.refuse(error.into()),
         };
         let log = self.log.clone();
-        self.pool.run(move |_| answer(request.reply, view(&log, header.offset)));
+        self.pool.run(move |scratch| view(&log, header.offset, request.reply, scratch));
     }
 }
 
-async fn held_by(queue: &QueuePorts) -> Result<TopicOffset, Refusal> {
-    let bounds = ask(&queue.bounds, BoundsOf).await?;
-    let newest = bounds.max.0.checked_sub(1).map(QueueOffset);
-    let stored = match newest {
-        Some(newest) => ask(&queue.store_time, StoreTimeOf { offset: Some(newest) }).await??,
-        None => None,
-    };
+fn held_by(log: &LogView, queue: &QueueSnapshot) -> Result<TopicOffset, StoreError> {
+    let newest = queue.max_offset().0.checked_sub(1).map(QueueOffset);
+    let newest = newest.map_or(Ok(None), |newest| stored(log, queue, newest))?;
     Ok(TopicOffset {
-        last_update_timestamp: stored.map_or(0, |time| time.0),
-        max_offset: bounds.max.0 as i64,
-        min_offset: bounds.min.0 as i64,
+        last_update_timestamp: newest.map_or(0, |time| time.0),
+        max_offset: queue.max_offset().0 as i64,
+        min_offset: queue.min_offset().0 as i64,
     })
+}
+
+/// When an entry's record was stored; `None` when it or its record is not there.
+fn stored(log: &LogView, queue: &QueueSnapshot, offset: QueueOffset) -> Result<Option<StoreTime>, StoreError> {
+    let entry = queue.entry(offset)?.filter(|entry| !entry.is_blank());
+    Ok(entry.and_then(|entry| log.with_record(entry.physical, |record| record.store_time)))
 }
 
 fn unknown_topic(name: &str) -> Refusal {
     Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{name}] not exist"))
 }
 
-fn view(log: &LogView, offset: i64) -> Result<Command, Refusal> {
+/// Answers with the record at `offset`. It is read into `scratch`, so that its pages are in memory, and leaves as a slice
+/// of the log: who does not read it holds no copy.
+fn view(log: &LogView, offset: i64, reply: ReplyTo, scratch: &mut BytesMut) {
+    match read(log, offset, scratch) {
+        Ok(record) => reply.send_in_bulk(Box::new(Slices::new([record.clone()])), move |out, opaque, serialization| {
+            frame::encode_prefix(&success().with_opaque(opaque), serialization, record.len(), out);
+        }),
+        Err(refusal) => reply.refuse(refusal),
+    }
+}
+
+fn read(log: &LogView, offset: i64, scratch: &mut BytesMut) -> Result<Bytes, Refusal> {
     let missing = || Refusal::error(format!("no message lies at {offset} in the log"));
     let at = u64::try_from(offset).map(PhysicalOffset).ok().filter(|at| *at < log.visible()).ok_or_else(missing)?;
     let size = log.record_size(at).ok_or_else(missing)?;
-    let mut body = bytes::BytesMut::with_capacity(size as usize);
-    match log.read_cold(at, size, &mut body)? {
-        true => Ok(success().with_body(body.freeze())),
+    scratch.clear();
+    match log.read_cold(at, size, scratch)? {
+        true => log.slice(at, size).ok_or_else(missing),
         false => Err(missing()),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
+use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
 use crate::namesrv::config::NamesrvConfig;
@@ -95,6 +96,10 @@ pub struct BrokerOptions {
     pub read_threads: usize,
     /// Queues that hold file descriptors and mappings at once; the others open theirs when they are used.
     pub open_queues_max: usize,
+    /// Keys that the index may be behind by, 24 bytes each.
+    pub index_keys_max: usize,
+    /// Pulls that may wait for messages at once.
+    pub hold: HoldLimits,
     /// Which actor runs on which thread.
     pub layout: Layout,
     /// All configuration keys as properties text, for the tools that ask.
@@ -154,6 +159,8 @@ impl BrokerOptions {
             compressed_register: false,
             read_threads: 2,
             open_queues_max: open_queues_max(),
+            index_keys_max: 1 << 20,
+            hold: HoldLimits::default(),
             layout: Layout::default(),
             properties: String::new(),
             clock: SystemClock::shared(),

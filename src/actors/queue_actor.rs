@@ -1,7 +1,7 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`OffsetAt`], [`StoreTimeOf`]) from whoever asks. Sends [`Park`] and [`Wake`] to the
+//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks. Sends [`Park`] and [`Wake`] to the
 //! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
 //! the queue from the log.
 
@@ -22,8 +22,8 @@ use crate::broker::filter::TagFilter;
 use crate::broker::hold::{Arrival, Wait};
 use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
 use crate::protocol::codes::response;
-use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset, StoreTime};
-use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, StoreError};
+use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
+use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
 
 /// New entries, in order, each with the number that its record says.
@@ -65,21 +65,10 @@ impl Pull {
 #[rtype(result = "QueueBounds")]
 pub struct BoundsOf;
 
-/// Which entry was stored nearest to a time?
+/// What does a thread need that looks for entries of the queue?
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<QueueOffset, StoreError>")]
-pub struct OffsetAt {
-    /// The time.
-    pub time: StoreTime,
-}
-
-/// When was an entry stored? `None` when it or its record is not there.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Result<Option<StoreTime>, StoreError>")]
-pub struct StoreTimeOf {
-    /// The entry; none asks for the oldest.
-    pub offset: Option<QueueOffset>,
-}
+#[rtype(result = "QueueSnapshot")]
+pub struct SnapshotOf;
 
 /// How to reach a QueueActor, or what stands in for one.
 #[derive(Clone)]
@@ -90,10 +79,8 @@ pub struct QueuePorts {
     pub pull: Recipient<Pull>,
     /// Asks for the bounds.
     pub bounds: Recipient<BoundsOf>,
-    /// Asks for an offset by time.
-    pub offset_at: Recipient<OffsetAt>,
-    /// Asks for a time by offset.
-    pub store_time: Recipient<StoreTimeOf>,
+    /// Asks for what another thread can search.
+    pub snapshot: Recipient<SnapshotOf>,
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
@@ -102,8 +89,7 @@ impl From<Addr<QueueActor>> for QueuePorts {
             enqueue: queue.clone().recipient(),
             pull: queue.clone().recipient(),
             bounds: queue.clone().recipient(),
-            offset_at: queue.clone().recipient(),
-            store_time: queue.recipient(),
+            snapshot: queue.recipient(),
         }
     }
 }
@@ -303,17 +289,6 @@ impl QueueActor {
             log_end: self.shared.log.visible(),
         }
     }
-
-    fn offset_at(&mut self, time: StoreTime) -> Result<QueueOffset, StoreError> {
-        let log = &self.shared.log;
-        self.queue.offset_by_time(time, log.min(), |physical, _| log.with_record(physical, |record| record.store_time))
-    }
-
-    fn store_time(&mut self, offset: Option<QueueOffset>) -> Result<Option<StoreTime>, StoreError> {
-        let offset = offset.unwrap_or_else(|| self.queue.min_offset());
-        let entry = self.queue.entry(offset)?.filter(|entry| !entry.is_blank());
-        Ok(entry.and_then(|entry| self.shared.log.with_record(entry.physical, |record| record.store_time)))
-    }
 }
 
 impl Actor for QueueActor {
@@ -363,29 +338,11 @@ impl Handler<BoundsOf> for QueueActor {
     }
 }
 
-impl Handler<OffsetAt> for QueueActor {
-    type Result = Result<QueueOffset, StoreError>;
+impl Handler<SnapshotOf> for QueueActor {
+    type Result = actix::MessageResult<SnapshotOf>;
 
-    fn handle(&mut self, at: OffsetAt, ctx: &mut Context<Self>) -> Self::Result {
-        let found = guarded(self, ctx, "OffsetAt", |actor, ctx| {
-            let found = actor.offset_at(at.time);
-            actor.note_use(ctx);
-            found
-        });
-        found.unwrap_or(Err(StoreError::Poisoned))
-    }
-}
-
-impl Handler<StoreTimeOf> for QueueActor {
-    type Result = Result<Option<StoreTime>, StoreError>;
-
-    fn handle(&mut self, of: StoreTimeOf, ctx: &mut Context<Self>) -> Self::Result {
-        let found = guarded(self, ctx, "StoreTimeOf", |actor, ctx| {
-            let found = actor.store_time(of.offset);
-            actor.note_use(ctx);
-            found
-        });
-        found.unwrap_or(Err(StoreError::Poisoned))
+    fn handle(&mut self, _: SnapshotOf, _: &mut Context<Self>) -> Self::Result {
+        actix::MessageResult(self.queue.snapshot())
     }
 }
 

@@ -5,10 +5,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::BytesMut;
+use tokio::sync::oneshot;
 
 use super::pull_reply::PullReply;
 use crate::broker::pull::Selection;
 use crate::net::bulk::STEP_BYTES;
+use crate::protocol::refusal::Refusal;
 use crate::store::LogView;
 
 /// What a thread of the pool does.
@@ -42,6 +44,20 @@ impl ReadPool {
     pub fn read(&self, reply: PullReply, selection: Selection) {
         let log = self.log.clone();
         self.run(move |scratch| answer(&log, reply, &selection, scratch));
+    }
+
+    /// Runs something that reads, and tells what it has found.
+    ///
+    /// # Errors
+    /// It panicked, which the log tells of.
+    pub async fn ask<R: Send + 'static>(&self, job: impl FnOnce(&LogView) -> R + Send + 'static) -> Result<R, Refusal> {
+        let (tell, told) = oneshot::channel();
+        let log = self.log.clone();
+        self.run(move |_| {
+            // Who asked may be gone.
+            let _ = tell.send(job(&log));
+        });
+        told.await.map_err(|_| Refusal::error("a read failed, see the broker's log"))
     }
 
     /// Runs something that reads the log.

@@ -140,7 +140,7 @@ impl Wiring<'_> {
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
         let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
-        let hold = (make.hold)(HoldParts { clock, faults }, &self.arbiters.hot);
+        let hold = (make.hold)(HoldParts { clock, limits: options.hold, faults }, &self.arbiters.hot);
         // The writer and the one who syncs tell each other things, so one of them is named late.
         let synced = Late::default();
         let flush_parts = FlushParts {
@@ -167,6 +167,7 @@ impl Wiring<'_> {
             directory: directory.writer(),
             queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
             index: index.as_ref().map(|index| index.keys.clone()),
+            index_keys_max: options.index_keys_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
             faults: self.faults.clone(),
         };

@@ -35,29 +35,62 @@ pub struct Arrival {
     pub tags_codes: Vec<i64>,
 }
 
-/// The parked pulls of a broker; `P` is what is needed to run one again.
-#[derive(Debug)]
-pub struct HoldTable<P> {
-    next: u64,
-    parked: HashMap<u64, (Wait, P)>,
-    by_queue: HashMap<Topic, HashMap<QueueId, HashSet<u64>>>,
-    by_time: BTreeMap<(Duration, u64), ()>,
+/// How many pulls may wait at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldLimits {
+    /// In all.
+    pub total: usize,
+    /// Of one connection.
+    pub per_connection: usize,
 }
 
-impl<P> Default for HoldTable<P> {
+impl Default for HoldLimits {
     fn default() -> Self {
-        Self { next: 0, parked: HashMap::new(), by_queue: HashMap::new(), by_time: BTreeMap::new() }
+        Self { total: 500_000, per_connection: 50_000 }
     }
 }
 
+/// The parked pulls of a broker; `P` is what is needed to run one again.
+#[derive(Debug)]
+pub struct HoldTable<P> {
+    limits: HoldLimits,
+    next: u64,
+    parked: HashMap<u64, (Wait, P)>,
+    by_queue: HashMap<Topic, HashMap<QueueId, HashSet<u64>>>,
+    by_connection: HashMap<ConnectionId, HashSet<u64>>,
+    by_time: BTreeMap<(Duration, u64), ()>,
+}
+
 impl<P> HoldTable<P> {
+    /// An empty table that never holds more.
+    #[must_use]
+    pub fn new(limits: HoldLimits) -> Self {
+        Self {
+            limits,
+            next: 0,
+            parked: HashMap::new(),
+            by_queue: HashMap::new(),
+            by_connection: HashMap::new(),
+            by_time: BTreeMap::new(),
+        }
+    }
+
     /// Parks a pull.
-    pub fn park(&mut self, wait: Wait, pull: P) {
+    ///
+    /// # Errors
+    /// There are too many: the pull comes back.
+    pub fn park(&mut self, wait: Wait, pull: P) -> Result<(), P> {
+        let of_connection = self.by_connection.get(&wait.connection).map_or(0, HashSet::len);
+        if self.parked.len() >= self.limits.total || of_connection >= self.limits.per_connection {
+            return Err(pull);
+        }
         let number = self.next;
         self.next += 1;
+        self.by_connection.entry(wait.connection).or_default().insert(number);
         self.by_time.insert((wait.until, number), ());
         self.by_queue.entry(wait.topic.clone()).or_default().entry(wait.queue_id).or_default().insert(number);
         self.parked.insert(number, (wait, pull));
+        Ok(())
     }
 
     /// Takes out the pulls that an arrival wakes.
@@ -94,13 +127,7 @@ impl<P> HoldTable<P> {
 
     /// Forgets the pulls of a connection that is gone.
     pub fn connection_closed(&mut self, connection: ConnectionId) {
-        let gone: Vec<u64> = self
-            .parked
-            .iter()
-            .filter(|(_, (wait, _))| wait.connection == connection)
-            .map(|(&number, _)| number)
-            .collect();
-        for number in gone {
+        for number in self.by_connection.remove(&connection).unwrap_or_default() {
             self.take(number);
         }
     }
@@ -108,6 +135,7 @@ impl<P> HoldTable<P> {
     /// Takes out everything.
     pub fn take_all(&mut self) -> Vec<P> {
         self.by_queue.clear();
+        self.by_connection.clear();
         self.by_time.clear();
         self.parked.drain().map(|(_, (_, pull))| pull).collect()
     }
@@ -127,6 +155,12 @@ impl<P> HoldTable<P> {
     fn take(&mut self, number: u64) -> Option<P> {
         let (wait, pull) = self.parked.remove(&number)?;
         self.by_time.remove(&(wait.until, number));
+        if let Some(of_connection) = self.by_connection.get_mut(&wait.connection) {
+            of_connection.remove(&number);
+            if of_connection.is_empty() {
+                self.by_connection.remove(&wait.connection);
+            }
+        }
         if let Some(queues) = self.by_queue.get_mut(&wait.topic) {
             if let Some(waiting) = queues.get_mut(&wait.queue_id) {
                 waiting.remove(&number);
@@ -175,10 +209,10 @@ mod tests {
 
     #[test]
     fn an_arrival_wakes_the_pulls_of_its_queue_whose_filter_it_passes() {
-        let mut table = HoldTable::default();
-        table.park(wait(0, 5, TagFilter::all(), 100), "all");
-        table.park(wait(0, 5, TagFilter::parse("A || B"), 100), "a or b");
-        table.park(wait(1, 5, TagFilter::all(), 100), "other queue");
+        let mut table = HoldTable::new(HoldLimits::default());
+        table.park(wait(0, 5, TagFilter::all(), 100), "all").unwrap();
+        table.park(wait(0, 5, TagFilter::parse("A || B"), 100), "a or b").unwrap();
+        table.park(wait(1, 5, TagFilter::all(), 100), "other queue").unwrap();
         assert_eq!(arrive(&mut table, 0, 4, &["A"]), Vec::<&str>::new(), "it has seen entry 4");
         assert_eq!(arrive(&mut table, 0, 5, &["C"]), ["all"]);
         assert_eq!(arrive(&mut table, 0, 6, &["C", "B"]), ["a or b"]);
@@ -187,9 +221,9 @@ mod tests {
 
     #[test]
     fn pulls_expire_in_the_order_of_their_time() {
-        let mut table = HoldTable::default();
-        table.park(wait(0, 0, TagFilter::all(), 300), "late");
-        table.park(wait(0, 0, TagFilter::all(), 100), "early");
+        let mut table = HoldTable::new(HoldLimits::default());
+        table.park(wait(0, 0, TagFilter::all(), 300), "late").unwrap();
+        table.park(wait(0, 0, TagFilter::all(), 100), "early").unwrap();
         assert_eq!(table.next_expiry(), Some(Duration::from_millis(100)));
         assert_eq!(table.expire(Duration::from_millis(99)), Vec::<&str>::new());
         assert_eq!(table.expire(Duration::from_millis(100)), ["early"]);
@@ -199,10 +233,24 @@ mod tests {
 
     #[test]
     fn a_closed_connection_takes_its_pulls_along() {
-        let mut table = HoldTable::default();
-        table.park(wait(0, 0, TagFilter::all(), 100), "zero");
-        table.park(wait(1, 0, TagFilter::all(), 100), "one");
+        let mut table = HoldTable::new(HoldLimits::default());
+        table.park(wait(0, 0, TagFilter::all(), 100), "zero").unwrap();
+        table.park(wait(1, 0, TagFilter::all(), 100), "one").unwrap();
         table.connection_closed(ConnectionId(0));
         assert_eq!(table.take_all(), ["one"]);
+        assert!(table.by_queue.is_empty() && table.by_connection.is_empty());
+    }
+
+    #[test]
+    fn only_so_many_wait_of_one_connection_and_in_all() {
+        let mut table = HoldTable::new(HoldLimits { total: 3, per_connection: 2 });
+        let park =
+            |table: &mut HoldTable<u32>, connection| table.park(wait(connection, 0, TagFilter::all(), 100), connection);
+        assert_eq!([0, 0, 0].map(|connection| park(&mut table, connection)), [Ok(()), Ok(()), Err(0)]);
+        assert_eq!([1, 1, 2].map(|connection| park(&mut table, connection)), [Ok(()), Err(1), Err(2)]);
+        table.connection_closed(ConnectionId(0));
+        assert_eq!(park(&mut table, 2), Ok(()));
+        assert_eq!(table.expire(Duration::from_millis(100)), [1, 2]);
+        assert!(table.by_connection.is_empty());
     }
 }

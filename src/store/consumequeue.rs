@@ -20,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use entry::QueueEntry;
+pub use search::QueueSnapshot;
 pub use sync::QueueSync;
 pub use warm::WarmUp;
 

@@ -44,7 +44,7 @@ pub mod view;
 pub use appender::{Appender, MappedAppender, StagedAppender};
 pub use checkpoint::Checkpoint;
 pub use commitlog::{CommitLog, Placed};
-pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSync};
+pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSnapshot, QueueSync};
 pub use disk::{Disk, FileDisk, SharedDisk};
 pub use durable::{CloseParts, Durable};
 pub use error::StoreError;

@@ -7,8 +7,11 @@ mod a_failing_writer_is_heard_of_and_spares_the_others;
 mod a_slow_writer_delays_answers_or_is_busy;
 mod an_actor_that_panics_goes_on_with_nothing_lost;
 mod an_application_embeds_all_and_stops_it_in_order;
+mod an_index_that_falls_behind_is_waited_for;
 mod fragile;
 mod load;
+#[path = "../support/raw.rs"]
+mod raw;
 #[path = "../support/mod.rs"]
 mod support;
 mod writers;

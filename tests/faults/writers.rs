@@ -1,7 +1,7 @@
-//! What the tests put in front of a CommitLogActor.
+//! What the tests put in front of a CommitLogActor, or of any other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient};
@@ -126,4 +126,44 @@ pub(crate) fn deaf_here<M: Message<Result = ()> + Send + Unpin + 'static>() -> R
 /// A deaf recipient on an arbiter.
 pub(crate) fn deaf<M: Message<Result = ()> + Send + Unpin + 'static>(on: &ArbiterHandle) -> Recipient<M> {
     start_on(on, |_| Deaf(Vec::new())).recipient()
+}
+
+/// Keeps every message until it is opened.
+struct Gate<M: Message<Result = ()> + Send + 'static> {
+    to: Recipient<M>,
+    kept: Vec<M>,
+    open: Arc<AtomicBool>,
+}
+
+impl<M: Message<Result = ()> + Send + Unpin + 'static> Gate<M> {
+    fn hand_on(&mut self) {
+        if self.open.load(Ordering::SeqCst) {
+            self.kept.drain(..).for_each(|message| notify(&self.to, message));
+        }
+    }
+}
+
+impl<M: Message<Result = ()> + Send + Unpin + 'static> Actor for Gate<M> {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(Duration::from_millis(1), |gate, _| gate.hand_on());
+    }
+}
+
+impl<M: Message<Result = ()> + Send + Unpin + 'static> Handler<M> for Gate<M> {
+    type Result = ();
+
+    fn handle(&mut self, message: M, _: &mut Context<Self>) {
+        self.kept.push(message);
+        self.hand_on();
+    }
+}
+
+/// A gate on an arbiter, before `to`, that is opened by `open`.
+pub(crate) fn gate<M>(to: Recipient<M>, open: Arc<AtomicBool>, on: &ArbiterHandle) -> Recipient<M>
+where
+    M: Message<Result = ()> + Send + Unpin + 'static,
+{
+    start_on(on, move |_| Gate { to, kept: Vec::new(), open }).recipient()
 }

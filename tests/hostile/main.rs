@@ -10,5 +10,6 @@ mod messages_that_cannot_be_stored_are_refused;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod too_many_pulls_wait_for_nothing;
 mod unreadable_frames_end_their_connection;
 mod wrong_requests_are_told_what_is_wrong;

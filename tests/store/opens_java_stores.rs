@@ -61,7 +61,7 @@ fn check_search_by_time(name: &str, expected: &Fixture, store: &mut ferromq::sto
         let (topic, queue_id) = queue_of(row);
         let time = StoreTime(row["timestamp"].as_i64().unwrap());
         let queue = store.queues.queue_mut(&topic, queue_id).unwrap();
-        let found = queue.offset_by_time(time, log_min, &time_of).unwrap();
+        let found = queue.snapshot().offset_by_time(time, log_min, &time_of).unwrap();
         assert_eq!(found.0, row["offset"].as_u64().unwrap(), "{name}: {topic} {queue_id} at {time}");
     }
 }

@@ -151,13 +151,23 @@ pub(crate) fn send_to(topic: &str, queue_id: i32, properties: &str, body: impl I
 /// A pull of a group that takes every tag.
 pub(crate) fn pull_from(topic: &str, queue_id: i32, offset: i64, count: i32) -> Command {
     const SUBSCRIPTION: i32 = 4;
+    pull_with(SUBSCRIPTION, topic, queue_id, offset, count)
+}
+
+/// The same, that waits when there is nothing.
+pub(crate) fn waiting_pull_from(topic: &str, queue_id: i32, offset: i64, count: i32) -> Command {
+    const SUSPEND_AND_SUBSCRIPTION: i32 = 2 + 4;
+    pull_with(SUSPEND_AND_SUBSCRIPTION, topic, queue_id, offset, count)
+}
+
+fn pull_with(sys_flag: i32, topic: &str, queue_id: i32, offset: i64, count: i32) -> Command {
     let fields: [(&str, &dyn Display); 10] = [
         ("consumerGroup", &"CG"),
         ("topic", &topic),
         ("queueId", &queue_id),
         ("queueOffset", &offset),
         ("maxMsgNums", &count),
-        ("sysFlag", &SUBSCRIPTION),
+        ("sysFlag", &sys_flag),
         ("commitOffset", &0),
         ("suspendTimeoutMillis", &15_000),
         ("subscription", &"*"),

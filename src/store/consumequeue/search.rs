@@ -1,11 +1,64 @@
-//! Finding an offset by time.
+//! Looking for entries from a thread that may wait for the disk, while the queue's owner goes on.
 
-use super::ConsumeQueue;
+use std::path::PathBuf;
+
+use super::{ConsumeQueue, QueueEntry};
 use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
+use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
 use crate::store::error::StoreError;
-use crate::store::layout::QUEUE_ENTRY_BYTES;
+use crate::store::layout::{QUEUE_ENTRY_BYTES, file_name};
+
+/// A queue as it was at one moment: later entries are not in it, and files that were removed since are missed.
+#[derive(Clone, Debug)]
+pub struct QueueSnapshot {
+    disk: SharedDisk,
+    directory: PathBuf,
+    file_bytes: u64,
+    /// The first bytes of its files, counted over the queue.
+    bases: Vec<u64>,
+    write: u64,
+    min: u64,
+}
 
 impl ConsumeQueue {
+    /// What another thread needs to look for entries.
+    #[must_use]
+    pub fn snapshot(&self) -> QueueSnapshot {
+        QueueSnapshot {
+            disk: SharedDisk::clone(&self.disk),
+            directory: self.directory.clone(),
+            file_bytes: self.file_bytes(),
+            bases: self.files.iter().map(|file| file.base).collect(),
+            write: self.write,
+            min: self.min,
+        }
+    }
+}
+
+impl QueueSnapshot {
+    /// See [`ConsumeQueue::min_offset`].
+    #[must_use]
+    pub fn min_offset(&self) -> QueueOffset {
+        QueueOffset(self.min / QUEUE_ENTRY_BYTES)
+    }
+
+    /// See [`ConsumeQueue::max_offset`].
+    #[must_use]
+    pub fn max_offset(&self) -> QueueOffset {
+        QueueOffset(self.write / QUEUE_ENTRY_BYTES)
+    }
+
+    /// One entry; `None` if there is no such offset.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn entry(&self, offset: QueueOffset) -> Result<Option<QueueEntry>, StoreError> {
+        let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
+        let holds = |base: &&u64| (**base..**base + self.file_bytes).contains(&at);
+        let Some(base) = self.bases.iter().find(holds).filter(|_| at < self.write) else { return Ok(None) };
+        self.open(*base)?.entry_at(at - base).map(Some)
+    }
+
     /// The offset whose record was stored nearest to `time`, in the file that the reference would look into: the
     /// first one that was changed at or after that time, else the last.
     ///
@@ -19,20 +72,21 @@ impl ConsumeQueue {
     /// `ConsumeQueue.getOffsetInQueueByTime` 4.9.7 (measured: `offsetByTimestamp` of the store fixtures). There the
     /// search is bounded by the end of the last file's entries, as here.
     pub fn offset_by_time(
-        &mut self,
+        &self,
         time: StoreTime,
         log_min: PhysicalOffset,
         mut store_time_of: impl FnMut(PhysicalOffset, i32) -> Option<StoreTime>,
     ) -> Result<QueueOffset, StoreError> {
         let Some(base) = self.file_by_time(time)? else { return Ok(QueueOffset(0)) };
+        let file = self.open(base)?;
         let entry_bytes = QUEUE_ENTRY_BYTES as i64;
         let mut low = (self.min as i64 - base as i64).max(0);
-        let mut high = (self.write.min(base + self.file_bytes()) as i64 - base as i64) - entry_bytes;
+        let mut high = (self.write.min(base + self.file_bytes) as i64 - base as i64) - entry_bytes;
         let (mut left, mut right) = (None, None);
         let (mut left_time, mut right_time) = (None, None);
         while high >= low {
             let middle = (low + high) / (2 * entry_bytes) * entry_bytes;
-            let entry = self.entry_at(base + middle as u64)?;
+            let entry = file.entry_at(middle as u64)?;
             if entry.physical < log_min || entry.is_blank() {
                 low = middle + entry_bytes;
                 left = Some(middle);
@@ -59,15 +113,36 @@ impl ConsumeQueue {
         Ok(offset_at(base, chosen.unwrap_or(-1)))
     }
 
-    fn file_by_time(&mut self, time: StoreTime) -> Result<Option<u64>, StoreError> {
-        for file in &self.files {
-            let path = file.path(&self.directory);
+    fn file_by_time(&self, time: StoreTime) -> Result<Option<u64>, StoreError> {
+        for base in &self.bases {
+            let path = self.directory.join(file_name(*base));
             let entry = self.disk.entry(&path).map_err(StoreError::io("stat", &path))?;
             if entry.is_some_and(|entry| entry.modified_ms >= time.0) {
-                return Ok(Some(file.base));
+                return Ok(Some(*base));
             }
         }
-        Ok(self.files.last().map(|file| file.base))
+        Ok(self.bases.last().copied())
+    }
+
+    fn open(&self, base: u64) -> Result<EntryFile, StoreError> {
+        let path = self.directory.join(file_name(base));
+        let file = self.disk.open(&path, OpenMode::ReadOnly).map_err(StoreError::io("open", &path))?;
+        Ok(EntryFile { file, path })
+    }
+}
+
+/// An open file of a snapshot.
+struct EntryFile {
+    file: SharedFile,
+    path: PathBuf,
+}
+
+impl EntryFile {
+    /// The entry at byte `at` of the file; one that is cut short counts as invalid.
+    fn entry_at(&self, at: u64) -> Result<QueueEntry, StoreError> {
+        let mut bytes = [0; QUEUE_ENTRY_BYTES as usize];
+        let read = self.file.read_at(&mut bytes, at).map_err(StoreError::io("read", &self.path))?;
+        Ok(QueueEntry::decode(bytes.get(..read).unwrap_or_default()))
     }
 }
 

@@ -1,0 +1,58 @@
+//! Pulls that wait are memory: each connection has room for so many, and all of them together.
+
+use std::time::Duration;
+
+use ferromq::actors::options::BrokerOptions;
+use ferromq::broker::hold::HoldLimits;
+use ferromq::protocol::codes::response;
+use ferromq::protocol::command::Serialization;
+use tokio::time::timeout;
+
+use crate::raw::{Raw, pull_from, send_to, waiting_pull_from};
+use crate::support::Cluster;
+
+/// An answer that comes at once comes sooner.
+const SHORT: Duration = Duration::from_millis(200);
+const LIMITS: HoldLimits = HoldLimits { total: 5, per_connection: 3 };
+
+async fn pull(client: &mut Raw) {
+    client.send_as(waiting_pull_from("Held", 0, 1, 1), Serialization::Json).await;
+}
+
+/// The next reply is that there are too many.
+async fn is_told_busy(client: &mut Raw) {
+    let reply = client.next().await.unwrap();
+    let remark = reply.remark.as_deref().unwrap_or_default();
+    assert_eq!(reply.code, response::SYSTEM_BUSY, "{remark}");
+    assert_eq!(remark, "[PULL_HOLD]broker busy, 3 pulls of one connection or 5 in all wait already");
+}
+
+#[actix::test]
+async fn those_beyond_are_told_busy_and_the_others_get_their_message() {
+    let cluster = Cluster::start_with(|options| BrokerOptions { hold: LIMITS, ..options }).await;
+    let address = cluster.broker.address();
+    let (mut greedy, mut second, mut writer) =
+        (Raw::connect(address).await, Raw::connect(address).await, Raw::connect(address).await);
+    assert_eq!(writer.ask(send_to("Held", 0, "", "first")).await.code, response::SUCCESS);
+    writer.pull(pull_from("Held", 0, 0, 1)).await;
+    for _ in 0..LIMITS.per_connection + 1 {
+        pull(&mut greedy).await;
+    }
+    is_told_busy(&mut greedy).await;
+    for _ in 0..LIMITS.total - LIMITS.per_connection + 1 {
+        pull(&mut second).await;
+    }
+    is_told_busy(&mut second).await;
+    // Who goes makes room, a moment later.
+    drop(greedy);
+    pull(&mut second).await;
+    while let Ok(reply) = timeout(SHORT, second.next()).await {
+        assert_eq!(reply.unwrap().code, response::SYSTEM_BUSY);
+        pull(&mut second).await;
+    }
+    assert_eq!(writer.ask(send_to("Held", 0, "", "second")).await.code, response::SUCCESS);
+    for _ in 0..LIMITS.per_connection {
+        assert_eq!(second.next().await.unwrap().code, response::SUCCESS);
+    }
+    cluster.stop().await;
+}
