@@ -109,6 +109,11 @@ impl Index {
                 continue;
             };
             let expected = index.options.index_file_bytes();
+            if entry.len == 0 {
+                // Made in the moment in which the last broker ended.
+                index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                continue;
+            }
             if entry.len != expected {
                 let key = "maxHashSlotNum and maxIndexNum";
                 return Err(StoreError::WrongLength { path, found: entry.len, expected, key });

@@ -11,3 +11,5 @@ mod support;
 mod survives_kill;
 mod survives_power_cut;
 mod topic_stats;
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;

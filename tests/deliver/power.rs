@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use ferromq::store::disk::{Disk, DiskFile, Entry, FileDisk, Mapping, OpenMode, SharedFile, Space};
+use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 /// Directories whose files are written through mappings.
 const MAPPED: [&str; 3] = ["commitlog", "consumequeue", "index"];
@@ -21,22 +19,29 @@ struct Lasting {
     writes: HashMap<PathBuf, usize>,
 }
 
-/// The wrapping disk.
+/// The disk.
+pub(crate) type PowerDisk = WatchedDisk<Power>;
+
+/// Who remembers.
 #[derive(Debug, Default)]
-pub(crate) struct PowerDisk {
-    lasting: Arc<Mutex<Lasting>>,
+pub(crate) struct Power {
+    lasting: Mutex<Lasting>,
 }
 
 impl PowerDisk {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Arc::default()))
+    }
+
     /// How often a file was written to with a call.
     pub(crate) fn writes(&self, path: &Path) -> usize {
-        self.lasting.lock().unwrap().writes.get(path).copied().unwrap_or(0)
+        self.0.lasting.lock().unwrap().writes.get(path).copied().unwrap_or(0)
     }
 
     /// Makes a copy of a directory as the power cut leaves it. What was written with calls is there, the worst case for
     /// what it says of the other files: nothing is synced while the copy is made.
     pub(crate) fn cut(&self, from: &Path, to: &Path) {
-        let lasting = self.lasting.lock().unwrap();
+        let lasting = self.0.lasting.lock().unwrap();
         copy(&lasting, from, to, false);
     }
 }
@@ -58,104 +63,28 @@ fn copy(lasting: &Lasting, from: &Path, to: &Path, mapped: bool) {
     }
 }
 
-impl Disk for PowerDisk {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SharedFile> {
-        let file = FileDisk.open(path, mode)?;
-        Ok(Arc::new(PowerFile { file, path: path.into(), lasting: Arc::clone(&self.lasting) }))
+impl Watch for Power {
+    fn after(&self, call: Call, path: &Path) {
+        let mut lasting = self.lasting.lock().unwrap();
+        match call {
+            Call::Write => *lasting.writes.entry(path.into()).or_default() += 1,
+            Call::Sync => {
+                // What was removed meanwhile needs not last.
+                if let Ok(bytes) = fs::read(path) {
+                    lasting.files.insert(path.into(), bytes);
+                }
+            }
+            Call::Remove => {
+                lasting.files.remove(path);
+            }
+            _ => {}
+        }
     }
 
-    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
-        FileDisk.entry(path)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
-        FileDisk.list(directory)
-    }
-
-    fn create_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.create_dir(directory)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        FileDisk.rename(from, to)?;
+    fn renamed(&self, from: &Path, to: &Path) {
         let mut lasting = self.lasting.lock().unwrap();
         if let Some(bytes) = lasting.files.remove(from) {
             lasting.files.insert(to.into(), bytes);
         }
-        Ok(())
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.lasting.lock().unwrap().files.remove(path);
-        FileDisk.remove_file(path)
-    }
-
-    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.remove_dir(directory)
-    }
-
-    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.sync_dir(directory)
-    }
-
-    fn space(&self, path: &Path) -> io::Result<Space> {
-        FileDisk.space(path)
-    }
-}
-
-#[derive(Debug)]
-struct PowerFile {
-    file: SharedFile,
-    path: PathBuf,
-    lasting: Arc<Mutex<Lasting>>,
-}
-
-impl DiskFile for PowerFile {
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn read_at(&self, out: &mut [u8], at: u64) -> io::Result<usize> {
-        self.file.read_at(out, at)
-    }
-
-    fn write_all_at(&self, bytes: &[u8], at: u64) -> io::Result<()> {
-        self.file.write_all_at(bytes, at)?;
-        *self.lasting.lock().unwrap().writes.entry(self.path.clone()).or_default() += 1;
-        Ok(())
-    }
-
-    fn allocate(&self, range: Range<u64>) -> io::Result<()> {
-        self.file.allocate(range)
-    }
-
-    fn zero(&self, range: Range<u64>) -> io::Result<()> {
-        self.file.zero(range)
-    }
-
-    fn is_zero(&self, range: Range<u64>) -> io::Result<bool> {
-        self.file.is_zero(range)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.file.sync()?;
-        self.lasting.lock().unwrap().files.insert(self.path.clone(), fs::read(&self.path)?);
-        Ok(())
-    }
-
-    fn map(&self, len: u64) -> io::Result<Mapping> {
-        self.file.map(len)
-    }
-
-    fn modified_ms(&self) -> io::Result<i64> {
-        self.file.modified_ms()
-    }
-
-    fn lock(&self) -> io::Result<bool> {
-        self.file.lock()
     }
 }

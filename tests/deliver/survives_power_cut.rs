@@ -9,7 +9,7 @@ use ferromq::actors::options::BrokerOptions;
 use ferromq::protocol::codes::response;
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{QueueId, StoreTime};
-use ferromq::store::disk::FileDisk;
+use ferromq::store::disk::{FileDisk, SharedDisk};
 use ferromq::store::index::RESULTS_MAX;
 use ferromq::store::{StoreOptions, open};
 use tokio::time::timeout;
@@ -37,7 +37,7 @@ fn with_small_files(options: BrokerOptions) -> BrokerOptions {
 
 /// A broker that waits for the disk, and writes down often what is on it.
 async fn start(disk: &Arc<PowerDisk>) -> Cluster {
-    let disk = Arc::clone(disk);
+    let disk: SharedDisk = disk.clone();
     Cluster::start_with(|options| BrokerOptions {
         disk,
         flush: FlushPolicy::Sync,
@@ -71,7 +71,7 @@ fn check(disk: &PowerDisk, store: &Path, sent: usize) {
 
 #[actix::test]
 async fn every_acknowledged_message_is_in_its_queue_and_found_by_its_keys() {
-    let disk = Arc::new(PowerDisk::default());
+    let disk = PowerDisk::new();
     let cluster = start(&disk).await;
     let store = cluster.directory.path().join("store");
     let state = store.join("ferromq.state");
@@ -89,7 +89,7 @@ async fn every_acknowledged_message_is_in_its_queue_and_found_by_its_keys() {
 /// The power may go at any moment, also while files are made and synced.
 #[actix::test]
 async fn whenever_it_comes() {
-    let disk = Arc::new(PowerDisk::default());
+    let disk = PowerDisk::new();
     let cluster = start(&disk).await;
     let store = cluster.directory.path().join("store");
     let (acknowledged, count) = tokio::sync::watch::channel(0);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use ferromq::store::disk::{Disk, Entry, FileDisk, OpenMode, SharedFile, Space};
 use ferromq::time::{Clock, SystemClock};
+
+use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 /// Counts down to the use that panics.
 #[derive(Debug)]
@@ -48,59 +49,30 @@ impl Clock for FragileClock {
 }
 
 /// A disk that panics the first time that a file is to take a certain name.
+pub(crate) type FragileDisk = WatchedDisk<FragileName>;
+
+/// The name.
 #[derive(Debug)]
-pub(crate) struct FragileDisk {
+pub(crate) struct FragileName {
     fuse: Fuse,
     name: &'static str,
 }
 
 impl FragileDisk {
     pub(crate) fn breaking_at(name: &'static str) -> Arc<Self> {
-        Arc::new(Self { fuse: Fuse(AtomicI64::new(1)), name })
+        Arc::new(Self(Arc::new(FragileName { fuse: Fuse(AtomicI64::new(1)), name })))
     }
 
     pub(crate) fn has_broken(&self) -> bool {
-        self.fuse.0.load(Ordering::SeqCst) < 1
+        self.0.fuse.0.load(Ordering::SeqCst) < 1
     }
 }
 
-impl Disk for FragileDisk {
-    fn open(&self, path: &Path, mode: OpenMode) -> io::Result<SharedFile> {
-        FileDisk.open(path, mode)
-    }
-
-    fn entry(&self, path: &Path) -> io::Result<Option<Entry>> {
-        FileDisk.entry(path)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<Entry>> {
-        FileDisk.list(directory)
-    }
-
-    fn create_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.create_dir(directory)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        if to.ends_with(self.name) {
+impl Watch for FragileName {
+    fn before(&self, call: Call, path: &Path) -> io::Result<()> {
+        if call == Call::Rename && path.ends_with(self.name) {
             self.fuse.burn();
         }
-        FileDisk.rename(from, to)
-    }
-
-    fn remove_file(&self, path: &Path) -> io::Result<()> {
-        FileDisk.remove_file(path)
-    }
-
-    fn remove_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.remove_dir(directory)
-    }
-
-    fn sync_dir(&self, directory: &Path) -> io::Result<()> {
-        FileDisk.sync_dir(directory)
-    }
-
-    fn space(&self, path: &Path) -> io::Result<Space> {
-        FileDisk.space(path)
+        Ok(())
     }
 }

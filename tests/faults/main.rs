@@ -14,4 +14,6 @@ mod load;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;
 mod writers;

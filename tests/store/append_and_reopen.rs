@@ -160,6 +160,27 @@ fn staged_after_a_kill() {
     fills_and_reopens(Box::new(StagedAppender::default()), false);
 }
 
+/// A file is made and then given its length: a broker may be killed in between.
+#[test]
+fn files_that_had_just_been_made_are_no_obstacle() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = reopen(&directory);
+    // Ten entries fill a queue file, thirty messages with two keys each more than an index file.
+    for number in 0..30 {
+        put(&mut store, message("T", 0, b"body"), number).unwrap();
+    }
+    drop(store);
+    let root = directory.path().join("store");
+    std::fs::write(root.join("consumequeue/T/0/00000000000000000600"), b"").unwrap();
+    std::fs::write(root.join("index/29991231235959999"), b"").unwrap();
+    let mut store = reopen(&directory);
+    assert_eq!(bodies(&mut store, "T", 0).len(), 30);
+    put(&mut store, message("T", 0, b"next"), 30).unwrap();
+    assert_eq!(bodies(&mut store, "T", 0).len(), 31);
+    let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX));
+    assert_eq!(found.records.len(), 31);
+}
+
 #[test]
 fn a_put_is_one_piece() {
     let directory = tempfile::tempdir().unwrap();

@@ -13,3 +13,5 @@ mod many_queues;
 mod opens_java_stores;
 mod refuses_to_open;
 mod untold_files;
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;

@@ -5,7 +5,7 @@
 
 use super::{ConsumeQueue, QueueEntry, QueueFile};
 use crate::protocol::units::PhysicalOffset;
-use crate::store::disk::Entry;
+use crate::store::disk::{Entry, OpenMode};
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, base_of};
 
@@ -164,7 +164,11 @@ impl ConsumeQueue {
             return Err(StoreError::StrayFile { path, problem: "its name is not an offset" });
         };
         let expected = self.file_bytes();
-        if entry.len != expected {
+        if entry.len == 0 {
+            // Made in the moment in which the last broker ended. It stays: its name may be what keeps the offsets.
+            let file = self.disk.open(&path, OpenMode::Existing).map_err(StoreError::io("open", &path))?;
+            file.set_len(expected).map_err(StoreError::io("extend", &path))?;
+        } else if entry.len != expected {
             let key = "mappedFileSizeConsumeQueue";
             return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
         }
