@@ -21,7 +21,7 @@ use thiserror::Error;
 use super::arbiters::Arbiters;
 use super::builder::BrokerBuilder;
 use super::commitlog_actor::AppendBatch;
-use super::dispatch_actor::{DispatchPorts, SettledUpTo};
+use super::dispatch_actor::{DispatchPorts, Settled, SettledUpTo};
 use super::fault::{Faults, Terminal};
 use super::flush_actor::{CloseStore, FlushPorts};
 use super::index_actor::{CurrentFile, IndexPorts};
@@ -34,10 +34,10 @@ use crate::store::{LogView, StoreError};
 
 /// How long a stop waits for the last replies.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
-/// How long a stop waits for queues and index to catch up with the log.
-const SETTLE_LIMIT: Duration = Duration::from_secs(10);
-/// How often it looks.
+/// How often a stop looks whether queues and index have caught up with the log,
 const SETTLE_LOOK_EVERY: Duration = Duration::from_millis(1);
+/// and how often without seeing them move: what they lack is then left to the next start.
+const SETTLE_LOOKS: usize = 1_000;
 
 /// Why a broker or a name server does not start.
 #[derive(Debug, Error)]
@@ -176,15 +176,15 @@ impl Parts {
         Ok(self.flush.close.send(CloseStore { settled, index }).await??)
     }
 
-    async fn settle(&self) -> Result<super::dispatch_actor::Settled, StopError> {
-        let mut looks = SETTLE_LIMIT.as_millis() / SETTLE_LOOK_EVERY.as_millis();
-        loop {
-            let settled = self.dispatch.settled.send(SettledUpTo).await?;
-            looks -= 1;
-            if settled.up_to >= self.log.visible() || looks == 0 {
-                return Ok(settled);
-            }
+    async fn settle(&self) -> Result<Settled, StopError> {
+        let mut settled = self.dispatch.settled.send(SettledUpTo).await?;
+        let mut looks = 0;
+        while settled.up_to < self.log.visible() && looks < SETTLE_LOOKS {
             tokio::time::sleep(SETTLE_LOOK_EVERY).await;
+            let now = self.dispatch.settled.send(SettledUpTo).await?;
+            looks = if now == settled { looks + 1 } else { 0 };
+            settled = now;
         }
+        Ok(settled)
     }
 }

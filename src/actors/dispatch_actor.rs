@@ -30,6 +30,9 @@ const KEYS_PER_MESSAGE: usize = 2048;
 /// or this long after the first of them.
 const KEYS_DELAY: Duration = Duration::from_millis(5);
 
+/// When queues or index are too far behind, dispatch looks again after this long.
+const AHEAD_DELAY: Duration = Duration::from_millis(5);
+
 /// The visible end of the log has moved.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -72,8 +75,8 @@ pub struct Settled {
 #[derive(Debug)]
 pub struct Turn {
     settled: Settled,
-    /// How many keys it has for the index.
-    keys: usize,
+    /// How many records and keys it has.
+    work: usize,
 }
 
 /// How to reach a DispatchActor, or what stands in for one.
@@ -117,8 +120,8 @@ pub struct DispatchParts {
     pub queue_actor: QueueFactory,
     /// The IndexActor; none when no index is kept.
     pub index: Option<Recipient<IndexKeys>>,
-    /// Keys that it may be behind by; beyond that dispatch waits for it, and with it consumers.
-    pub index_keys_max: usize,
+    /// Records and keys that queues and index may be behind by; beyond that dispatch waits for them.
+    pub ahead_max: usize,
     /// What the levels of delayed messages wait, in milliseconds.
     pub delay_levels_ms: Vec<i64>,
     /// Where faults are declared.
@@ -138,8 +141,10 @@ pub struct DispatchActor {
     keys: Vec<IndexEntry>,
     keys_of: Vec<Arc<Turn>>,
     keys_timed: bool,
-    /// Keys of the turns that are not over.
-    keys_in_flight: usize,
+    /// Records and keys of this turn,
+    work: usize,
+    /// and of all turns that are not over.
+    ahead: usize,
 }
 
 impl DispatchActor {
@@ -160,21 +165,21 @@ impl DispatchActor {
             keys: Vec::new(),
             keys_of: Vec::new(),
             keys_timed: false,
-            keys_in_flight: 0,
+            work: 0,
+            ahead: 0,
         }
     }
 
     fn follow(&mut self, ctx: &mut Context<Self>) {
         self.drop_settled();
-        if self.keys_in_flight >= self.parts.index_keys_max {
+        if self.ahead >= self.parts.ahead_max {
             // The bell is not answered, so nobody rings it again meanwhile.
-            ctx.run_later(KEYS_DELAY, |_, ctx| ctx.notify(Appended));
+            ctx.run_later(AHEAD_DELAY, |_, ctx| ctx.notify(Appended));
             return;
         }
         self.parts.doorbell.answer();
-        let keys_before = self.keys.len();
         let turned = self.turn();
-        self.send(self.keys.len() - keys_before, ctx);
+        self.send(ctx);
         match turned {
             Ok(true) => {
                 if self.cursor.position() < self.parts.log.visible() {
@@ -199,14 +204,17 @@ impl DispatchActor {
                 Err(unreadable) => return Err(unreadable.problem.to_string()),
             };
             self.newest = record.store_time;
+            self.work += 1;
             let marks = Marks::of(&record);
             let Found { hasher, line } = self.rows.find(record.topic, record.queue_id);
             if self.parts.index.is_some() {
+                let before = self.keys.len();
                 self.keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
                     key_hash: hasher.hash(key),
                     physical: record.physical_offset,
                     store_time: record.store_time,
                 }));
+                self.work += self.keys.len() - before;
             }
             if let Some(entry) = marks.queue_entry(&record, &self.parts.delay_levels_ms) {
                 let line = match line {
@@ -220,10 +228,11 @@ impl DispatchActor {
     }
 
     /// One message per queue that got something; the index is told when it is worth waking its thread.
-    fn send(&mut self, keys: usize, ctx: &mut Context<Self>) {
+    fn send(&mut self, ctx: &mut Context<Self>) {
+        let work = std::mem::take(&mut self.work);
         let settled = Settled { up_to: self.cursor.position(), newest: self.newest };
-        let turn = Arc::new(Turn { settled, keys });
-        self.keys_in_flight += keys;
+        let turn = Arc::new(Turn { settled, work });
+        self.ahead += work;
         self.rows.send(&turn);
         if !self.keys.is_empty() {
             self.keys_of.push(Arc::clone(&turn));
@@ -252,7 +261,7 @@ impl DispatchActor {
     fn drop_settled(&mut self) {
         while let Some(turn) = self.turns.front().filter(|turn| Arc::strong_count(turn) == 1) {
             self.settled = turn.settled;
-            self.keys_in_flight -= turn.keys;
+            self.ahead -= turn.work;
             self.turns.pop_front();
         }
     }

@@ -1,17 +1,23 @@
 //! Owns the key index. Lives off the hot arbiter and may lag behind the log by milliseconds.
 //!
-//! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message. When it dies it starts again with the same files:
-//! an entry that was lost is rebuilt by the next recovery.
+//! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message. What cannot be written, for want of
+//! room above all, is kept and tried again: until then its turns are not over, so that nobody takes it for indexed. When
+//! it dies it starts again with the same files.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message, MessageResult, Recipient, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::{Index, IndexSync};
+use crate::store::{Index, IndexSync, StoreError};
+
+/// How long what cannot be written waits until it is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Keys of some turns of dispatch, in log order.
 #[derive(Debug, Message)]
@@ -67,6 +73,8 @@ pub struct IndexParts {
 /// Writes the index.
 pub struct IndexActor {
     parts: IndexParts,
+    /// What could not be written yet.
+    late: VecDeque<IndexKeys>,
     complained: bool,
 }
 
@@ -74,24 +82,41 @@ impl IndexActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: IndexParts) -> Self {
-        Self { parts, complained: false }
+        Self { parts, late: VecDeque::new(), complained: false }
     }
 
-    fn put(&mut self, keys: &IndexKeys) {
-        for entry in &keys.entries {
-            match self.parts.index.put(entry.key_hash, entry.physical, entry.store_time) {
-                Ok(()) => self.complained = false,
-                Err(error) => {
-                    // Messages are not held up by their index; queries by key miss these until it is rebuilt.
-                    if !std::mem::replace(&mut self.complained, true) {
-                        tracing::error!(%error, "cannot write the key index");
-                    }
-                    break;
-                }
-            }
+    fn take(&mut self, keys: IndexKeys, ctx: &mut Context<Self>) {
+        self.late.push_back(keys);
+        // Where more than one waits, the timer runs.
+        if self.late.len() == 1 {
+            self.put(ctx);
         }
-        for sync in self.parts.index.take_untold() {
-            notify(&self.parts.dirty, IndexDirty { sync });
+    }
+
+    fn put(&mut self, ctx: &mut Context<Self>) {
+        while let Some(keys) = self.late.front_mut() {
+            let mut put = 0;
+            let outcome = keys.entries.iter().try_for_each(|entry| {
+                self.parts.index.put(entry.key_hash, entry.physical, entry.store_time)?;
+                put += 1;
+                Ok::<(), StoreError>(())
+            });
+            keys.entries.drain(..put);
+            // Said before the turns are let go, so that who asks how far the index has come syncs this first.
+            for sync in self.parts.index.take_untold() {
+                notify(&self.parts.dirty, IndexDirty { sync });
+            }
+            if let Err(error) = outcome {
+                if !std::mem::replace(&mut self.complained, true) {
+                    tracing::error!(%error, "cannot write the key index; queries by key miss messages until it can");
+                }
+                ctx.run_later(RETRY_AFTER, |actor, ctx| {
+                    guarded(actor, ctx, "retry", Self::put);
+                });
+                return;
+            }
+            self.complained = false;
+            self.late.pop_front();
         }
     }
 }
@@ -115,7 +140,7 @@ impl Handler<IndexKeys> for IndexActor {
     type Result = ();
 
     fn handle(&mut self, keys: IndexKeys, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "IndexKeys", |actor, _| actor.put(&keys));
+        guarded(self, ctx, "IndexKeys", |actor, ctx| actor.take(keys, ctx));
     }
 }
 

@@ -96,8 +96,8 @@ pub struct BrokerOptions {
     pub read_threads: usize,
     /// Queues that hold file descriptors and mappings at once; the others open theirs when they are used.
     pub open_queues_max: usize,
-    /// Keys that the index may be behind by, 24 bytes each.
-    pub index_keys_max: usize,
+    /// Records and keys, some 30 bytes each, that queues and index may be behind by.
+    pub dispatch_ahead_max: usize,
     /// Pulls that may wait for messages at once.
     pub hold: HoldLimits,
     /// Which actor runs on which thread.
@@ -159,7 +159,7 @@ impl BrokerOptions {
             compressed_register: false,
             read_threads: 2,
             open_queues_max: open_queues_max(),
-            index_keys_max: 1 << 20,
+            dispatch_ahead_max: 1 << 20,
             hold: HoldLimits::default(),
             layout: Layout::default(),
             properties: String::new(),

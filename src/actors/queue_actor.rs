@@ -5,6 +5,7 @@
 //! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
 //! the queue from the log.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,9 @@ use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
+
+/// How long entries without room on the disk wait until they are tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// New entries, in order, each with the number that its record says.
 #[derive(Debug, Message)]
@@ -121,6 +125,9 @@ pub struct QueueActor {
     queue: ConsumeQueue,
     shared: Arc<QueueShared>,
     scratch: Vec<QueueEntry>,
+    /// Entries that have no room on the disk yet.
+    late: VecDeque<Enqueue>,
+    complained: bool,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -138,27 +145,81 @@ impl QueueActor {
     #[must_use]
     pub fn new(queue: ConsumeQueue, shared: Arc<QueueShared>) -> Self {
         let cold_below = queue.max_offset();
-        Self { queue, shared, scratch: Vec::new(), awaited: false, cold_below, warm: 0..0, listed: false, used: false }
+        Self {
+            queue,
+            shared,
+            scratch: Vec::new(),
+            late: VecDeque::new(),
+            complained: false,
+            awaited: false,
+            cold_below,
+            warm: 0..0,
+            listed: false,
+            used: false,
+        }
     }
 
-    fn enqueue(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> Result<(), StoreError> {
-        let first = self.queue.max_offset();
-        for (offset, entry) in entries {
+    fn enqueue(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
+        self.late.push_back(enqueue);
+        // Where more than one waits, the timer runs.
+        if self.late.len() == 1 {
+            self.place(ctx);
+        }
+    }
+
+    /// Places entries in the order in which they came. For want of room they are kept and tried again: until then their
+    /// turns are not over, so that nobody takes them for dispatched.
+    fn place(&mut self, ctx: &mut Context<Self>) {
+        while let Some(mut enqueue) = self.late.pop_front() {
+            let first = self.queue.max_offset();
+            let (placed, outcome) = self.append(&enqueue.entries);
+            self.announce(first, enqueue.entries.drain(..placed));
+            match outcome {
+                Ok(()) => self.complained = false,
+                Err(error @ StoreError::DiskFull { .. }) => {
+                    if !std::mem::replace(&mut self.complained, true) {
+                        tracing::error!(%error, "messages are stored but cannot be consumed until there is room");
+                    }
+                    self.late.push_front(enqueue);
+                    ctx.run_later(RETRY_AFTER, |actor, ctx| {
+                        guarded(actor, ctx, "retry", Self::place);
+                    });
+                    break;
+                }
+                Err(error) => {
+                    let at = format!("queue {} of {}", self.queue.queue_id(), self.queue.topic());
+                    self.shared.faults.end(Terminal { actor: Self::NAME, at, cause: error.to_string() });
+                }
+            }
+        }
+        self.note_use(ctx);
+    }
+
+    /// Appends entries until one cannot be; tells how many were.
+    fn append(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> (usize, Result<(), StoreError>) {
+        let mut placed = 0;
+        let outcome = entries.iter().try_for_each(|(offset, entry)| {
             if let Placement::OutOfStep(placed) = self.queue.append(*entry, *offset)? {
                 let (topic, queue) = (self.queue.topic(), self.queue.queue_id());
                 tracing::error!(%topic, %queue, %offset, %placed, "entries are missing from a queue");
             }
-        }
+            placed += 1;
+            Ok(())
+        });
+        (placed, outcome)
+    }
+
+    /// Tells those who sync and those who wait what has come.
+    fn announce(&self, first: QueueOffset, placed: impl Iterator<Item = (QueueOffset, QueueEntry)>) {
         if let Some(sync) = self.queue.untold() {
             notify(&self.shared.dirty, QueueDirty { sync });
         }
-        if self.awaited {
-            let tags_codes = entries.iter().map(|(_, entry)| entry.tags_code).collect();
+        if self.awaited && self.queue.max_offset() > first {
+            let tags_codes = placed.map(|(_, entry)| entry.tags_code).collect();
             let arrival = Arrival { first, tags_codes };
             let (topic, queue_id) = (self.queue.topic().clone(), self.queue.queue_id());
             notify(&self.shared.hold.wake, Wake { topic, queue_id, arrival });
         }
-        Ok(())
     }
 
     fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
@@ -308,14 +369,7 @@ impl Handler<Enqueue> for QueueActor {
     type Result = ();
 
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Enqueue", |actor, ctx| {
-            let enqueued = actor.enqueue(&enqueue.entries);
-            actor.note_use(ctx);
-            if let Err(error) = enqueued {
-                let at = format!("queue {} of {}", actor.queue.queue_id(), actor.queue.topic());
-                actor.shared.faults.end(Terminal { actor: Self::NAME, at, cause: error.to_string() });
-            }
-        });
+        guarded(self, ctx, "Enqueue", |actor, ctx| actor.enqueue(enqueue, ctx));
     }
 }
 

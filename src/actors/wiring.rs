@@ -167,7 +167,7 @@ impl Wiring<'_> {
             directory: directory.writer(),
             queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
             index: index.as_ref().map(|index| index.keys.clone()),
-            index_keys_max: options.index_keys_max,
+            ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
             faults: self.faults.clone(),
         };

@@ -4,6 +4,7 @@
 mod a_broken_writer_ends_the_broker_and_loses_nothing;
 mod a_deaf_actor_leaves_no_request_unanswered;
 mod a_failing_writer_is_heard_of_and_spares_the_others;
+mod a_full_disk_holds_consumers_up_and_loses_nothing;
 mod a_slow_writer_delays_answers_or_is_busy;
 mod an_actor_that_panics_goes_on_with_nothing_lost;
 mod an_application_embeds_all_and_stops_it_in_order;
