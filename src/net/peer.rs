@@ -1,6 +1,6 @@
 //! One connection as everybody but its two tasks sees it: who is there, what is owed to it, what waits to be written.
 //!
-//! What is owed is kept in a [`Ledger`], one line per request. Replies share one buffer: those of one wake-up leave in one
+//! What is owed is kept in a ledger, one line per request. Replies share one buffer: those of one wake-up leave in one
 //! write.
 //!
 //! The lock is held for as long as it takes to open the lines of one read, or to encode the replies of one batch. It is
