@@ -19,12 +19,12 @@
 //!
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
-//! | CommitLogActor | AppendBatch | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | CommitLogActor | AppendBatch, Synced | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
 //! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, questions | one turn of dispatch; pulls in flight | the same | the broker ends |
-//! | HoldActor | Park, Wake | pulls in flight; parked ones are entries of its table | the same | restarts empty, parked pulls are answered |
-//! | FlushActor | AwaitSync, QueueDirty, IndexDirty | sends in flight, queues, index files | the same | the broker ends |
-//! | IndexActor | IndexKeys | one turn of dispatch at a time, plus what the log grows meanwhile | – | restarts with its files |
+//! | QueueActor | Enqueue, Pull, CloseIdle, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
+//! | FlushActor | AwaitSync (one at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
+//! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection | connections are read no further | restart with what they published |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection | connections are read no further | restarts, brokers register again |
