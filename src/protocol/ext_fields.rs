@@ -130,8 +130,8 @@ impl<'a> ExtFieldsRef<'a> {
     }
 
     /// The same, where it is known which fields have the letters of the alphabet for names.
-    pub(super) fn with_letters(self, letters: &'a Letters) -> Self {
-        Self { letters: Some(letters), ..self }
+    pub(super) fn with_letters(self, letters: Option<&'a Letters>) -> Self {
+        Self { letters, ..self }
     }
 
     /// Where the fields are that are called `a`, `b` and so on; `None` when that would take a search.
@@ -289,7 +289,8 @@ pub(super) struct Span {
     pub(super) kind: ValueKind,
 }
 
-/// Which span has each letter of the alphabet for its key, the last one of several; one that is not there has none.
+/// Which span has each letter of the alphabet for its key, the last one of several; one that is not there has none. Of
+/// fields that have no other keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letters(pub(super) [u16; 26]);
 
@@ -297,14 +298,14 @@ impl Letters {
     /// Stands for a field that is not there: no header has so many.
     pub(super) const NOWHERE: u16 = u16::MAX;
 
-    pub(super) fn of(text: &[u8], spans: &[Span]) -> Self {
+    /// The places of these fields; `None` if one of them is not called by a letter.
+    pub(super) fn of(text: &[u8], spans: &[Span]) -> Option<Self> {
         let mut letters = [Self::NOWHERE; 26];
         for (number, span) in (0..Self::NOWHERE).zip(spans) {
-            let letter = text.get(span.key.0 as usize).filter(|_| span.key.1 - span.key.0 == 1);
-            let place = letter.and_then(|letter| letters.get_mut(usize::from(letter.wrapping_sub(b'a'))));
-            place.into_iter().for_each(|place| *place = number);
+            let letter = text.get(span.key.0 as usize).filter(|_| span.key.1 - span.key.0 == 1)?;
+            *letters.get_mut(usize::from(letter.wrapping_sub(b'a')))? = number;
         }
-        Self(letters)
+        Some(Self(letters))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) fn read<'a>(header: &'a [u8], scratch: &'a mut HeaderScratch) -> Resu
     if let Some((number, opaque)) = memo.recognise(header) {
         let known = memo.known(number).expect("it was just recognised");
         let Known { code, language, version, flag, .. } = *known;
-        let ext = ExtFieldsRef::of_spans(header, &known.spans).with_letters(&known.letters);
+        let ext = ExtFieldsRef::of_spans(header, &known.spans).with_letters(known.letters.as_ref());
         return Ok(CommandRef { code, language, version, opaque, flag, remark: None, ext, body: &[] });
     }
     if let Err(error) = std::str::from_utf8(header) {

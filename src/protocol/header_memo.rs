@@ -16,7 +16,7 @@ use super::words;
 /// Known headers per connection, each of another length: ids and keys of different lengths take turns.
 const SLOTS: usize = 4;
 /// A longer header is not worth its copy.
-const HEADER_BYTES_MAX: usize = 1024;
+const KNOWN_BYTES_MAX: usize = 1024;
 /// Digits of the largest opaque.
 const OPAQUE_DIGITS_MAX: usize = 10;
 /// What stands in for a byte that need not be looked at.
@@ -48,7 +48,7 @@ pub(super) struct Known {
     pub(super) version: i32,
     pub(super) flag: i32,
     pub(super) spans: Vec<Span>,
-    pub(super) letters: Letters,
+    pub(super) letters: Option<Letters>,
 }
 
 /// Eight bytes of a known header.
@@ -101,7 +101,7 @@ impl HeaderMemo {
         let length = lesson.header.len();
         let Some(slot) = self.slots.get_mut(length % SLOTS) else { return };
         let again = std::mem::replace(&mut slot.seen, length) == length;
-        if again && length <= HEADER_BYTES_MAX && (1..=OPAQUE_DIGITS_MAX).contains(&lesson.opaque.len()) {
+        if again && length <= KNOWN_BYTES_MAX && (1..=OPAQUE_DIGITS_MAX).contains(&lesson.opaque.len()) {
             slot.known = Some(Box::new(Known::of(lesson)));
         }
     }

@@ -28,8 +28,26 @@ fn check(headers: &[Vec<u8>]) {
     }
 }
 
+fn header_of(name: &str) -> Vec<u8> {
+    decode_one(&unhex(fixture(name)["hex"].as_str().unwrap())).header.to_vec()
+}
+
 fn send_header() -> Vec<u8> {
-    decode_one(&unhex(fixture("frame_json_send_v2")["hex"].as_str().unwrap())).header.to_vec()
+    header_of("frame_json_send_v2")
+}
+
+/// Sends with short and with long names of their fields, and both mixed, are sends however often they come.
+#[test]
+fn fields_are_found_again_whatever_their_names_are() {
+    let short = String::from_utf8(send_header()).unwrap();
+    let mixed = short.replacen(r#""b":"#, r#""topic":"#, 1);
+    assert_ne!(mixed, short);
+    for header in [short.into_bytes(), header_of("frame_json_send_v1"), mixed.into_bytes()] {
+        let mut scratch = HeaderScratch::default();
+        for _ in 0..4 {
+            assert!(read(&header, &mut scratch).unwrap().1.is_some(), "{}", String::from_utf8_lossy(&header));
+        }
+    }
 }
 
 /// Every byte of a header in turn is replaced by each of these.
