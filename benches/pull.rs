@@ -43,7 +43,8 @@ fn choose(bencher: Bencher<'_, '_>, one_in: u64) {
         QueueEntry { physical: PhysicalOffset(number * 300), size: 300, tags_code }
     };
     let entries: Vec<QueueEntry> = (0..MESSAGES as u64 * one_in).map(entry).collect();
-    let (filter, bounds) = (TagFilter::parse("TagA"), bounds(entries.len() as u64, PhysicalOffset(1 << 20)));
+    let (filter, bounds) =
+        (TagFilter::parse("TagA").expect("a tag"), bounds(entries.len() as u64, PhysicalOffset(1 << 20)));
     bencher
         .counter(ItemsCount::new(MESSAGES))
         .bench_local(|| select(QueueOffset(0), MESSAGES as u32, &filter, black_box(&entries), &bounds, &LIMITS));
@@ -63,7 +64,7 @@ fn answer(bencher: Bencher<'_, '_>) {
         let entry = Marks::of(&record).queue_entry(&record, &[]).expect("it enters its queue");
         queue.append(entry, QueueOffset(number)).expect("there is room");
     }
-    let (filter, bounds) = (TagFilter::parse("TagA"), bounds(MESSAGES as u64, view.visible()));
+    let (filter, bounds) = (TagFilter::parse("TagA").expect("a tag"), bounds(MESSAGES as u64, view.visible()));
     let (mut entries, mut out) = (Vec::new(), BytesMut::with_capacity(1 << 16));
     bencher.counter(ItemsCount::new(MESSAGES)).bench_local(|| {
         entries.clear();

@@ -179,7 +179,7 @@ impl Parts {
     async fn settle(&self) -> Result<Settled, StopError> {
         let mut settled = self.dispatch.settled.send(SettledUpTo).await?;
         let mut looks = 0;
-        while settled.up_to < self.log.visible() && looks < SETTLE_LOOKS {
+        while settled.up_to < self.log.written() && looks < SETTLE_LOOKS {
             tokio::time::sleep(SETTLE_LOOK_EVERY).await;
             let now = self.dispatch.settled.send(SettledUpTo).await?;
             looks = if now == settled { looks + 1 } else { 0 };

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use actix::{Actor, Context, Handler, Supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::published::Published;
@@ -66,7 +66,8 @@ impl BrokerActor {
         let seconds = (self.parts.clock.now_ms() - self.booted_ms).max(0) / 1_000;
         let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
         let runtime = format!("[ {days} days, {hours} hours, {minutes} minutes, {} seconds ]", seconds % 60);
-        let behind = self.parts.log.written().0.saturating_sub(max.0);
+        let positions = self.parts.log.positions();
+        let behind = positions.written().0.saturating_sub(positions.dispatched().0);
         let table: BTreeMap<String, String> = [
             ("brokerVersion", VERSION.to_string()),
             ("brokerVersionDesc", "V4_9_7".into()),
@@ -102,8 +103,8 @@ impl Handler<Requests> for BrokerActor {
     type Result = ();
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Requests", |actor, _| {
-            for request in requests.requests {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.ready(ctx.address()) {
                 let outcome = actor.serve(&request.command);
                 answer(request.reply, outcome);
             }

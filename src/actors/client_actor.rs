@@ -1,8 +1,7 @@
 //! Owns the registry of clients: who is online, in which groups, wanting what.
 //!
 //! Takes [`Requests`] with the client codes and [`PeerClosed`] from the connections. Tells clients of changes in their
-//! group, and the GroupActor of groups. Publishes what the groups want. When it dies it starts empty, behind what it
-//! published: heartbeats bring everybody back.
+//! group, and the GroupActor of groups. Publishes what the groups want. When it dies it goes on with those it knows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -218,10 +217,9 @@ impl Actor for ClientActor {
 }
 
 impl Supervised for ClientActor {
-    fn restarting(&mut self, _: &mut Context<Self>) {
-        self.clients = Clients::new(self.parts.notifies);
-        self.peers.clear();
-    }
+    /// It goes on with the clients that it knows: what a panic left half done of one of them its next heartbeat mends, while
+    /// without the others their groups would be divided anew, twice.
+    fn restarting(&mut self, _: &mut Context<Self>) {}
 }
 
 impl Guarded for ClientActor {
@@ -237,8 +235,8 @@ impl Handler<Requests> for ClientActor {
     type Result = ();
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Requests", |actor, _| {
-            for request in requests.requests {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.ready(ctx.address()) {
                 let outcome = actor.serve(&request);
                 answer(request.reply, outcome);
             }

@@ -12,7 +12,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult,
 
 use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
-use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
+use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
 use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
@@ -141,6 +141,8 @@ pub struct DispatchActor {
     keys: Vec<IndexEntry>,
     keys_of: Vec<Arc<Turn>>,
     keys_timed: bool,
+    /// Whether it goes on by itself, without being rung for.
+    goes_on: bool,
     /// Records and keys of this turn,
     work: usize,
     /// and of all turns that are not over.
@@ -165,6 +167,7 @@ impl DispatchActor {
             keys: Vec::new(),
             keys_of: Vec::new(),
             keys_timed: false,
+            goes_on: false,
             work: 0,
             ahead: 0,
         }
@@ -173,8 +176,11 @@ impl DispatchActor {
     fn follow(&mut self, ctx: &mut Context<Self>) {
         self.drop_settled();
         if self.ahead >= self.parts.ahead_max {
-            // The bell is not answered, so nobody rings it again meanwhile.
-            ctx.run_later(AHEAD_DELAY, |_, ctx| ctx.notify(Appended));
+            if !std::mem::replace(&mut self.goes_on, true) {
+                ctx.run_later(AHEAD_DELAY, |actor, ctx| {
+                    guarded(actor, ctx, "wait for queues and index", Self::go_on);
+                });
+            }
             return;
         }
         self.parts.doorbell.answer();
@@ -182,8 +188,9 @@ impl DispatchActor {
         self.send(ctx);
         match turned {
             Ok(true) => {
-                if self.cursor.position() < self.parts.log.visible() {
-                    ctx.notify(Appended);
+                let is_behind = self.cursor.position() < self.parts.log.visible();
+                if is_behind && !std::mem::replace(&mut self.goes_on, true) {
+                    go_on_later(ctx, "turn", Self::go_on);
                 }
             }
             Ok(false) => {}
@@ -192,6 +199,11 @@ impl DispatchActor {
                 self.parts.faults.end(Terminal { actor: Self::NAME, at, cause });
             }
         }
+    }
+
+    fn go_on(&mut self, ctx: &mut Context<Self>) {
+        self.goes_on = false;
+        self.follow(ctx);
     }
 
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
@@ -234,6 +246,7 @@ impl DispatchActor {
         let turn = Arc::new(Turn { settled, work });
         self.ahead += work;
         self.rows.send(&turn);
+        self.parts.log.positions().advance_dispatched(settled.up_to);
         if !self.keys.is_empty() {
             self.keys_of.push(Arc::clone(&turn));
             if self.keys.len() >= KEYS_PER_MESSAGE {

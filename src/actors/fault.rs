@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use actix::prelude::SendError;
-use actix::{Actor, ActorContext, Context, Message, Recipient};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Message, Recipient};
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -132,6 +132,19 @@ where
             tracing::error!(message = std::any::type_name::<M>(), "an actor is gone and did not take a message");
         }
     }
+}
+
+/// Goes on with an actor's work after everybody else on its arbiter had a turn. A message to oneself would not do: an
+/// actor takes those before it gives way.
+pub fn go_on_later<A: Guarded>(
+    ctx: &mut Context<A>,
+    work: &'static str,
+    body: impl FnOnce(&mut A, &mut Context<A>) + 'static,
+) {
+    let others_turn = actix::fut::wrap_future::<_, A>(tokio::task::yield_now());
+    ctx.spawn(others_turn.map(move |(), actor, ctx| {
+        guarded(actor, ctx, work, body);
+    }));
 }
 
 /// Starts an actor whose mailbox takes everything: see [`notify`].

@@ -2,7 +2,7 @@
 //! since a sync takes as long as the disk takes.
 //!
 //! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
-//! QueueActors, [`CloseStore`] at the end. When a sync fails, or it dies, the broker ends: what the kernel did with the
+//! QueueActors, [`IndexDirty`] from the IndexActor, [`CloseStore`] at the end. When a sync fails, or it dies, the broker ends: what the kernel did with the
 //! unwritten pages is unknown.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use actix::{
 use super::commitlog_actor::Synced;
 use super::dispatch_actor::{Settled, SettledUpTo};
 use super::doorbell::{Bell, Doorbell};
-use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded};
+use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded};
 use super::late::Late;
 use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Positions, Preparation, QueueSync, StoreError};
 
@@ -44,19 +44,6 @@ pub struct CloseStore {
     /// The index file that takes the puts.
     pub index: Option<IndexSync>,
 }
-
-/// The DispatchActor says how far queues and index have come: what is dirty is synced and that is written down.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-struct SyncQueues {
-    settled: Settled,
-}
-
-/// Go on with the round of syncs that is under way: sent to itself, so that a sync of the log never waits for more than a
-/// few queues.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-struct SyncSome;
 
 /// An index file has entries that are not on the disk; said once until its next sync.
 #[derive(Clone, Debug, Message)]
@@ -180,13 +167,18 @@ impl FlushActor {
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
         let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| self.round.is_none()) else { return };
         let settled = dispatch.settled.send(SettledUpTo);
-        ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
-            if let Ok(settled) = settled {
-                ctx.notify(SyncQueues { settled });
-            }
+        ctx.spawn(settled.into_actor(self).map(|settled, actor, ctx| {
+            guarded(actor, ctx, "sync of the queues", |actor, ctx| {
+                if let Some(settled) = settled.ok().filter(|_| actor.round.is_none()) {
+                    let left = std::mem::take(&mut actor.dirty);
+                    actor.round = Some(Round { settled, left });
+                    actor.go_on_syncing(ctx);
+                }
+            });
         }));
     }
 
+    /// A few files at a time, so that a sync of the log never waits for more than those.
     fn sync_some(&mut self, ctx: &mut Context<Self>) -> Result<(), StoreError> {
         let Some(round) = &mut self.round else { return Ok(()) };
         for _ in 0..FILES_PER_TURN {
@@ -197,8 +189,19 @@ impl FlushActor {
                 return self.parts.durable.save();
             }
         }
-        ctx.notify(SyncSome);
+        go_on_later(ctx, "sync of the queues", Self::go_on_syncing);
         Ok(())
+    }
+
+    fn go_on_syncing(&mut self, ctx: &mut Context<Self>) {
+        match self.sync_some(ctx) {
+            Ok(()) => {}
+            Err(error) if error.is_shortage() => {
+                tracing::error!(%error, "queues cannot be synced now, they are with the next round");
+                self.dirty.extend(self.round.take().map(|round| round.left).unwrap_or_default());
+            }
+            Err(error) => self.fail("sync of the queues", &error),
+        }
     }
 
     fn close(&mut self, close: &CloseStore) -> Result<(), StoreError> {
@@ -213,6 +216,7 @@ impl FlushActor {
             index: close.index.as_ref(),
             preparation: &self.parts.preparation,
             dispatched: close.settled.up_to,
+            newest: close.settled.newest,
         })
     }
 
@@ -222,10 +226,17 @@ impl FlushActor {
 }
 
 impl Dirty {
+    fn extend(&mut self, other: Self) {
+        self.queues.extend(other.queues);
+        self.indexes.extend(other.indexes);
+    }
+
     /// Syncs one file or queue; `None` when there is none left.
     fn sync_one(&mut self, durable: &mut Durable) -> Result<Option<()>, StoreError> {
-        if let Some(queue) = self.queues.pop() {
-            return queue.sync().map(Some);
+        if let Some(queue) = self.queues.last() {
+            queue.sync()?;
+            self.queues.pop();
+            return Ok(Some(()));
         }
         let Some(index) = self.indexes.pop() else { return Ok(None) };
         index.sync()?;
@@ -294,32 +305,6 @@ impl Handler<IndexDirty> for FlushActor {
 
     fn handle(&mut self, dirty: IndexDirty, ctx: &mut Context<Self>) {
         guarded(self, ctx, "IndexDirty", |actor, _| actor.dirty.indexes.push(dirty.sync));
-    }
-}
-
-impl Handler<SyncQueues> for FlushActor {
-    type Result = ();
-
-    fn handle(&mut self, sync: SyncQueues, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "SyncQueues", |actor, ctx| {
-            if actor.round.is_none() {
-                let left = std::mem::take(&mut actor.dirty);
-                actor.round = Some(Round { settled: sync.settled, left });
-                ctx.notify(SyncSome);
-            }
-        });
-    }
-}
-
-impl Handler<SyncSome> for FlushActor {
-    type Result = ();
-
-    fn handle(&mut self, _: SyncSome, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "SyncSome", |actor, ctx| {
-            if let Err(error) = actor.sync_some(ctx) {
-                actor.fail("sync of the queues", &error);
-            }
-        });
     }
 }
 

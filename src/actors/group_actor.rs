@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 
+use super::backlog::RETRY_AFTER;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::offset_actor::ForgetGroup;
 use super::published::Publisher;
 use super::pull_service::PullService;
 use super::requests::{Requests, answer};
@@ -90,6 +92,8 @@ pub struct GroupParts {
     pub clock: SharedClock,
     /// The TopicActor.
     pub ensure_topic: Recipient<EnsureTopic>,
+    /// The OffsetActor.
+    pub forget_offsets: Recipient<ForgetGroup>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -178,6 +182,9 @@ impl GroupActor {
     fn delete(&mut self, command: &Command) -> Result<(), Refusal> {
         let header = DeleteGroup::parse(&command.ext)?;
         self.parts.groups.delete(&header.group_name, self.parts.clock.now_ms());
+        if header.removes_offsets() {
+            notify(&self.parts.forget_offsets, ForgetGroup { group: header.group_name });
+        }
         Ok(())
     }
 
@@ -189,11 +196,13 @@ impl GroupActor {
         }
     }
 
-    fn persist(&mut self) {
+    fn persist(&mut self, ctx: &mut Context<Self>) {
         self.persist_due = false;
         let written = self.parts.file.write(&self.parts.groups.table().to_json());
         if let Err(error) = &written {
-            tracing::error!(%error, "cannot write the consumer groups");
+            tracing::error!(%error, "cannot write the consumer groups; trying again");
+            self.persist_due = true;
+            ctx.notify_later(Persist, RETRY_AFTER);
         }
         for reply in self.replies.drain(..) {
             match &written {
@@ -248,7 +257,7 @@ impl Handler<Requests> for GroupActor {
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
-            for request in requests.requests {
+            for request in requests.ready(ctx.address()) {
                 actor.serve(request, ctx);
             }
         });
@@ -259,6 +268,6 @@ impl Handler<Persist> for GroupActor {
     type Result = ();
 
     fn handle(&mut self, _: Persist, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Persist", |actor, _| actor.persist());
+        guarded(self, ctx, "Persist", Self::persist);
     }
 }

@@ -152,6 +152,10 @@ impl Handler<Park> for HoldActor {
 
     fn handle(&mut self, park: Park, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Park", |actor, ctx| {
+            if park.pull.reply.peer().is_closed() {
+                // The news of that may have come before, and will not come again.
+                return;
+            }
             match actor.table.park(park.wait, (park.pull, park.queue)) {
                 Ok(()) => actor.set_timer(ctx),
                 // Told that there is nothing, a client would ask again at once; told this, it waits first.

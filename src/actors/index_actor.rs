@@ -2,22 +2,18 @@
 //!
 //! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message. What cannot be written, for want of
 //! room above all, is kept and tried again: until then its turns are not over, so that nobody takes it for indexed. When
-//! it dies it starts again with the same files.
+//! it dies it goes on with the same files and what is left to do, but for the key that it died of.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 
+use super::backlog::{Backlog, RETRY_AFTER};
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::{Index, IndexSync, StoreError};
-
-/// How long what cannot be written waits until it is tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+use crate::store::{Index, IndexSync};
 
 /// Keys of some turns of dispatch, in log order.
 #[derive(Debug, Message)]
@@ -73,41 +69,40 @@ pub struct IndexParts {
 /// Writes the index.
 pub struct IndexActor {
     parts: IndexParts,
-    /// What could not be written yet.
-    late: VecDeque<IndexKeys>,
-    complained: bool,
+    left: Backlog<IndexKeys>,
+    /// How many entries of the first message were tried.
+    tried: usize,
 }
 
 impl IndexActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: IndexParts) -> Self {
-        Self { parts, late: VecDeque::new(), complained: false }
+        Self { parts, left: Backlog::new(), tried: 0 }
     }
 
     fn take(&mut self, keys: IndexKeys, ctx: &mut Context<Self>) {
-        self.late.push_back(keys);
-        // Where more than one waits, the timer runs.
-        if self.late.len() == 1 {
+        if self.left.add(keys) {
             self.put(ctx);
         }
     }
 
     fn put(&mut self, ctx: &mut Context<Self>) {
-        while let Some(keys) = self.late.front_mut() {
-            let mut put = 0;
+        self.left.take_up();
+        while let Some(keys) = self.left.front_mut() {
+            let (index, tried) = (&mut self.parts.index, &mut self.tried);
             let outcome = keys.entries.iter().try_for_each(|entry| {
-                self.parts.index.put(entry.key_hash, entry.physical, entry.store_time)?;
-                put += 1;
-                Ok::<(), StoreError>(())
+                *tried += 1;
+                index.put(entry.key_hash, entry.physical, entry.store_time)
             });
-            keys.entries.drain(..put);
             // Said before the turns are let go, so that who asks how far the index has come syncs this first.
             for sync in self.parts.index.take_untold() {
                 notify(&self.parts.dirty, IndexDirty { sync });
             }
+            let tried = std::mem::take(&mut self.tried);
             if let Err(error) = outcome {
-                if !std::mem::replace(&mut self.complained, true) {
+                keys.entries.drain(..tried - 1);
+                if self.left.put_off() {
                     tracing::error!(%error, "cannot write the key index; queries by key miss messages until it can");
                 }
                 ctx.run_later(RETRY_AFTER, |actor, ctx| {
@@ -115,8 +110,17 @@ impl IndexActor {
                 });
                 return;
             }
-            self.complained = false;
-            self.late.pop_front();
+            self.left.done();
+        }
+    }
+
+    /// Passes over the key at whose put the actor has died: it would do so again.
+    fn skip_deadly(&mut self) {
+        let tried = std::mem::take(&mut self.tried);
+        if let Some(keys) = self.left.front_mut()
+            && let Some(deadly) = keys.entries.drain(..tried).next_back()
+        {
+            tracing::error!(?deadly, "a key is missing in the index: putting it there has panicked");
         }
     }
 }
@@ -125,7 +129,13 @@ impl Actor for IndexActor {
     type Context = Context<Self>;
 }
 
-impl Supervised for IndexActor {}
+impl Supervised for IndexActor {
+    fn restarting(&mut self, ctx: &mut Context<Self>) {
+        self.skip_deadly();
+        // The timer is gone with the context.
+        guarded(self, ctx, "restart", Self::put);
+    }
+}
 
 impl Guarded for IndexActor {
     const NAME: &'static str = "IndexActor";

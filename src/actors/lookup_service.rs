@@ -13,7 +13,7 @@ use super::published::Published;
 use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
-use super::requests::{answer, success};
+use super::requests::{answer, ready, success};
 use crate::broker::topics::TopicTable;
 use crate::net::bulk::Slices;
 use crate::net::reply::ReplyTo;
@@ -66,6 +66,11 @@ pub(super) struct LookupService {
 impl Service for LookupService {
     fn serve(&self, requests: Vec<Request>) {
         for request in requests {
+            let again = || {
+                let lookup = self.clone();
+                move |request| lookup.serve(vec![request])
+            };
+            let Some(request) = ready(request, again) else { continue };
             if request.command.code == request::VIEW_MESSAGE_BY_ID {
                 self.view_message(request);
             } else {

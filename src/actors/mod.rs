@@ -31,7 +31,7 @@
 
 pub mod append_answer;
 pub mod arbiters;
-
+mod backlog;
 pub mod broker;
 pub mod broker_actor;
 pub mod builder;

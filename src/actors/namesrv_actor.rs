@@ -227,8 +227,8 @@ impl Handler<Requests> for NamesrvActor {
     type Result = ();
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Requests", |actor, _| {
-            for request in requests.requests {
+        guarded(self, ctx, "Requests", |actor, ctx| {
+            for request in requests.ready(ctx.address()) {
                 let outcome = actor.serve(&request);
                 answer(request.reply, outcome);
             }

@@ -1,7 +1,7 @@
 //! Owns how far each consumer group has come.
 //!
-//! Takes [`Commit`] from the pull service and [`Requests`] with the offset codes from the connections; asks QueueActors
-//! where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its table: a commit is one insert,
+//! Takes [`Commit`] from the pull service, [`ForgetGroup`] from the GroupActor and [`Requests`] with the offset codes from
+//! the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its table: a commit is one insert,
 //! which leaves nothing half done.
 
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 use super::config_writer::ConfigWriter;
 use super::dispatch_actor::QueueOf;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
-use super::queue_actor::{BoundsOf, QueuePorts};
+use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
+use super::read_pool::ReadPool;
 use super::requests::Requests;
 use crate::broker::offsets::{ConsumerOffsets, QueueStart};
 use crate::broker::pull::QueueBounds;
@@ -25,7 +26,7 @@ use crate::protocol::command::Command;
 use crate::protocol::headers::offset::{OffsetReply, QueryConsumerOffset, UpdateConsumerOffset};
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{ConsumedOffset, Opaque, QueueId, QueueOffset};
+use crate::protocol::units::{ConsumedOffset, Opaque, PhysicalOffset, QueueId, QueueOffset};
 
 /// The codes that an OffsetActor answers.
 pub const CODES: [i32; 3] =
@@ -45,6 +46,14 @@ pub struct Commit {
     pub offset: ConsumedOffset,
 }
 
+/// A group is no more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ForgetGroup {
+    /// Its name.
+    pub group: String,
+}
+
 /// Writes the table down now.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -60,6 +69,10 @@ pub struct OffsetParts {
     pub persist_every: Duration,
     /// The DispatchActor.
     pub queue_of: Recipient<QueueOf>,
+    /// Reads the first entry of a queue that may not be in memory,
+    pub pool: ReadPool,
+    /// which it is taken to be if its record is within so many bytes of the log's end.
+    pub memory_bytes: u64,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -71,6 +84,8 @@ pub struct OffsetPorts {
     pub requests: Recipient<Requests>,
     /// Notes an offset.
     pub commit: Recipient<Commit>,
+    /// Forgets the offsets of a group.
+    pub forget: Recipient<ForgetGroup>,
     /// Writes the table down.
     pub persist: Recipient<Persist>,
 }
@@ -80,6 +95,7 @@ impl From<Addr<OffsetActor>> for OffsetPorts {
         Self {
             requests: offsets.clone().recipient(),
             commit: offsets.clone().recipient(),
+            forget: offsets.clone().recipient(),
             persist: offsets.recipient(),
         }
     }
@@ -131,13 +147,10 @@ impl OffsetActor {
             return answer(reply, Some(stored));
         }
         let zero_if_young = header.set_zero_if_not_found.unwrap_or(true);
-        let bounds = bounds_of(self.parts.queue_of.clone(), header.topic.clone(), queue_id);
-        ctx.spawn(bounds.into_actor(self).map(move |bounds, actor, _| {
-            // Data that has not been deleted counts as in memory: a new group then begins at 0 instead of at the end.
-            let start = QueueStart {
-                min: bounds.map_or(QueueOffset(0), |bounds| bounds.min),
-                zero_in_memory: bounds.is_none_or(|bounds| bounds.min.0 == 0),
-            };
+        let OffsetParts { queue_of, pool, memory_bytes, .. } = &self.parts;
+        let start = start_of(queue_of.clone(), pool.clone(), *memory_bytes, header.topic.clone(), queue_id);
+        ctx.spawn(start.into_actor(self).map(move |start, actor, _| {
+            let start = start.unwrap_or(QueueStart { min: QueueOffset(0), zero_in_memory: true });
             let (topic, group) = (&header.topic, &header.consumer_group);
             answer(reply, actor.parts.offsets.query(topic, group, queue_id, start, zero_if_young));
         }));
@@ -153,10 +166,24 @@ impl OffsetActor {
     }
 }
 
-async fn bounds_of(queue_of: Recipient<QueueOf>, topic: String, queue_id: QueueId) -> Option<QueueBounds> {
+/// Where a queue begins, and whether its first message is young enough to be in memory; `None` when it has none.
+async fn start_of(
+    queue_of: Recipient<QueueOf>,
+    pool: ReadPool,
+    memory_bytes: u64,
+    topic: String,
+    queue_id: QueueId,
+) -> Option<QueueStart> {
     let topic = Topic::parse(&topic).ok()?;
     let queue: Arc<QueuePorts> = queue_of.send(QueueOf { key: QueueKey { topic, queue_id } }).await.ok()?.ok()??;
-    queue.bounds.send(BoundsOf).await.ok()
+    let QueueBounds { min, log_min, log_end, .. } = queue.bounds.send(BoundsOf).await.ok()?;
+    let is_old = |physical: PhysicalOffset| log_end.0.saturating_sub(physical.0) > memory_bytes;
+    if min.0 > 0 || !is_old(log_min) {
+        return Some(QueueStart { min, zero_in_memory: min.0 == 0 });
+    }
+    let snapshot = queue.snapshot.send(SnapshotOf).await.ok()?;
+    let first = pool.ask(move |_| snapshot.entry(QueueOffset(0))).await.ok()?.ok()?;
+    Some(QueueStart { min, zero_in_memory: !first.is_some_and(|first| is_old(first.physical)) })
 }
 
 fn answer(reply: ReplyTo, offset: Option<ConsumedOffset>) {
@@ -203,12 +230,20 @@ impl Handler<Requests> for OffsetActor {
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
-            for request in requests.requests {
+            for request in requests.ready(ctx.address()) {
                 if let Err((reply, refusal)) = actor.serve(request, ctx) {
                     reply.refuse(refusal);
                 }
             }
         });
+    }
+}
+
+impl Handler<ForgetGroup> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, forget: ForgetGroup, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "ForgetGroup", |actor, _| actor.parts.offsets.remove_group(&forget.group));
     }
 }
 

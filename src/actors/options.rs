@@ -12,6 +12,7 @@ use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
 use crate::namesrv::config::NamesrvConfig;
+use crate::protocol::body::topic_config::Permission;
 use crate::store::{Appender, FileDisk, MappedAppender, SharedDisk, StagedAppender, StoreOptions};
 use crate::time::{SharedClock, SystemClock};
 
@@ -168,6 +169,13 @@ impl BrokerOptions {
             seed: 0,
             disk: Arc::new(FileDisk),
         }
+    }
+
+    /// The broker's own permission, unless it allows everything.
+    pub(super) fn permission(&self) -> Option<Permission> {
+        let read = if self.readable { Permission::READ.0 } else { 0 };
+        let write = if self.writable { Permission::WRITE.0 } else { 0 };
+        (!self.readable || !self.writable).then_some(Permission(read | write))
     }
 }
 

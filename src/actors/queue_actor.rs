@@ -1,34 +1,37 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks. Sends [`Park`] and [`Wake`] to the
+//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks, [`CloseIdle`] when too many queues are open. Sends [`Park`] and [`Wake`] to the
 //! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
 //! the queue from the log.
 
-use std::collections::VecDeque;
+mod entries;
+
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 
+use super::backlog::Backlog;
 use super::dispatch_actor::Turn;
-use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
+use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::flush_actor::QueueDirty;
-use super::hold_actor::{HoldPorts, Park, Wake};
+use super::hold_actor::{HoldPorts, Park};
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
 use crate::broker::filter::TagFilter;
-use crate::broker::hold::{Arrival, Wait};
+use crate::broker::hold::Wait;
 use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
+use crate::net::peer::Readiness;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
-use crate::store::{ConsumeQueue, LogView, Placement, QueueEntry, QueueRead, QueueSnapshot, StoreError};
+use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueRead, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
 
-/// How long entries without room on the disk wait until they are tried again.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Room for entries that a queue keeps from pull to pull: what a pull for 32 messages looks at.
+const SCRATCH_ENTRIES_KEPT: usize = 64;
 
 /// New entries, in order, each with the number that its record says.
 #[derive(Debug, Message)]
@@ -73,6 +76,14 @@ pub struct BoundsOf;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "QueueSnapshot")]
 pub struct SnapshotOf;
+
+/// The pool has read the entries that a pull looks at.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Warmed {
+    pull: Pull,
+    entries: Range<u64>,
+}
 
 /// How to reach a QueueActor, or what stands in for one.
 #[derive(Clone)]
@@ -125,9 +136,8 @@ pub struct QueueActor {
     queue: ConsumeQueue,
     shared: Arc<QueueShared>,
     scratch: Vec<QueueEntry>,
-    /// Entries that have no room on the disk yet.
-    late: VecDeque<Enqueue>,
-    complained: bool,
+    /// Entries that are not in the queue yet, mostly for want of room.
+    left: Backlog<Enqueue>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -149,8 +159,7 @@ impl QueueActor {
             queue,
             shared,
             scratch: Vec::new(),
-            late: VecDeque::new(),
-            complained: false,
+            left: Backlog::new(),
             awaited: false,
             cold_below,
             warm: 0..0,
@@ -159,71 +168,13 @@ impl QueueActor {
         }
     }
 
-    fn enqueue(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        self.late.push_back(enqueue);
-        // Where more than one waits, the timer runs.
-        if self.late.len() == 1 {
-            self.place(ctx);
-        }
-    }
-
-    /// Places entries in the order in which they came. For want of room they are kept and tried again: until then their
-    /// turns are not over, so that nobody takes them for dispatched.
-    fn place(&mut self, ctx: &mut Context<Self>) {
-        while let Some(mut enqueue) = self.late.pop_front() {
-            let first = self.queue.max_offset();
-            let (placed, outcome) = self.append(&enqueue.entries);
-            self.announce(first, enqueue.entries.drain(..placed));
-            match outcome {
-                Ok(()) => self.complained = false,
-                Err(error @ StoreError::DiskFull { .. }) => {
-                    if !std::mem::replace(&mut self.complained, true) {
-                        tracing::error!(%error, "messages are stored but cannot be consumed until there is room");
-                    }
-                    self.late.push_front(enqueue);
-                    ctx.run_later(RETRY_AFTER, |actor, ctx| {
-                        guarded(actor, ctx, "retry", Self::place);
-                    });
-                    break;
-                }
-                Err(error) => {
-                    let at = format!("queue {} of {}", self.queue.queue_id(), self.queue.topic());
-                    self.shared.faults.end(Terminal { actor: Self::NAME, at, cause: error.to_string() });
-                }
-            }
-        }
-        self.note_use(ctx);
-    }
-
-    /// Appends entries until one cannot be; tells how many were.
-    fn append(&mut self, entries: &[(QueueOffset, QueueEntry)]) -> (usize, Result<(), StoreError>) {
-        let mut placed = 0;
-        let outcome = entries.iter().try_for_each(|(offset, entry)| {
-            if let Placement::OutOfStep(placed) = self.queue.append(*entry, *offset)? {
-                let (topic, queue) = (self.queue.topic(), self.queue.queue_id());
-                tracing::error!(%topic, %queue, %offset, %placed, "entries are missing from a queue");
-            }
-            placed += 1;
-            Ok(())
-        });
-        (placed, outcome)
-    }
-
-    /// Tells those who sync and those who wait what has come.
-    fn announce(&self, first: QueueOffset, placed: impl Iterator<Item = (QueueOffset, QueueEntry)>) {
-        if let Some(sync) = self.queue.untold() {
-            notify(&self.shared.dirty, QueueDirty { sync });
-        }
-        if self.awaited && self.queue.max_offset() > first {
-            let tags_codes = placed.map(|(_, entry)| entry.tags_code).collect();
-            let arrival = Arrival { first, tags_codes };
-            let (topic, queue_id) = (self.queue.topic().clone(), self.queue.queue_id());
-            notify(&self.shared.hold.wake, Wake { topic, queue_id, arrival });
-        }
-    }
-
     fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
-        let Some(pull) = self.warmed(pull, ctx) else { return };
+        if let Some(pull) = Self::ready(pull, ctx).and_then(|pull| self.in_memory(pull, ctx)) {
+            self.serve(pull, ctx);
+        }
+    }
+
+    fn serve(&mut self, pull: Pull, ctx: &mut Context<Self>) {
         let bounds = self.bounds();
         let selection = match self.select(&pull, &bounds) {
             Ok(selection) => selection,
@@ -237,22 +188,36 @@ impl QueueActor {
         }
     }
 
-    /// The pull, if its entries are in memory; otherwise it comes again when the pool has read them.
-    fn warmed(&mut self, pull: Pull, ctx: &mut Context<Self>) -> Option<Pull> {
+    /// The pull, if somebody still waits for it and its client has taken what it was sent before; otherwise it comes again
+    /// when that is so.
+    fn ready(pull: Pull, ctx: &Context<Self>) -> Option<Pull> {
+        match pull.reply.readiness() {
+            Readiness::Ready => return Some(pull),
+            Readiness::Answered => {}
+            Readiness::Full => {
+                let (peer, queue) = (Arc::clone(pull.reply.peer()), ctx.address().recipient());
+                peer.run_later(move || notify(&queue, pull));
+            }
+        }
+        None
+    }
+
+    /// The pull, if its entries are in memory; otherwise it is served when the pool has read them.
+    fn in_memory(&mut self, pull: Pull, ctx: &mut Context<Self>) -> Option<Pull> {
         let offset = u64::try_from(pull.offset.0).unwrap_or(0);
         if offset >= self.cold_below.0 || self.warm.contains(&offset) {
             return Some(pull);
         }
         match self.queue.warm_up(QueueOffset(offset)) {
             Ok(Some(warm_up)) => {
-                self.warm = warm_up.entries();
-                let queue: Recipient<Pull> = ctx.address().recipient();
+                let queue: Recipient<Warmed> = ctx.address().recipient();
                 self.shared.pool.run(move |_| {
+                    let entries = warm_up.entries();
                     if let Err(error) = warm_up.run() {
                         // The pull finds the same out, and says so to its client.
                         tracing::warn!(%error, "cannot read queue entries ahead");
                     }
-                    notify(&queue, pull);
+                    notify(&queue, Warmed { pull, entries });
                 });
                 None
             }
@@ -290,6 +255,7 @@ impl QueueActor {
         bounds: &QueueBounds,
     ) -> Result<Selection, StoreError> {
         self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH_ENTRIES_KEPT);
         Ok(match self.queue.read(offset, entries, &mut self.scratch)? {
             QueueRead::Entries(_) => {
                 pull::select(offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
@@ -379,6 +345,18 @@ impl Handler<Pull> for QueueActor {
     fn handle(&mut self, pull: Pull, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Pull", |actor, ctx| {
             actor.pull(pull, ctx);
+            actor.note_use(ctx);
+        });
+    }
+}
+
+impl Handler<Warmed> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, warmed: Warmed, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Warmed", |actor, ctx| {
+            actor.warm = warmed.entries;
+            actor.serve(warmed.pull, ctx);
             actor.note_use(ctx);
         });
     }

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use super::pull_reply::PullReply;
 use crate::broker::pull::Selection;
 use crate::net::bulk::STEP_BYTES;
+use crate::net::peer::Readiness;
 use crate::protocol::refusal::Refusal;
 use crate::store::LogView;
 
@@ -40,10 +41,17 @@ impl ReadPool {
         Ok(Self { jobs, log })
     }
 
-    /// Reads a pull's records and answers it.
+    /// Reads a pull's records and answers it, when its client has taken what it was sent before and still waits for it.
     pub fn read(&self, reply: PullReply, selection: Selection) {
-        let log = self.log.clone();
-        self.run(move |scratch| answer(&log, reply, &selection, scratch));
+        let pool = self.clone();
+        self.run(move |scratch| match reply.readiness() {
+            Readiness::Ready => answer(&pool.log, reply, &selection, scratch),
+            Readiness::Full => {
+                let peer = Arc::clone(reply.peer());
+                peer.run_later(move || pool.read(reply, selection));
+            }
+            Readiness::Answered => {}
+        });
     }
 
     /// Runs something that reads, and tells what it has found.

@@ -4,6 +4,7 @@
 //! every so often. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. When it dies it starts
 //! again: it holds nothing that the next registration does not say anew.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised};
@@ -18,6 +19,7 @@ use crate::client::pool::Connections;
 use crate::protocol::body::Body;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::body::register::{RegisterBrokerBody, body_crc32};
+use crate::protocol::body::topic_config::Permission;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::namesrv::{OfBroker, RegisterBroker};
@@ -97,6 +99,8 @@ pub struct RegistrationParts {
     pub limit: Duration,
     /// Whether the topics are sent compressed.
     pub compressed: bool,
+    /// What every topic may be used for while the broker itself may not be used for all (`brokerPermission`).
+    pub permission: Option<Permission>,
     /// The TopicActor.
     pub apply_order: Recipient<ApplyOrder>,
     /// Where faults are declared.
@@ -146,7 +150,10 @@ impl RegistrationActor {
     }
 
     fn registration(&self) -> Command {
-        let topics = self.parts.topics.load().body();
+        let mut topics = self.parts.topics.load().body();
+        if let Some(permission) = self.parts.permission {
+            topics.topic_config_table.values_mut().for_each(|topic| Arc::make_mut(topic).perm = permission);
+        }
         let body = RegisterBrokerBody { topic_config_serialize_wrapper: topics, ..RegisterBrokerBody::default() };
         let body = if self.parts.compressed { body.deflate() } else { body.encode() };
         let identity = &self.parts.identity;

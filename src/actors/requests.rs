@@ -1,11 +1,34 @@
 //! Requests on their way to an actor: all of a lane that one read of a socket brought, as one message.
 
-use actix::{Message, Recipient};
+use std::sync::Arc;
+
+use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use super::fault::notify;
+use crate::net::peer::Readiness;
 use crate::net::reply::ReplyTo;
 use crate::net::router::{Request, Service};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
+use crate::protocol::units::Opaque;
+
+/// Requests that change nothing and may have large answers. No order is kept among them.
+const QUESTIONS: [i32; 13] = [
+    request::GET_ALL_TOPIC_CONFIG,
+    request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
+    request::GET_ALL_CONSUMER_OFFSET,
+    request::GET_BROKER_CONFIG,
+    request::GET_BROKER_RUNTIME_INFO,
+    request::GET_CONSUMER_LIST_BY_GROUP,
+    request::GET_CONSUMER_CONNECTION_LIST,
+    request::GET_PRODUCER_CONNECTION_LIST,
+    request::GET_ALL_PRODUCER_INFO,
+    request::GET_ROUTEINFO_BY_TOPIC,
+    request::GET_BROKER_CLUSTER_INFO,
+    request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
+    request::GET_NAMESRV_CONFIG,
+];
 
 /// What an actor that serves clients takes.
 #[derive(Debug, Message)]
@@ -13,6 +36,39 @@ use crate::protocol::refusal::Refusal;
 pub struct Requests {
     /// In the order of their arrival.
     pub requests: Vec<Request>,
+}
+
+impl Requests {
+    /// Those to be served now by `actor`. A question whose client has not taken what it was sent before comes again when it
+    /// has.
+    pub fn ready<A>(self, actor: Addr<A>) -> impl Iterator<Item = Request>
+    where
+        A: Actor<Context = Context<A>> + Handler<Self>,
+    {
+        self.requests.into_iter().filter_map(move |request| {
+            if !QUESTIONS.contains(&request.command.code) {
+                return Some(request);
+            }
+            ready(request, || {
+                let actor = actor.clone().recipient();
+                move |request| notify(&actor, Self { requests: vec![request] })
+            })
+        })
+    }
+}
+
+/// A question, if it is to be served now; otherwise it goes to what `again` makes when its client has taken what it was sent
+/// before, or nowhere if nobody waits for it any more.
+pub fn ready<A: FnOnce(Request) + Send + 'static>(question: Request, again: impl FnOnce() -> A) -> Option<Request> {
+    match question.reply.readiness() {
+        Readiness::Ready => return Some(question),
+        Readiness::Answered => {}
+        Readiness::Full => {
+            let (peer, again) = (Arc::clone(question.reply.peer()), again());
+            peer.run_later(move || again(question));
+        }
+    }
+    None
 }
 
 /// A lane that leads straight to an actor.
@@ -25,7 +81,7 @@ impl Service for ToActor {
 }
 
 /// Answers a request with what a function made of it.
-pub fn answer(reply: ReplyTo, outcome: Result<crate::protocol::command::Command, Refusal>) {
+pub fn answer(reply: ReplyTo, outcome: Result<Command, Refusal>) {
     match outcome {
         Ok(command) => reply.send(command),
         Err(refusal) => reply.refuse(refusal),
@@ -34,7 +90,6 @@ pub fn answer(reply: ReplyTo, outcome: Result<crate::protocol::command::Command,
 
 /// A reply that says success, to be filled with what was asked for.
 #[must_use]
-pub fn success() -> crate::protocol::command::Command {
-    use crate::protocol::codes::response;
-    crate::protocol::command::Command::reply(response::SUCCESS, crate::protocol::units::Opaque(0))
+pub fn success() -> Command {
+    Command::reply(response::SUCCESS, Opaque(0))
 }

@@ -3,6 +3,7 @@
 //! Runs in the connections' tasks; sends to the CommitLogActor, and to the TopicActor what needs a topic first.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Recipient;
 use bytes::Bytes;
@@ -37,8 +38,8 @@ pub struct SendService {
     pub create: Recipient<CreateOnSend>,
     /// Tells the time of day.
     pub clock: SharedClock,
-    /// Queues are chosen after it for producers that leave that to the broker.
-    pub seed: u64,
+    /// Queues are chosen after it for producers that leave that to the broker; each connection takes another one.
+    pub seed: AtomicU64,
     /// Once the broker has ended, nothing is taken any more.
     pub faults: Faults,
 }
@@ -66,7 +67,7 @@ impl SendService {
     /// What takes the sends of one connection.
     #[must_use]
     pub fn batch(self: &Arc<Self>) -> SendBatch {
-        let random = fastrand::Rng::with_seed(self.seed);
+        let random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
         SendBatch {
             service: Arc::clone(self),
             admission: Admission::new(Arc::clone(&self.rules), random),

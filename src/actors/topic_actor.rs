@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 
+use super::backlog::RETRY_AFTER;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::late::Late;
@@ -119,7 +120,6 @@ impl TopicActor {
     fn create_on_send(&mut self, request: Request, service: Arc<SendService>, ctx: &mut Context<Self>) {
         match self.make_for(&request) {
             Ok(()) => {
-                // A message must not be acknowledged whose topic a crash would take back.
                 self.after_persist.push(AfterPersist::Send(Box::new(request), service));
                 self.schedule_persist(ctx);
             }
@@ -159,12 +159,20 @@ impl TopicActor {
         let count = |value: i32, name: &str| {
             u32::try_from(value).map_err(|_| Refusal::error(format!("{name} is {value}, which is no number of queues")))
         };
+        let permission = u32::try_from(header.perm).map(Permission);
+        let permission =
+            permission.map_err(|_| Refusal::error(format!("perm is {}, which allows nothing", header.perm)))?;
+        let named = |name: &str| {
+            let unknown = || Refusal::error(format!("topicFilterType is {name:?}, expected SINGLE_TAG or MULTI_TAG"));
+            TopicFilterType::named(name).ok_or_else(unknown)
+        };
+        let topic_filter_type = header.topic_filter_type.as_deref().map(named).transpose()?.unwrap_or_default();
         let config = TopicConfig {
             read_queue_nums: count(header.read_queue_nums, "readQueueNums")?,
             write_queue_nums: count(header.write_queue_nums, "writeQueueNums")?,
-            topic_filter_type: header.topic_filter_type.as_deref().and_then(TopicFilterType::named).unwrap_or_default(),
+            topic_filter_type,
             topic_sys_flag: header.topic_sys_flag.unwrap_or(0),
-            ..TopicConfig::new(header.topic, 0, Permission(header.perm.unsigned_abs()))
+            ..TopicConfig::new(header.topic, 0, permission)
         };
         let topic = self.parts.topics.update(config, self.parts.clock.now_ms())?;
         self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
@@ -177,11 +185,19 @@ impl TopicActor {
         }
     }
 
-    fn persist(&mut self) {
+    /// Writes the table, and publishes it then: a message must not be acknowledged whose topic is in no file.
+    fn persist(&mut self, ctx: &mut Context<Self>) {
         self.persist_due = false;
         let table = self.parts.topics.table();
         let written = self.parts.file.write(&table.to_json());
-        self.parts.published.publish(table);
+        match &written {
+            Ok(()) => self.parts.published.publish(table),
+            Err(error) => {
+                tracing::error!(%error, "cannot write the topics; what changed takes effect when they can be written");
+                self.persist_due = true;
+                ctx.notify_later(Persist, RETRY_AFTER);
+            }
+        }
         let refused = written.as_ref().err().map(|error| Refusal::error(error.to_string()));
         for waiting in self.after_persist.drain(..) {
             match (waiting, &refused) {
@@ -261,7 +277,7 @@ impl Handler<Requests> for TopicActor {
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
-            for request in requests.requests {
+            for request in requests.ready(ctx.address()) {
                 actor.serve(request, ctx);
             }
         });
@@ -272,7 +288,7 @@ impl Handler<Persist> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, _: Persist, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Persist", |actor, _| actor.persist());
+        guarded(self, ctx, "Persist", Self::persist);
     }
 }
 

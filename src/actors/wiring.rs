@@ -70,7 +70,16 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let (listener, fast_listener) = bind(options.listen)?;
     let address = listener.local();
     let store = open_store(&options).await?;
-    let tables = Tables::load(&options)?;
+    let tables = match Tables::load(&options) {
+        Ok(tables) => tables,
+        Err(error) => {
+            // Nothing was written, so the store is left as clean as it was found.
+            if let Err(unclosed) = store.close() {
+                tracing::warn!(error = %unclosed, "the store is recovered at the next start");
+            }
+            return Err(error);
+        }
+    };
     let OpenStore { lock, log, queues, index, durable, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
@@ -237,28 +246,32 @@ impl Wiring<'_> {
             every: options.register_every,
             limit: options.register_limit,
             compressed: options.compressed_register,
+            permission: options.permission(),
             apply_order: topic.apply_order.clone(),
             faults: self.faults.clone(),
         };
         let registration = (make.registration)(registration_parts, on);
         changed.name(registration.changed.clone());
+        let offset_parts = OffsetParts {
+            offsets: tables.offsets,
+            file: tables.offsets_file,
+            persist_every: options.persist_offsets_every,
+            queue_of: storage.dispatch.queue_of.clone(),
+            pool: storage.pool.clone(),
+            memory_bytes: options.pull_limits.memory_bytes,
+            faults: self.faults.clone(),
+        };
+        let offsets = (make.offset)(offset_parts, on);
         let group_parts = GroupParts {
             groups: tables.groups,
             published: published_groups,
             file: tables.groups_file,
             clock: Arc::clone(&options.clock),
             ensure_topic: topic.ensure.clone(),
+            forget_offsets: offsets.forget.clone(),
             faults: self.faults.clone(),
         };
         let group = (make.group)(group_parts, on);
-        let offset_parts = OffsetParts {
-            offsets: tables.offsets,
-            file: tables.offsets_file,
-            persist_every: options.persist_offsets_every,
-            queue_of: storage.dispatch.queue_of.clone(),
-            faults: self.faults.clone(),
-        };
-        let offsets = (make.offset)(offset_parts, on);
         let client_parts = ClientParts {
             notifies: options.notify_ids_changed,
             subscriptions: published_subscriptions,
@@ -327,7 +340,7 @@ impl Wiring<'_> {
             append: storage.append.clone(),
             create: state.topic.create.clone(),
             clock: Arc::clone(&options.clock),
-            seed: options.seed,
+            seed: options.seed.into(),
             faults: self.faults.clone(),
         }
     }

@@ -211,7 +211,7 @@ mod tests {
     fn an_arrival_wakes_the_pulls_of_its_queue_whose_filter_it_passes() {
         let mut table = HoldTable::new(HoldLimits::default());
         table.park(wait(0, 5, TagFilter::all(), 100), "all").unwrap();
-        table.park(wait(0, 5, TagFilter::parse("A || B"), 100), "a or b").unwrap();
+        table.park(wait(0, 5, TagFilter::parse("A || B").unwrap(), 100), "a or b").unwrap();
         table.park(wait(1, 5, TagFilter::all(), 100), "other queue").unwrap();
         assert_eq!(arrive(&mut table, 0, 4, &["A"]), Vec::<&str>::new(), "it has seen entry 4");
         assert_eq!(arrive(&mut table, 0, 5, &["C"]), ["all"]);

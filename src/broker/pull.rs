@@ -11,6 +11,8 @@ use crate::store::QueueEntry;
 
 /// Most bytes of queue entries that one pull looks at, whatever it asks for.
 const SCAN_BYTES_MIN: u64 = 16_000;
+/// However many messages are wanted, no more entries are looked at in one go: others wait meanwhile.
+const SCAN_ENTRIES_MAX: u64 = 65_536;
 const ENTRY_BYTES: u64 = 20;
 
 /// The bounds of one answer.
@@ -118,7 +120,7 @@ impl Selection {
 /// How many entries a pull for `wanted` messages may look at.
 #[must_use]
 pub fn entries_max(wanted: u32) -> usize {
-    (SCAN_BYTES_MIN.max(ENTRY_BYTES * u64::from(wanted)) / ENTRY_BYTES) as usize
+    (SCAN_BYTES_MIN.max(ENTRY_BYTES * u64::from(wanted)) / ENTRY_BYTES).min(SCAN_ENTRIES_MAX) as usize
 }
 
 /// The entry that a pull begins at, or what it gets without looking at any.

@@ -109,6 +109,7 @@ impl Admission {
     #[must_use]
     pub fn end(&mut self) -> PutBatch {
         self.usual = (self.puts.len(), self.puts.bytes());
+        self.text.trim();
         std::mem::take(&mut self.puts)
     }
 

@@ -54,6 +54,10 @@ pub(super) fn plan(args: &NamesrvArgs) -> anyhow::Result<NamesrvStart> {
     settings.set(Origin::Default, "--data", "kvConfigPath", &file_in(&data_dir, "kvConfig.json"))?;
     settings.set(Origin::Default, "--data", "configStorePath", &file_in(&data_dir, "namesrv.properties"))?;
     args.file.read_into(&mut settings)?;
+    if let Some(file) = &args.file.path {
+        // Changes made by tools go back to where the settings came from, whatever the file says, as with the reference.
+        settings.set(Origin::File, "-c", "configStorePath", &file.display().to_string())?;
+    }
     if let Some(port) = args.port {
         settings.set(Origin::Flag, "--port", "listenPort", &port.to_string())?;
     }

@@ -66,10 +66,12 @@ impl Wording {
     pub fn broker_ready(self, config: &BrokerConfig, port: u16) -> String {
         let address = config.announced_address(port);
         let servers = config.name_servers.join(";");
-        let name = &config.name;
+        let (name, data) = (&config.name, config.store.root.display());
         match self {
-            Self::Ours if servers.is_empty() => format!("ready: broker {name} on {address}, no name server\n"),
-            Self::Ours => format!("ready: broker {name} on {address}, name server {servers}\n"),
+            Self::Ours if servers.is_empty() => {
+                format!("ready: broker {name} on {address}, no name server, store in {data}\n")
+            }
+            Self::Ours => format!("ready: broker {name} on {address}, name server {servers}, store in {data}\n"),
             Self::RocketMq => {
                 let registered =
                     if servers.is_empty() { String::new() } else { format!(" and name server is {servers}") };
@@ -136,7 +138,7 @@ mod tests {
         assert_eq!(line(&config), format!("{alone} and name server is a:1;b:2\n"));
         assert_eq!(
             Wording::Ours.broker_ready(&config, 1),
-            "ready: broker DEFAULT_BROKER on 127.0.0.1:1, name server a:1;b:2\n"
+            "ready: broker DEFAULT_BROKER on 127.0.0.1:1, name server a:1;b:2, store in store\n"
         );
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 pub struct Budget {
     limit: usize,
     taken: AtomicUsize,
+    waiting: AtomicUsize,
     given_back: Notify,
 }
 
@@ -19,21 +20,19 @@ impl Budget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit, taken: AtomicUsize::new(0), given_back: Notify::new() }
+        Self { limit, taken: AtomicUsize::new(0), waiting: AtomicUsize::new(0), given_back: Notify::new() }
     }
 
     /// Takes `bytes` if they fit; something larger than the whole budget fits when nothing else is in flight.
     pub fn try_take(&self, bytes: usize) -> bool {
         self.taken
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |taken| {
-                (taken == 0 || taken + bytes <= self.limit).then_some(taken + bytes)
-            })
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, |taken| self.fits(taken, bytes).then_some(taken + bytes))
             .is_ok()
     }
 
     /// Takes `bytes` whether they fit or not: for what has been received already.
     pub fn take(&self, bytes: usize) {
-        self.taken.fetch_add(bytes, Ordering::AcqRel);
+        self.taken.fetch_add(bytes, Ordering::SeqCst);
     }
 
     /// Gives `bytes` back and wakes those who wait for room.
@@ -41,10 +40,10 @@ impl Budget {
         if bytes == 0 {
             return;
         }
-        let before = self.taken.fetch_sub(bytes, Ordering::AcqRel);
+        let before = self.taken.fetch_sub(bytes, Ordering::SeqCst);
         debug_assert!(before >= bytes, "{bytes} bytes given back of {before} taken");
-        // Waking costs; nobody waits while the budget was not exceeded.
-        if before >= self.limit {
+        // Waking costs, and mostly nobody waits. Who does has said so before looking at what is taken.
+        if self.waiting.load(Ordering::SeqCst) > 0 {
             self.given_back.notify_waiters();
         }
     }
@@ -52,29 +51,53 @@ impl Budget {
     /// Whether nothing more should be taken in.
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.taken.load(Ordering::Acquire) >= self.limit
+        self.taken() >= self.limit
     }
 
     /// Bytes in flight now.
     #[must_use]
     pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::Acquire)
+        self.taken.load(Ordering::SeqCst)
     }
 
-    /// Waits until there is room.
-    pub async fn room(&self) {
+    /// Waits until `bytes` would fit. Somebody else may take them first.
+    pub async fn room_for(&self, bytes: usize) {
+        let _waiting = Waiting::new(&self.waiting);
         loop {
             let woken = self.given_back.notified();
-            if !self.is_spent() {
+            if self.fits(self.taken(), bytes) {
                 return;
             }
             woken.await;
         }
     }
+
+    fn fits(&self, taken: usize, bytes: usize) -> bool {
+        taken == 0 || taken.saturating_add(bytes) <= self.limit
+    }
+}
+
+/// One of those who wait, for as long as it lives.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
 
     #[test]
@@ -93,5 +116,18 @@ mod tests {
         assert!(budget.try_take(500) && !budget.try_take(1));
         budget.give_back(500);
         assert!(budget.try_take(1) && !budget.try_take(500));
+    }
+
+    #[test]
+    fn who_waits_goes_on_when_it_fits_and_not_before() {
+        let budget = Budget::new(100);
+        budget.take(60);
+        let mut room = pin!(budget.room_for(60));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(room.as_mut().poll(&mut context).is_pending());
+        budget.give_back(10);
+        assert!(room.as_mut().poll(&mut context).is_pending());
+        budget.give_back(10);
+        assert!(room.as_mut().poll(&mut context).is_ready());
     }
 }

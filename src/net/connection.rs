@@ -29,7 +29,7 @@ pub(super) struct Shared {
     pub(super) router: Arc<Router>,
     pub(super) clock: SharedClock,
     pub(super) frame_bytes_max: usize,
-    /// Bounds what all connections together hold of frames that have not arrived whole.
+    /// Bounds what all connections together hold of frames that have not arrived whole, or wait for a permit.
     pub(super) partial: Arc<Budget>,
 }
 
@@ -81,16 +81,22 @@ impl Reader {
         let mut ended = std::pin::pin!(peer.ended());
         loop {
             let has_room = peer.has_room();
-            let may_read = has_room && !self.intake.is_full() && !self.lacks_partial_room();
+            let (lacks_partial, lacks_request) = (self.lacks_partial_room(), self.lacks_request_room());
+            let may_read = has_room && !self.intake.is_full() && !lacks_partial && !lacks_request;
             self.make_room();
             // Reading into a buffer tells the runtime of a short read, which spares the next attempt on an empty socket.
             let count = tokio::select! {
                 biased;
                 () = &mut ended => return Ok(()),
                 read = input.read_buf(&mut self.buffer), if may_read => read?,
-                () = peer.room(), if !has_room => continue,
-                () = self.intake.permit() => { self.intake.release_held(); continue }
-                () = self.shared.partial.room(), if self.lacks_partial_room() => continue,
+                () = peer.room(), if !has_room || lacks_request => continue,
+                () = self.intake.permit() => {
+                    self.intake.release_held();
+                    self.account_partial();
+                    continue;
+                }
+                () = self.shared.partial.room_for(1), if lacks_partial => continue,
+                () = self.shared.router.others().room_for(1), if lacks_request => continue,
             };
             if count == 0 {
                 return Ok(());
@@ -128,9 +134,16 @@ impl Reader {
         self.partial_bytes > 0 && self.shared.partial.is_spent()
     }
 
-    /// Notes how much of an unfinished large frame is held; small rests are not worth counting.
+    /// Others have taken what there is for requests, and this connection has its share of it.
+    fn lacks_request_room(&self) -> bool {
+        self.shared.router.others().is_spent() && self.peer.holds_requests()
+    }
+
+    /// Notes how much is held of a frame that has not arrived whole, and of those that wait for a permit. Small rests are not
+    /// worth counting.
     fn account_partial(&mut self) {
-        let bytes = if self.buffer.len() > READ_BYTES_MAX { self.buffer.len() } else { 0 };
+        let unfinished = if self.buffer.len() > READ_BYTES_MIN { self.buffer.len() } else { 0 };
+        let bytes = unfinished + self.intake.held_bytes();
         if bytes > self.partial_bytes {
             self.shared.partial.take(bytes - self.partial_bytes);
         } else {

@@ -1,12 +1,14 @@
 //! Sorts the requests of one connection into lanes and holds back those that no permit is left for.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ledger::Owing;
+use super::ledger::{Lines, Owing};
 use super::peer::Peer;
 use super::reply::{Replies, ReplyTo};
 use super::router::{Batch, Lane, Request, Router};
@@ -27,21 +29,21 @@ pub(super) struct Intake {
     router: Arc<Router>,
     scratch: HeaderScratch,
     lanes: Vec<LaneIntake>,
-    held: VecDeque<Held>,
-    held_bytes: usize,
 }
 
-/// What one read brings for a lane, handed over at its end.
+/// What one read brings for a lane, handed over at its end, and what is held back.
 #[derive(Default)]
 struct LaneIntake {
     /// Made with the first request: few connections use more than one or two lanes.
     batch: Option<Box<dyn Batch>>,
     /// What opens the lines of the requests that the batch has taken.
     owing: Vec<Owing>,
+    /// Requests that no permit was left for.
+    held: VecDeque<Held>,
+    held_bytes: usize,
 }
 
 struct Held {
-    lane: usize,
     bytes: usize,
     request: Request,
 }
@@ -49,7 +51,7 @@ struct Held {
 impl Intake {
     pub(super) fn new(peer: Arc<Peer>, router: Arc<Router>) -> Self {
         let lanes = router.lanes().iter().map(|_| LaneIntake::default()).collect();
-        Self { peer, router, scratch: HeaderScratch::default(), lanes, held: VecDeque::new(), held_bytes: 0 }
+        Self { peer, router, scratch: HeaderScratch::default(), lanes }
     }
 
     /// Takes the whole frames at the front of `bytes` and hands each lane its share as one batch. Gives the bytes of
@@ -70,11 +72,12 @@ impl Intake {
             }
         };
         self.serve(now);
+        self.scratch.forget_odd();
         outcome
     }
 
     fn sort(&mut self, frame: &FrameRef<'_>, now: Duration) -> Result<(), ProtocolError> {
-        let Self { peer, router, scratch, lanes, held, held_bytes } = self;
+        let Self { peer, router, scratch, lanes } = self;
         let command = frame.command(scratch)?;
         if command.is_reply() {
             peer.replied(command.to_command(Bytes::copy_from_slice(frame.body)));
@@ -83,25 +86,32 @@ impl Intake {
         let bytes = frame.header.len() + frame.body.len() + REQUEST_OVERHEAD_BYTES;
         let index = router.lane_of(command.code);
         let owing = Owing::of(&command, frame.serialization, index);
-        let Some((index, lane)) = index.and_then(|index| Some((index, router.lanes().get(index)?))) else {
+        let served = index.and_then(|index| router.lanes().get(index).zip(lanes.get_mut(index)));
+        let Some((lane, intake)) = served else {
             let remark = format!(" request type {} not supported", command.code);
             let reply = single(peer, owing, now);
             reply.refuse(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
             return Ok(());
         };
-        let lent = lane.budget().is_none_or(|budget| held.is_empty() && budget.try_take(bytes));
+        let lent = match lane.budget() {
+            Some(budget) => intake.held.is_empty() && budget.try_take(bytes),
+            None => {
+                router.others().take(bytes);
+                true
+            }
+        };
         let owing = Owing { bytes, lent, ..owing };
         if lent {
-            if let Some(intake) = lanes.get_mut(index) {
-                intake.batch_of(lane).take(&command, frame.serialization, peer);
-                intake.owing.push(owing);
-            }
+            // Noted first, so that a panic takes no permit with it.
+            intake.owing.push(owing);
+            intake.batch_of(lane).take(&command, frame.serialization, peer);
         } else {
             let reply = single(peer, owing, now);
             let command = command.to_command(Bytes::copy_from_slice(frame.body));
-            *held_bytes += bytes;
-            let request = Request { command, serialization: frame.serialization, reply };
-            held.push_back(Held { lane: index, bytes, request });
+            intake.held_bytes += bytes;
+            intake
+                .held
+                .push_back(Held { bytes, request: Request { command, serialization: frame.serialization, reply } });
         }
         Ok(())
     }
@@ -115,48 +125,32 @@ impl Intake {
         }
     }
 
-    /// Hands over what was held and has a permit now; what was answered for lateness meanwhile is dropped.
+    /// Hands over what was held and has a permit now, as one batch of each lane.
     pub(super) fn release_held(&mut self) {
-        while let Some(held) = self.held.pop_front() {
-            let Some(lane) = self.router.lanes().get(held.lane) else { continue };
-            let Some((budget, line)) = lane.budget().zip(held.request.reply.line()) else {
-                self.held_bytes -= held.bytes;
-                continue;
-            };
-            if !self.peer.struck(&[Some(line)]).is_empty() {
-                self.held_bytes -= held.bytes;
-                continue;
-            }
-            if !budget.try_take(held.bytes) {
-                self.held.push_front(held);
-                break;
-            }
-            self.held_bytes -= held.bytes;
-            if !self.peer.lend(line) {
-                budget.give_back(held.bytes);
-                continue;
-            }
-            if let Some(intake) = self.lanes.get_mut(held.lane) {
-                let Request { command, serialization, reply } = held.request;
-                let batch = intake.batch_of(lane);
-                batch.take(&command.as_ref(), serialization, &self.peer);
-                batch.serve(Replies::of_one(reply));
-            }
+        for (intake, lane) in self.lanes.iter_mut().zip(self.router.lanes()) {
+            intake.release_held(lane, &self.peer);
         }
+    }
+
+    /// Bytes of requests that wait for a permit.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.lanes.iter().map(|intake| intake.held_bytes).sum()
     }
 
     /// Whether so much waits for permits that nothing more should be read.
     pub(super) fn is_full(&self) -> bool {
-        self.held_bytes > HELD_BYTES_MAX
+        self.held_bytes() > HELD_BYTES_MAX
     }
 
     /// Waits until something that is held may have a permit; for ever when nothing is held.
     pub(super) async fn permit(&self) {
-        let budget = self.held.front().and_then(|held| self.router.lanes().get(held.lane)?.budget().cloned());
-        match budget {
-            Some(budget) => budget.room().await,
-            None => std::future::pending().await,
-        }
+        let room_for = |(intake, lane): (&LaneIntake, &'_ Lane)| {
+            let (bytes, budget) = (intake.held.front()?.bytes, Arc::clone(lane.budget()?));
+            Some(Box::pin(async move { budget.room_for(bytes).await }))
+        };
+        let mut rooms: Vec<_> = self.lanes.iter().zip(self.router.lanes()).filter_map(room_for).collect();
+        let mut any = |context: &mut Context<'_>| rooms.iter_mut().any(|room| room.as_mut().poll(context).is_ready());
+        poll_fn(|context| if any(context) { Poll::Ready(()) } else { Poll::Pending }).await;
     }
 }
 
@@ -165,7 +159,10 @@ impl Drop for Intake {
     fn drop(&mut self) {
         for (lane, intake) in self.router.lanes().iter().zip(&self.lanes) {
             let lent: usize = intake.owing.iter().filter(|owing| owing.lent).map(|owing| owing.bytes).sum();
-            lane.budget().iter().for_each(|budget| budget.give_back(lent));
+            match lane.budget() {
+                Some(budget) => budget.give_back(lent),
+                None => self.router.others().give_back(lent),
+            }
         }
     }
 }
@@ -173,6 +170,28 @@ impl Drop for Intake {
 impl LaneIntake {
     fn batch_of(&mut self, lane: &Lane) -> &mut dyn Batch {
         &mut **self.batch.get_or_insert_with(|| lane.batch())
+    }
+
+    fn release_held(&mut self, lane: &Lane, peer: &Arc<Peer>) {
+        let mut lines = Lines::new();
+        while let Some(bytes) = self.held.front().map(|held| held.bytes)
+            && let Some(budget) = lane.budget().filter(|budget| budget.try_take(bytes))
+            && let Some(Held { request, .. }) = self.held.pop_front()
+        {
+            self.held_bytes -= bytes;
+            let Request { command, serialization, reply } = request;
+            let line = reply.into_line();
+            if line.is_some_and(|line| peer.lend(line)) {
+                lines.push(line);
+                self.batch_of(lane).take(&command.as_ref(), serialization, peer);
+            } else {
+                // It was answered for lateness meanwhile.
+                budget.give_back(bytes);
+            }
+        }
+        if !lines.is_empty() {
+            self.batch_of(lane).serve(Replies::new(Arc::clone(peer), lines));
+        }
     }
 }
 

@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 use crate::protocol::command::Serialization;
 use crate::protocol::units::Opaque;
 
+/// Places of struck lines that are kept for the next ones.
+const LINES_KEPT: usize = 1024;
+
 /// Names a line for as long as it is open; the number of a struck line is given out again with another serial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line {
@@ -95,6 +98,10 @@ impl Ledger {
         let owed = slot.take_if(|owed| owed.serial == line.serial)?;
         self.vacant.push(line.index);
         self.bytes -= owed.owing.bytes;
+        // A burst leaves no table behind that every sweep walks through.
+        if self.vacant.len() == self.lines.len() && self.lines.len() > LINES_KEPT {
+            (self.lines, self.vacant) = (Vec::new(), Vec::new());
+        }
         Some(owed)
     }
 
@@ -107,11 +114,17 @@ impl Ledger {
         Some(released)
     }
 
-    /// Strikes every line.
-    pub(super) fn clear(&mut self) -> Vec<Owing> {
-        let open = std::mem::take(&mut self.lines).into_iter().flatten().map(|owed| owed.owing).collect();
-        (self.vacant, self.bytes) = (Vec::new(), 0);
-        open
+    /// Takes the bytes from every line: the connection has ended, and nobody will be answered. Lines stay open, so that what
+    /// was not answered for lateness can be told from what was.
+    pub(super) fn release_all(&mut self) -> Vec<Owing> {
+        self.bytes = 0;
+        let open = self.lines.iter_mut().flatten();
+        open.map(|owed| {
+            let released = owed.owing;
+            (owed.owing.bytes, owed.owing.lent) = (0, false);
+            released
+        })
+        .collect()
     }
 
     /// Lines that are due.
@@ -181,7 +194,7 @@ mod tests {
         let (soon, never) = (ledger.open(owing(1), at(1), Some(at(3))), ledger.open(owing(2), at(1), None));
         assert!(ledger.overdue(at(3)).is_empty());
         assert_eq!(ledger.overdue(at(4)).iter().map(|(line, _)| *line).collect::<Vec<_>>(), [soon]);
-        assert_eq!(ledger.clear().len(), 2);
-        assert!(ledger.owed(never).is_none() && ledger.overdue(at(9)).is_empty());
+        assert_eq!(ledger.release_all().len(), 2);
+        assert!(ledger.owed(never).is_some() && ledger.bytes() == 0);
     }
 }

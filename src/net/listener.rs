@@ -20,7 +20,7 @@ use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;
 
-/// Most bytes of unfinished frames over 64 KB that all connections hold together.
+/// Most bytes of unfinished frames over 2 KB, and of requests that wait for a permit, that all connections hold together.
 pub const PARTIAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How often connections are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);

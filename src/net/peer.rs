@@ -6,14 +6,20 @@
 //! The lock is held for as long as it takes to open the lines of one read, or to encode the replies of one batch. It is
 //! the only one in the path of a message; a channel in its place costs an allocation per reply and joins nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
-use tokio::sync::{Notify, oneshot};
+
+mod calls;
+mod later;
+
+pub use calls::CallError;
+pub use later::Readiness;
 
 use super::budget::Budget;
 use super::bulk::BulkSource;
@@ -23,9 +29,11 @@ use crate::protocol::command::{Command, Serialization};
 use crate::protocol::frame;
 use crate::protocol::units::{ConnectionId, Opaque};
 use crate::time::SharedClock;
+use calls::Calls;
+use later::Later;
 
 /// Most bytes of requests in flight on one connection before it is read no further.
-pub const REQUEST_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes of replies waiting on one connection before it is read no further.
 pub const REPLY_BYTES_MAX: usize = 256 * 1024;
 
@@ -56,8 +64,8 @@ struct State {
     bulk: VecDeque<Bulk>,
     bulk_cost: usize,
     ledger: Ledger,
-    calls: HashMap<Opaque, Call>,
-    next_opaque: i32,
+    calls: Calls,
+    later: Later,
     /// Whether anything was read or written since the last sweep,
     active: bool,
     /// and when a sweep found that last.
@@ -87,24 +95,6 @@ pub(super) struct Bulk {
     cost: usize,
 }
 
-/// A request of ours to the client that awaits its reply.
-struct Call {
-    reply: oneshot::Sender<Command>,
-    until: Duration,
-}
-
-/// Why a request to a client has no reply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CallError {
-    /// The connection is gone.
-    #[error("the connection to the client is closed")]
-    Closed,
-    /// The client did not answer in time.
-    #[error("the client did not answer in time")]
-    Timeout,
-}
-
 /// What a sweep found out about a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -128,40 +118,8 @@ impl Peer {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic while encoding leaves whole replies behind it; the connection goes on.
+        // A panic while encoding leaves whole replies behind it (`WholeFrames`); the connection goes on.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Sends a request that wants no reply to the client.
-    pub fn notify(&self, command: Command) {
-        let mut state = self.state();
-        if !state.closed {
-            let opaque = state.fresh_opaque();
-            // Clients are told in JSON: some read nothing else.
-            frame::encode(&command.oneway().with_opaque(opaque), Serialization::Json, &mut state.acks);
-            drop(state);
-            self.outgoing.notify_one();
-        }
-    }
-
-    /// Sends a request to the client and waits for its reply, at most for `limit`.
-    ///
-    /// # Errors
-    /// The connection ended, or the client did not answer.
-    pub async fn call(&self, command: Command, limit: Duration) -> Result<Command, CallError> {
-        let (reply, replied) = oneshot::channel();
-        {
-            let mut state = self.state();
-            if state.closed {
-                return Err(CallError::Closed);
-            }
-            let opaque = state.fresh_opaque();
-            let until = self.clock.elapsed() + limit;
-            state.calls.insert(opaque, Call { reply, until });
-            frame::encode(&command.with_opaque(opaque), Serialization::Json, &mut state.acks);
-        }
-        self.outgoing.notify_one();
-        replied.await.map_err(|_| if self.is_closed() { CallError::Closed } else { CallError::Timeout })
     }
 
     /// Whether the connection has ended.
@@ -172,16 +130,18 @@ impl Peer {
 
     /// Ends the connection; what is owed to it is forgotten and the permits go back.
     pub fn close(&self) {
-        let open = {
+        let (open, later) = {
             let mut state = self.state();
             state.closed = true;
             state.calls.clear();
             state.bulk.clear();
             state.bulk_cost = 0;
             state.acks = BytesMut::new();
-            state.ledger.clear()
+            (state.ledger.release_all(), std::mem::take(&mut state.later))
         };
         open.iter().for_each(|owing| self.give_back(owing));
+        // Not under the lock: the requests in it answer when they are dropped.
+        drop(later);
         self.outgoing.notify_one();
         self.room.notify_one();
         self.ended.notify_one();
@@ -217,28 +177,29 @@ impl Peer {
         lines: &mut [Option<Line>],
         mut write: impl FnMut(usize, Opaque, Serialization, &mut BytesMut) -> bool,
     ) {
+        // Gone after the lock, by a panic of `write` too.
+        let mut freed = Freed { peer: self, owing: None };
         let mut state = self.state();
-        let State { ledger, acks, .. } = &mut *state;
+        let State { closed, ledger, acks, .. } = &mut *state;
+        let closed = *closed;
         let (was_full, written_before) = (ledger.bytes() >= REQUEST_BYTES_MAX, acks.len());
-        // Mostly all of one lane, whose budget is then told once.
-        let mut freed: Option<Owing> = None;
+        let mut frames = WholeFrames { whole: written_before, bytes: acks };
         for (number, slot) in lines.iter_mut().enumerate() {
             let Some(line) = *slot else { continue };
             let owing = ledger.owed(line).map(|owed| owed.owing);
-            let answered =
-                owing.is_none_or(|owing| owing.oneway || write(number, owing.opaque, owing.serialization, acks));
+            let answered = owing.is_none_or(|owing| {
+                closed || owing.oneway || write(number, owing.opaque, owing.serialization, frames.bytes)
+            });
             if answered {
                 *slot = None;
-                let Some(Owed { owing, .. }) = ledger.strike(line).filter(|owed| owed.owing.lent) else { continue };
-                match &mut freed {
-                    Some(freed) if freed.lane == owing.lane => freed.bytes += owing.bytes,
-                    _ => freed.replace(owing).iter().for_each(|other| self.give_back(other)),
-                }
+                frames.whole = frames.bytes.len();
+                freed.extend(ledger.strike(line).map(|owed| owed.owing));
             }
         }
-        let wrote = acks.len() > written_before;
+        drop(frames);
+        let wrote = state.acks.len() > written_before || !state.later.is_empty();
         drop(state);
-        freed.iter().for_each(|freed| self.give_back(freed));
+        drop(freed);
         if wrote {
             self.outgoing.notify_one();
         }
@@ -256,7 +217,7 @@ impl Peer {
     ) {
         let mut state = self.state();
         let Some(Owed { owing, .. }) = state.ledger.strike(line) else { return };
-        if !owing.oneway {
+        if !owing.oneway && !state.closed {
             let mut head = BytesMut::with_capacity(256);
             write_head(&mut head, owing.opaque, owing.serialization);
             let cost = head.capacity() + source.cost();
@@ -269,21 +230,35 @@ impl Peer {
         self.outgoing.notify_one();
     }
 
-    /// Gives the permits of requests back before they are answered, and lets them wait for `longer` than their lane's
-    /// patience: they are parked, or stored and wait for what was promised.
-    pub(super) fn let_wait(&self, lines: &[Option<Line>], longer: Duration, waiting: Waiting) {
+    /// Lets requests wait for `longer` than their lane's patience: what they asked for is done, but for a promise. They keep
+    /// their permits, so that a disk that hangs holds producers up and fills no memory.
+    pub(super) fn let_wait(&self, lines: &[Option<Line>], longer: Duration) {
         let now = self.clock.elapsed();
         let mut state = self.state();
         for line in lines.iter().flatten() {
-            let Some(released) = state.ledger.release(*line) else { continue };
-            self.give_back(&released);
             if let Some(owed) = state.ledger.owed(*line) {
-                let patience = self.terms_of(owed.owing.lane).and_then(|terms| terms.patience);
-                (owed.due, owed.waiting) = (patience.map(|patience| now + longer + patience.limit), waiting);
+                owed.due = self.patience_of(owed).map(|patience| now + longer + patience);
             }
         }
+    }
+
+    /// Gives the permits of a question back and lets it wait for something to happen, for `hold` before its lane's patience
+    /// begins.
+    pub(super) fn park(&self, line: Line, hold: Duration) {
+        let now = self.clock.elapsed();
+        let mut state = self.state();
+        let Some(released) = state.ledger.release(line) else { return };
+        if let Some(owed) = state.ledger.owed(line) {
+            let due = self.patience_of(owed).map(|patience| now + hold + patience);
+            (owed.due, owed.waiting) = (due, Waiting::Parked);
+        }
+        let awaited = !state.later.is_empty();
         drop(state);
+        self.give_back(&released);
         self.room.notify_one();
+        if awaited {
+            self.outgoing.notify_one();
+        }
     }
 
     /// Notes that a held request has got its permit now; false when it was answered meanwhile.
@@ -291,34 +266,28 @@ impl Peer {
         self.state().ledger.owed(line).map(|owed| owed.owing.lent = true).is_some()
     }
 
-    /// Which of `lines` are answered already.
+    /// Which of `lines` are answered already, for lateness mostly. That a connection has ended answers nobody.
     pub(super) fn struck(&self, lines: &[Option<Line>]) -> Vec<usize> {
         let mut state = self.state();
-        let open = |line: &Option<Line>| line.is_some_and(|line| state.ledger.owed(line).is_some());
+        let closed = state.closed;
+        let open = |line: &Option<Line>| line.map_or(closed, |line| state.ledger.owed(line).is_some());
         lines.iter().map(open).enumerate().filter(|(_, open)| !open).map(|(number, _)| number).collect()
-    }
-
-    /// Hands a client's reply to whoever awaits it.
-    pub(super) fn replied(&self, reply: Command) {
-        let call = self.state().calls.remove(&reply.opaque);
-        if let Some(call) = call {
-            // The caller may have given up; then nobody wants the reply.
-            let _ = call.reply.send(reply);
-        }
     }
 
     /// Whether the reader may take in more.
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
-        state.closed
-            || (state.ledger.bytes() < REQUEST_BYTES_MAX && state.acks.len() + state.bulk_cost < REPLY_BYTES_MAX)
+        state.closed || (state.ledger.bytes() < REQUEST_BYTES_MAX && !state.is_full())
     }
 
-    /// Waits until [`Peer::has_room`].
-    pub(super) async fn room(&self) {
-        while !self.has_room() {
-            self.room.notified().await;
-        }
+    /// Whether anything is owed that holds bytes.
+    pub(super) fn holds_requests(&self) -> bool {
+        self.state().ledger.bytes() > 0
+    }
+
+    /// Comes true when there may be more room than at the last look.
+    pub(super) fn room(&self) -> Notified<'_> {
+        self.room.notified()
     }
 
     /// Notes that something was read that is no whole request yet.
@@ -335,7 +304,7 @@ impl Peer {
         if state.closed {
             return Outgoing::Closed;
         }
-        let was_full = state.acks.len() + state.bulk_cost >= REPLY_BYTES_MAX;
+        let was_full = state.is_full();
         if !state.acks.is_empty() {
             std::mem::swap(out, &mut state.acks);
         }
@@ -344,10 +313,12 @@ impl Peer {
             state.bulk_cost -= bulk.cost;
         }
         state.active |= bulk.is_some() || !out.is_empty();
+        let due = state.take_due();
         drop(state);
         if was_full {
             self.room.notify_one();
         }
+        due.into_iter().for_each(|job| job());
         match bulk {
             Some(bulk) => Outgoing::Bulk(bulk),
             None if out.is_empty() => Outgoing::Nothing,
@@ -365,7 +336,7 @@ impl Peer {
         let now = self.clock.elapsed();
         let mut state = self.state();
         let late = state.ledger.overdue(now);
-        state.calls.retain(|_, call| call.until > now);
+        state.calls.end_overdue(now);
         if std::mem::take(&mut state.active) {
             state.active_at = now;
         }
@@ -388,12 +359,62 @@ impl Peer {
         self.terms.get(lane?)
     }
 
+    fn patience_of(&self, owed: &Owed) -> Option<Duration> {
+        Some(self.terms_of(owed.owing.lane)?.patience?.limit)
+    }
+
     fn give_back(&self, owing: &Owing) {
         if owing.lent
             && let Some(budget) = self.terms_of(owing.lane).and_then(|terms| terms.budget.as_ref())
         {
+            // While it is spent, the reader waits for those of its own requests.
+            let is_awaited = budget.is_spent();
             budget.give_back(owing.bytes);
+            if is_awaited {
+                self.room.notify_one();
+            }
         }
+    }
+}
+
+/// What is given back together: mostly all of one lane, whose budget is then told once.
+struct Freed<'a> {
+    peer: &'a Peer,
+    owing: Option<Owing>,
+}
+
+impl Freed<'_> {
+    fn extend(&mut self, struck: Option<Owing>) {
+        let Some(owing) = struck.filter(|owing| owing.lent) else { return };
+        match &mut self.owing {
+            Some(freed) if freed.lane == owing.lane => freed.bytes += owing.bytes,
+            _ => self.owing.replace(owing).iter().for_each(|other| self.peer.give_back(other)),
+        }
+    }
+}
+
+impl Drop for Freed<'_> {
+    fn drop(&mut self) {
+        self.owing.iter().for_each(|owing| self.peer.give_back(owing));
+    }
+}
+
+/// Replies that are being written; half a one goes away again.
+struct WholeFrames<'a> {
+    bytes: &'a mut BytesMut,
+    whole: usize,
+}
+
+impl Drop for WholeFrames<'_> {
+    fn drop(&mut self) {
+        self.bytes.truncate(self.whole);
+    }
+}
+
+impl State {
+    /// Whether so much waits to be written that nothing should be added to it.
+    fn is_full(&self) -> bool {
+        self.acks.len() + self.bulk_cost >= REPLY_BYTES_MAX
     }
 }
 
@@ -413,11 +434,4 @@ pub(super) enum Outgoing {
     Nothing,
     /// The connection has ended.
     Closed,
-}
-
-impl State {
-    fn fresh_opaque(&mut self) -> Opaque {
-        self.next_opaque = self.next_opaque.wrapping_add(1);
-        Opaque(self.next_opaque)
-    }
 }

@@ -7,8 +7,8 @@ use bytes::BytesMut;
 use smallvec::smallvec;
 
 use super::bulk::BulkSource;
-use super::ledger::{Line, Lines, Waiting};
-use super::peer::Peer;
+use super::ledger::{Line, Lines};
+use super::peer::{Peer, Readiness};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::frame;
@@ -35,10 +35,6 @@ impl ReplyTo {
     /// Gives the line up to somebody who answers it.
     pub(super) fn into_line(mut self) -> Option<Line> {
         self.line.take()
-    }
-
-    pub(super) fn line(&self) -> Option<Line> {
-        self.line
     }
 
     /// The connection that the request came by.
@@ -81,10 +77,16 @@ impl ReplyTo {
         }
     }
 
+    /// Whether the request should be served now; for those whose answers are large, and nothing but their client waits for.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        self.peer.readiness(self.line)
+    }
+
     /// Gives the request's permits back and lets it wait for `hold` before its lane's patience begins: it is a question
     /// that waits for something to happen.
     pub fn park(&self, hold: Duration) {
-        self.peer.let_wait(&[self.line], hold, Waiting::Parked);
+        self.line.iter().for_each(|line| self.peer.park(*line, hold));
     }
 }
 
@@ -148,7 +150,7 @@ impl Replies {
         ReplyTo::new(Arc::clone(&self.peer), self.lines.remove(number))
     }
 
-    /// The requests that were answered meanwhile, for lateness or because their connection has ended.
+    /// The requests that were answered meanwhile, for lateness.
     #[must_use]
     pub fn answered(&self) -> Vec<usize> {
         self.peer.struck(&self.lines)
@@ -159,10 +161,10 @@ impl Replies {
         self.peer.settle(&mut self.lines, write);
     }
 
-    /// Gives the permits of those that are not answered back and lets them wait for `longer` before their lane's patience
-    /// begins: what they asked for is done, but for a promise that is still to be kept.
+    /// Lets those that are not answered wait for `longer` before their lane's patience begins: what they asked for is done,
+    /// but for a promise that is still to be kept.
     pub fn let_wait(&self, longer: Duration) {
-        self.peer.let_wait(&self.lines, longer, Waiting::Served);
+        self.peer.let_wait(&self.lines, longer);
     }
 }
 

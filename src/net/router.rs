@@ -9,6 +9,9 @@ use super::peer::{Patience, Peer, Terms};
 use super::reply::{Replies, ReplyTo};
 use crate::protocol::command::{Command, CommandRef, Serialization};
 
+/// Most bytes of requests in flight of all lanes without a budget of their own, over all connections.
+pub const REQUEST_BYTES_IN_ALL_MAX: usize = 64 * 1024 * 1024;
+
 /// Codes are below this, so that the way of each is found at its place in a table.
 const CODES_MAX: usize = 4096;
 
@@ -68,6 +71,12 @@ impl Batch for OwnedBatch {
     }
 }
 
+impl Default for Router {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What is heard of connections that are gone.
 pub type ClosedHook = Arc<dyn Fn(&Arc<Peer>) + Send + Sync>;
 
@@ -102,7 +111,8 @@ impl Lane {
         self
     }
 
-    /// The same with a budget that bounds the bytes of its requests over all connections.
+    /// The same with a budget that bounds the bytes of its requests over all connections: those that do not fit are held
+    /// back until they do. What other lanes take in has arrived already; see [`Router::others`].
     #[must_use]
     pub fn within(mut self, budget: Arc<Budget>) -> Self {
         self.terms.budget = Some(budget);
@@ -119,9 +129,10 @@ impl Lane {
 }
 
 /// The table from codes to lanes.
-#[derive(Default)]
 pub struct Router {
     lanes: Vec<Lane>,
+    /// What the requests of lanes without a budget of their own take from.
+    others: Arc<Budget>,
     /// The lane of each code, the code being the place.
     by_code: Vec<Option<u8>>,
     closed: Vec<ClosedHook>,
@@ -131,13 +142,14 @@ impl Router {
     /// A router that knows no code.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let others = Arc::new(Budget::new(REQUEST_BYTES_IN_ALL_MAX));
+        Self { lanes: Vec::new(), others, by_code: Vec::new(), closed: Vec::new() }
     }
 
     /// Sends requests with any of `codes` down `lane`. A code named twice goes where it was sent last.
     ///
     /// # Panics
-    /// A code is not one of RocketMQ's, or there are more lanes than codes.
+    /// A code is not one of RocketMQ's, or there are more than 255 lanes.
     #[must_use]
     pub fn route(mut self, codes: &[i32], lane: Lane) -> Self {
         let index = u8::try_from(self.lanes.len()).expect("there are few lanes");
@@ -164,7 +176,8 @@ impl Router {
     pub fn without(&self, codes: &[i32]) -> Self {
         let served = |(code, lane): (i32, &Option<u8>)| lane.filter(|_| !codes.contains(&code));
         let by_code = (0..).zip(&self.by_code).map(served).collect();
-        Self { lanes: self.lanes.clone(), by_code, closed: self.closed.clone() }
+        let (lanes, others) = (self.lanes.clone(), Arc::clone(&self.others));
+        Self { lanes, others, by_code, closed: self.closed.clone() }
     }
 
     pub(super) fn lane_of(&self, code: i32) -> Option<usize> {
@@ -175,8 +188,18 @@ impl Router {
         &self.lanes
     }
 
+    /// What bounds the requests of all lanes that have no budget of their own: they are taken in as they come, and while it
+    /// is spent, connections that have some in flight are read no further.
+    pub(super) fn others(&self) -> &Budget {
+        &self.others
+    }
+
     pub(super) fn terms(&self) -> Arc<[Terms]> {
-        self.lanes.iter().map(|lane| lane.terms.clone()).collect()
+        let bounded = |lane: &Lane| {
+            let Terms { patience, budget } = lane.terms.clone();
+            Terms { patience, budget: Some(budget.unwrap_or_else(|| Arc::clone(&self.others))) }
+        };
+        self.lanes.iter().map(bounded).collect()
     }
 
     pub(super) fn connection_closed(&self, peer: &Arc<Peer>) {

@@ -289,8 +289,7 @@ pub(super) struct Span {
     pub(super) kind: ValueKind,
 }
 
-/// Which span has each letter of the alphabet for its key, the last one of several; one that is not there has none. Of
-/// fields that have no other keys.
+/// Which span has each letter of the alphabet for its key, the last of several or none, where there are no other keys.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letters(pub(super) [u16; 26]);
 

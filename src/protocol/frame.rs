@@ -59,6 +59,13 @@ pub struct HeaderScratch {
     pub(super) memo: HeaderMemo,
 }
 
+impl HeaderScratch {
+    /// Gives the room of odd headers back, which can be megabytes.
+    pub fn forget_odd(&mut self) {
+        self.odd = ExtFields::default();
+    }
+}
+
 impl<'a> FrameRef<'a> {
     /// Reads the header, in place.
     ///

@@ -122,8 +122,11 @@ impl CommitLog {
     /// Makes what was appended readable and moves [`Positions::written`].
     ///
     /// # Errors
-    /// The bytes could not be written; the log takes no more puts.
+    /// The bytes could not be written, now or when a segment was closed; the log takes no more puts.
     pub fn publish(&mut self) -> Result<PhysicalOffset, StoreError> {
+        if self.poisoned {
+            return Err(StoreError::Poisoned);
+        }
         self.publish_segment()?;
         let end = PhysicalOffset(self.end);
         self.positions.advance_written(end, self.newest);

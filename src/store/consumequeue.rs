@@ -214,6 +214,15 @@ impl ConsumeQueue {
         Ok(one.pop())
     }
 
+    /// Notes that an entry which is there already may not be on the disk.
+    pub(crate) fn mark_unsynced(&self, offset: QueueOffset) {
+        let file = self.file_of(offset.0.saturating_mul(QUEUE_ENTRY_BYTES)).and_then(|index| self.files.get(index));
+        if let Some(file) = file {
+            self.sync.mark(file);
+            self.sync.note_made_file();
+        }
+    }
+
     /// What another thread needs to make this queue's entries last.
     #[must_use]
     pub fn sync_handle(&self) -> QueueSync {

@@ -97,7 +97,7 @@ impl Durable {
         if let Some(index) = parts.index {
             index.sync()?;
         }
-        self.note_queues(parts.dispatched, synced.newest);
+        self.note_queues(parts.dispatched, parts.newest);
         // The open index file counts too: it is on the disk, and the next start need not build it again.
         parts.index.iter().for_each(|index| self.note_index(index.newest_time));
         self.save()?;
@@ -124,6 +124,8 @@ pub struct CloseParts<'a> {
     pub preparation: &'a Preparation,
     /// Queues and index have every record before here.
     pub dispatched: PhysicalOffset,
+    /// Store time of the last of these.
+    pub newest: StoreTime,
 }
 
 /// Whether the store was not closed in order; then makes the file that says so while it is open.

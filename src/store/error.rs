@@ -132,6 +132,20 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether there may be enough later of what is missing now: room on the disk, file descriptors, memory.
+    #[must_use]
+    pub fn is_shortage(&self) -> bool {
+        use rustix::io::Errno;
+        match self {
+            Self::DiskFull { .. } => true,
+            Self::Io { source, .. } => {
+                let missing = Errno::from_io_error(source);
+                missing.is_some_and(|missing| [Errno::MFILE, Errno::NFILE, Errno::NOMEM].contains(&missing))
+            }
+            _ => false,
+        }
+    }
+
     /// Wraps what the operating system said; a full disk gets its own variant where `bytes` tells what was asked for.
     pub(crate) fn allocate(path: &Path, bytes: u64, source: io::Error) -> Self {
         if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {

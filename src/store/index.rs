@@ -227,6 +227,14 @@ impl Index {
         self.files.last().map(IndexFile::sync_handle)
     }
 
+    /// Syncs every file: which of them are on the disk is not known.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub(crate) fn sync_all(&self) -> Result<(), StoreError> {
+        self.files.iter().try_for_each(|file| file.sync_handle().sync())
+    }
+
     /// Indexes a record under the hash of one of its keys, see [`key_hash`]. What was indexed before must not come again.
     ///
     /// # Errors

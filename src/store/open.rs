@@ -123,6 +123,7 @@ impl OpenStore {
             index: current.as_ref(),
             preparation: &self.log.preparation(),
             dispatched: view.written(),
+            newest: view.positions().newest_store_time(),
         })
     }
 }
@@ -295,6 +296,7 @@ impl Opening {
                 delay_levels_ms: &self.options.delay_levels_ms,
                 log_min,
                 began: from,
+                unsynced: self.unclean,
                 added: 0,
                 again_from: None,
             };
@@ -328,7 +330,7 @@ impl Opening {
         for queue in queues.idle() {
             queue.sync_handle().sync()?;
         }
-        index.and_then(Index::current).filter(|_| changed).map_or(Ok(()), |current| current.sync())?;
+        index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;
         Ok(synced)
     }
 

@@ -1,23 +1,24 @@
-//! How far the log has come, in three ways: what exists, what consumers may see, what is on the disk.
+//! How far the log has come: what exists, what consumers may see, what is on the disk, what was given to the queues.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
-/// Three ends of the log, each published with release and read with acquire.
+/// The ends of the log, each published with release and read with acquire.
 ///
 /// # Invariant
-/// `visible <= written` and `synced <= written`; none ever goes back.
+/// None of the others is beyond `written`, and none ever goes back.
 #[derive(Debug)]
 pub struct Positions {
     written: AtomicU64,
     visible: AtomicU64,
     synced: AtomicU64,
+    dispatched: AtomicU64,
     newest_store_time: AtomicI64,
 }
 
 impl Positions {
-    /// All three at the end that recovery found: what it read is visible, and on the disk or as good as.
+    /// All of them at the end that recovery found: what it read is visible, and on the disk or as good as.
     #[must_use]
     pub fn at(end: PhysicalOffset, synced: PhysicalOffset, newest: StoreTime) -> Self {
         assert!(synced <= end, "nothing is synced that is not there");
@@ -25,6 +26,7 @@ impl Positions {
             written: AtomicU64::new(end.0),
             visible: AtomicU64::new(end.0),
             synced: AtomicU64::new(synced.0),
+            dispatched: AtomicU64::new(end.0),
             newest_store_time: AtomicI64::new(newest.0),
         }
     }
@@ -47,6 +49,12 @@ impl Positions {
         PhysicalOffset(self.synced.load(Ordering::Acquire))
     }
 
+    /// End of what was sent to queues and index.
+    #[must_use]
+    pub fn dispatched(&self) -> PhysicalOffset {
+        PhysicalOffset(self.dispatched.load(Ordering::Acquire))
+    }
+
     /// Store time of the newest record below `written`, or an older one.
     #[must_use]
     pub fn newest_store_time(&self) -> StoreTime {
@@ -63,6 +71,11 @@ impl Positions {
     pub fn advance_synced(&self, to: PhysicalOffset) {
         debug_assert!(to <= self.written(), "only what exists can be synced");
         self.synced.fetch_max(to.0, Ordering::AcqRel);
+    }
+
+    /// Notes that everything up to `to` was sent to queues and index.
+    pub fn advance_dispatched(&self, to: PhysicalOffset) {
+        self.dispatched.fetch_max(to.0, Ordering::AcqRel);
     }
 
     /// Notes what the writer has published.

@@ -3,6 +3,7 @@
 //! Making a segment takes milliseconds and may fail for want of room; storing into a page that is not there yet takes
 //! the whole arbiter. Both are done here on demand, by a thread that somebody else runs: the store has none.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::disk::{OpenMode, SharedDisk};
@@ -21,13 +22,23 @@ pub struct Preparation {
     /// The segment that follows the last one, once it is made. The lock is held while one is being made, so that the
     /// writer, who needs it at that moment, waits for it instead of making a second.
     next: Arc<Mutex<Option<Arc<Segment>>>>,
+    /// What [`Preparation::prepare_next`] found no room for when it was last called. The writer believes it: an attempt of
+    /// its own for each put would hold up everybody.
+    no_room: Arc<Mutex<Option<NoRoom>>>,
+}
+
+#[derive(Clone, Debug)]
+struct NoRoom {
+    base: u64,
+    path: PathBuf,
+    bytes: u64,
 }
 
 impl Preparation {
     /// For a row of segments.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, segments: Arc<Segments>) -> Self {
-        Self { disk, options, segments, next: Arc::default() }
+        Self { disk, options, segments, next: Arc::default(), no_room: Arc::default() }
     }
 
     /// Makes the segment that follows the last one, unless it is there; tells whether it had to.
@@ -40,7 +51,12 @@ impl Preparation {
         if next.as_ref().is_some_and(|ready| ready.base() == base) {
             return Ok(false);
         }
-        *next = Some(self.create(base)?);
+        let made = self.create(base);
+        *self.no_room() = match &made {
+            Err(StoreError::DiskFull { path, bytes }) => Some(NoRoom { base, path: path.clone(), bytes: *bytes }),
+            _ => None,
+        };
+        *next = Some(made?);
         Ok(true)
     }
 
@@ -49,6 +65,9 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::prepare_next`].
     pub(crate) fn take(&self, base: u64) -> Result<Arc<Segment>, StoreError> {
+        if let Some(NoRoom { path, bytes, .. }) = self.no_room().clone().filter(|missing| missing.base == base) {
+            return Err(StoreError::DiskFull { path, bytes });
+        }
         let mut next = self.slot();
         match next.take_if(|ready| ready.base() == base) {
             Some(ready) => Ok(ready),
@@ -94,6 +113,10 @@ impl Preparation {
     /// A panic while the lock was held leaves either no segment or a whole one.
     fn slot(&self) -> MutexGuard<'_, Option<Arc<Segment>>> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn no_room(&self) -> MutexGuard<'_, Option<NoRoom>> {
+        self.no_room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn ready(&self) -> Option<Arc<Segment>> {

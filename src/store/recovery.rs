@@ -6,6 +6,7 @@
 //!                              damage here is reported │ damage here is a torn tail
 //! ```
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -62,6 +63,19 @@ pub(super) struct Walk<'a> {
     pub(super) trusted: PhysicalOffset,
     pub(super) check_crc: bool,
     pub(super) progress: &'a mut dyn FnMut(Progress),
+}
+
+impl Damaged {
+    fn of(head: &RecordHead<'_>, segment: &Segment, problem: RecordError) -> Self {
+        Self {
+            path: segment.path().into(),
+            at: head.physical_offset,
+            topic: head.topic.into(),
+            queue_id: head.queue_id,
+            queue_offset: head.queue_offset,
+            problem,
+        }
+    }
 }
 
 /// What a walk found.
@@ -135,16 +149,11 @@ impl Walk<'_> {
                 walked.torn = Some(problem.clone());
                 return Ok(Step::LogEnd);
             }
-            walked.damaged.push(Damaged {
-                path: segment.path().into(),
-                at: walked.end,
-                topic: head.topic.into(),
-                queue_id: head.queue_id,
-                queue_offset: head.queue_offset,
-                problem: problem.clone(),
-            });
+            walked.damaged.push(Damaged::of(&head, segment, problem.clone()));
         }
-        replay.give(&head, problem.is_some())?;
+        if let Some(problem) = give(head.queue_offset, problem.is_some(), |damaged| replay.give(&head, damaged))? {
+            walked.damaged.push(Damaged::of(&head, segment, problem));
+        }
         walked.newest = walked.newest.max(head.store_time);
         walked.end = head.end();
         Ok(Step::Record)
@@ -174,6 +183,26 @@ impl Walk<'_> {
         match self.durable {
             DurableUpTo::Position(position) => end <= position,
             DurableUpTo::Time(time) => stored <= time,
+        }
+    }
+}
+
+/// Gives a record to queues and index; what is found to be wrong with it then.
+///
+/// A record at which our own code panics gets a blank entry, as a damaged one does: otherwise no start would ever succeed.
+fn give(
+    offset: QueueOffset,
+    damaged: bool,
+    mut take: impl FnMut(bool) -> Result<bool, StoreError>,
+) -> Result<Option<RecordError>, StoreError> {
+    match catch_unwind(AssertUnwindSafe(|| take(damaged))) {
+        Ok(Ok(true)) => Ok(None),
+        Ok(Err(error)) => Err(error),
+        Ok(Ok(false)) => Ok(Some(RecordError::Number { field: "queue offset", value: offset.0 as i64 })),
+        Err(_) => {
+            // When that panics too, its place in the queue stays empty.
+            catch_unwind(AssertUnwindSafe(|| take(true))).unwrap_or(Ok(false))?;
+            Ok(Some(RecordError::Deadly))
         }
     }
 }
@@ -229,4 +258,25 @@ pub(super) fn holds_record_of(segments: &[Arc<Segment>], queue: &ConsumeQueue, e
             && head.queue_id == queue.queue_id()
             && head.topic == queue.topic().as_str()
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_at_which_a_start_panics_is_given_as_a_damaged_one() {
+        let offset = QueueOffset(7);
+        let mut given = Vec::new();
+        let problem = give(offset, false, |damaged| {
+            given.push(damaged);
+            assert!(damaged, "a record that nobody survives");
+            Ok(true)
+        });
+        assert_eq!((problem.unwrap(), given), (Some(RecordError::Deadly), vec![false, true]));
+        let problem = give(offset, false, |_| panic!("not even as a damaged one"));
+        assert_eq!(problem.unwrap(), Some(RecordError::Deadly));
+        assert_eq!(give(offset, true, |_| Ok(true)).unwrap(), None);
+    }
 }

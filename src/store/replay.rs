@@ -13,6 +13,9 @@ use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
 
+/// A record without topic, body and properties.
+const RECORD_BYTES_MIN: u64 = 91;
+
 /// Queues and index while they are brought up to the log.
 #[derive(Debug)]
 pub(super) struct Replay<'a> {
@@ -23,6 +26,8 @@ pub(super) struct Replay<'a> {
     pub(super) log_min: PhysicalOffset,
     /// Where this walk began.
     pub(super) began: PhysicalOffset,
+    /// Whether entries that are there already may be in the page cache only, as after a crash of the process.
+    pub(super) unsynced: bool,
     /// Entries that were added.
     pub(super) added: u64,
     /// Where a lagging queue is whole up to: the walk must be done again from there.
@@ -31,20 +36,22 @@ pub(super) struct Replay<'a> {
 
 impl Replay<'_> {
     /// Gives a record. A damaged one gets a blank entry, so that the offsets behind it stay what they were, and no keys.
+    /// Tells whether its queue can have so many entries before it: if not, it gets none.
     ///
     /// # Errors
     /// What the operating system says.
-    pub(super) fn give(&mut self, record: &RecordHead<'_>, damaged: bool) -> Result<(), StoreError> {
+    pub(super) fn give(&mut self, record: &RecordHead<'_>, damaged: bool) -> Result<bool, StoreError> {
+        let mut possible = true;
         if let Some(entry) = Marks::of(record).queue_entry(record, self.delay_levels_ms) {
             // A topic that no client could name has no queue.
             if let Ok(topic) = Topic::parse(record.topic) {
-                self.enqueue(topic, record, entry, damaged)?;
+                possible = self.enqueue(topic, record, entry, damaged)?;
             }
         }
-        match &mut self.index {
-            Some(index) if !damaged => index.put_record(record),
-            _ => Ok(()),
+        if let Some(index) = self.index.as_mut().filter(|_| !damaged) {
+            index.put_record(record)?;
         }
+        Ok(possible)
     }
 
     fn enqueue(
@@ -53,26 +60,39 @@ impl Replay<'_> {
         record: &RecordHead<'_>,
         entry: QueueEntry,
         damaged: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let queue = self.queues.queue_mut(&topic, record.queue_id)?;
         let offset = record.queue_offset;
         let replaces = damaged && offset < queue.max_offset();
         if !replaces && entry.end() <= queue.max_physical() {
-            return Ok(());
+            if self.unsynced {
+                queue.mark_unsynced(offset);
+            }
+            return Ok(true);
+        }
+        if is_impossible(queue, offset, entry) {
+            return Ok(false);
         }
         let whole_from = whole_up_to(queue, self.log_min);
         if offset > queue.max_offset() && whole_from < self.began {
             let again = self.again_from.map_or(whole_from, |other| other.min(whole_from));
             self.again_from = Some(again);
-            return Ok(());
+            return Ok(true);
         }
         let was_open = queue.is_open();
         self.added += u64::from(place(queue, offset, entry, damaged)?);
         if !was_open {
             self.queues.note_opened(topic, record.queue_id);
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// Whether the log between the queue's last record and this one has no room for the records that would come between them.
+/// The number is not covered by the record's checksum, and filling up to a wrong one could take the whole disk.
+fn is_impossible(queue: &ConsumeQueue, offset: QueueOffset, entry: QueueEntry) -> bool {
+    let between = entry.physical.0.saturating_sub(queue.max_physical().0) / RECORD_BYTES_MIN;
+    offset.0 > queue.max_offset().0 + between
 }
 
 /// Puts an entry where its record says. Tells whether the queue has an entry more that points to its record.

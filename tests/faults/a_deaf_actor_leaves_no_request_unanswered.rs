@@ -110,7 +110,7 @@ async fn pulls_that_a_deaf_actor_holds_are_told_busy_when_their_time_is_over() {
 async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::builder(small(&directory))
-        .offset(|_, on| OffsetPorts { requests: deaf(on), commit: deaf(on), persist: deaf(on) })
+        .offset(|_, on| OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) })
         .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on) })
         .start()
         .await

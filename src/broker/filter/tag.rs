@@ -20,13 +20,19 @@ impl TagFilter {
         Self::default()
     }
 
-    /// Reads a tag expression: tags between `||`; empty or `*` lets everything pass.
+    /// Reads a tag expression: tags between `||`; empty or `*` lets everything pass. `None` for one of separators only.
+    ///
+    /// # Source
+    /// `FilterAPI.buildSubscriptionData` 4.9.7 (read).
     #[must_use]
-    pub fn parse(expression: &str) -> Self {
+    pub fn parse(expression: &str) -> Option<Self> {
         if matches!(expression.trim(), "" | "*") {
-            return Self::all();
+            return Some(Self::all());
         }
-        Self::of_codes(expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()).map(java_hash))
+        if expression.split("||").all(str::is_empty) {
+            return None;
+        }
+        Some(Self::of_codes(expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()).map(java_hash)))
     }
 
     /// The filter for tags with these hashes, as a heartbeat carries them; none lets everything pass.
@@ -51,7 +57,11 @@ mod tests {
     use crate::protocol::properties::tags_code;
 
     fn check(expression: &str, tag: &str, passes: bool) {
-        assert_eq!(TagFilter::parse(expression).passes(tags_code(tag)), passes, "{tag:?} against {expression:?}");
+        assert_eq!(
+            TagFilter::parse(expression).unwrap().passes(tags_code(tag)),
+            passes,
+            "{tag:?} against {expression:?}"
+        );
     }
 
     #[test]
@@ -60,7 +70,7 @@ mod tests {
         check("", "A", true);
         check(" A || B ", "B", true);
         check("A||B", "C", false);
-        check("||", "C", true);
+        assert_eq!(TagFilter::parse("||"), None);
         check("Aa", "BB", true);
         check("A", "", false);
     }

@@ -126,7 +126,9 @@ pub fn admit(
 fn filter(known: &Known<'_>, group: &SubscriptionGroupConfig, header: &PullHeader<'_>) -> Result<TagFilter, Refusal> {
     if header.sys_flag & flags::SUBSCRIPTION != 0 {
         check_language(header.expression_type.as_deref().unwrap_or(TAG_EXPRESSIONS))?;
-        return Ok(TagFilter::parse(header.subscription.as_deref().unwrap_or_default()));
+        let unreadable =
+            || Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
+        return TagFilter::parse(header.subscription.as_deref().unwrap_or_default()).ok_or_else(unreadable);
     }
     let broadcast_allowed = group.consume_broadcast_enable;
     let wanted = known

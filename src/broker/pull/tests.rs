@@ -36,7 +36,7 @@ fn pull(asked: i64, wanted: u32, tags: &str, bounds: QueueBounds, limits: PullLi
         |offset| {
             let entries = queue();
             let from = (offset.0 - 10) as usize;
-            select(offset, wanted, &TagFilter::parse(tags), &entries[from..], &bounds, &limits)
+            select(offset, wanted, &TagFilter::parse(tags).unwrap(), &entries[from..], &bounds, &limits)
         },
     );
     (selection.status, selection.next.0, selection.records.iter().map(|(physical, _)| physical.0).collect())

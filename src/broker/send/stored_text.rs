@@ -1,6 +1,7 @@
 //! The properties text of a send: what it says that decides about the send, and what is stored of it.
 
 use crate::protocol::ext_fields::FieldText;
+use crate::protocol::message::PROPERTIES_LENGTH_MAX;
 use crate::protocol::properties::{self, PairPlace, keys};
 
 const NAME_END: u8 = properties::NAME_VALUE_SEPARATOR as u8;
@@ -45,6 +46,14 @@ impl StoredText {
         pair.push(NAME_END);
         pair.extend_from_slice(cluster.as_bytes());
         Self { cluster: pair, text: Vec::new(), item: Vec::new() }
+    }
+
+    /// Keeps no more room than ordinary texts need.
+    pub(super) fn trim(&mut self) {
+        for room in [&mut self.text, &mut self.item] {
+            room.clear();
+            room.shrink_to(PROPERTIES_LENGTH_MAX);
+        }
     }
 
     /// Takes in the text of a send and looks through it once.

@@ -38,6 +38,9 @@ pub enum RecordError {
         /// What the body yields.
         computed: u32,
     },
+    /// Reading it has made the broker panic.
+    #[error("the broker panics at it")]
+    Deadly,
     /// A number that the field cannot hold.
     #[error("{field} is {value}")]
     Number {

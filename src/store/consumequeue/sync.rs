@@ -49,7 +49,8 @@ impl QueueSync {
     /// Makes every entry that was appended before the call last.
     ///
     /// # Errors
-    /// What the operating system says. What is on the disk is unknown then, and the store is to be given up.
+    /// What the operating system says. What is on the disk is unknown then, and the store is to be given up; but of a
+    /// [shortage](StoreError::is_shortage), when the call can be repeated.
     pub fn sync(&self) -> Result<(), StoreError> {
         // What is listed from now on may not be covered, and is told of again.
         self.0.told.store(false, Ordering::Release);
@@ -58,13 +59,16 @@ impl QueueSync {
             self.0.listed.store(0, Ordering::Release);
             std::mem::take(&mut *bases)
         };
-        for base in taken {
-            let path = self.0.directory.join(file_name(base));
+        for (number, base) in taken.iter().enumerate() {
+            let path = self.0.directory.join(file_name(*base));
             match self.0.disk.open(&path, OpenMode::Existing) {
                 Ok(file) => file.sync().map_err(StoreError::io("sync", &path))?,
                 // It was removed with the log that it points to.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::io("open", &path)(error)),
+                Err(error) => {
+                    self.put_back(taken.get(number..).unwrap_or_default());
+                    return Err(StoreError::io("open", &path)(error));
+                }
             }
         }
         if self.0.made_file.swap(false, Ordering::AcqRel) {
@@ -74,6 +78,15 @@ impl QueueSync {
             }
         }
         Ok(())
+    }
+
+    fn put_back(&self, left: &[u64]) {
+        let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        for base in left {
+            if !bases.contains(base) {
+                bases.push(*base);
+            }
+        }
     }
 
     /// Puts a file that was just written on the list. Called after the write: a sync that is running meanwhile either

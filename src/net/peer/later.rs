@@ -1,0 +1,73 @@
+//! Questions that are served when the client has taken some of what waits for it: until then they cost their request, not
+//! their answer.
+
+use std::collections::VecDeque;
+
+use super::{Line, Peer, State};
+
+/// Serves a question.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+
+/// So many are served at once; what they add is looked at before the next ones.
+const JOBS_AT_ONCE: usize = 8;
+
+/// Questions of one connection that wait for room, in the order in which they came.
+#[derive(Default)]
+pub(super) struct Later {
+    jobs: VecDeque<Job>,
+}
+
+/// Whether a question should be served now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// Yes.
+    Ready,
+    /// Not yet: the client has not taken what waits for it.
+    Full,
+    /// No more: it was answered for lateness, or its connection has ended.
+    Answered,
+}
+
+impl Later {
+    pub(super) fn is_empty(&self) -> bool {
+        self.jobs.is_empty()
+    }
+}
+
+impl State {
+    /// Those whose turn it is.
+    pub(super) fn take_due(&mut self) -> Vec<Job> {
+        if self.later.is_empty() || self.is_full() {
+            return Vec::new();
+        }
+        let count = self.later.jobs.len().min(JOBS_AT_ONCE);
+        self.later.jobs.drain(..count).collect()
+    }
+}
+
+impl Peer {
+    /// Whether the request of a line should be served now.
+    pub(in crate::net) fn readiness(&self, line: Option<Line>) -> Readiness {
+        let mut state = self.state();
+        let is_owed = !state.closed && line.is_some_and(|line| state.ledger.owed(line).is_some());
+        match (is_owed, state.is_full()) {
+            (false, _) => Readiness::Answered,
+            (true, true) => Readiness::Full,
+            (true, false) => Readiness::Ready,
+        }
+    }
+
+    /// Runs `job`, which serves a question of this client, when there is room for the answer: soon, or when the client has
+    /// taken some of what waits for it. It is dropped when the connection ends.
+    pub fn run_later(&self, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.state();
+        // Dropped not under the lock: the request in it answers then.
+        if state.closed {
+            return drop(state);
+        }
+        state.later.jobs.push_back(Box::new(job));
+        drop(state);
+        // There may be room by now.
+        self.outgoing.notify_one();
+    }
+}
