@@ -112,7 +112,8 @@ impl Lane {
     }
 
     /// The same with a budget that bounds the bytes of its requests over all connections: those that do not fit are held
-    /// back until they do. What other lanes take in has arrived already; see [`Router::others`].
+    /// back until they do. What other lanes take in has arrived already; while much of that waits, connections are read no
+    /// further.
     #[must_use]
     pub fn within(mut self, budget: Arc<Budget>) -> Self {
         self.terms.budget = Some(budget);

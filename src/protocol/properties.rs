@@ -107,6 +107,7 @@ struct Places<'a> {
 impl Iterator for Places<'_> {
     type Item = PairPlace;
 
+    #[inline]
     fn next(&mut self) -> Option<PairPlace> {
         while self.at < self.text.len() {
             let start = self.at;
