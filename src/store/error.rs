@@ -140,7 +140,8 @@ impl StoreError {
             Self::DiskFull { .. } => true,
             Self::Io { source, .. } => {
                 let missing = Errno::from_io_error(source);
-                missing.is_some_and(|missing| [Errno::MFILE, Errno::NFILE, Errno::NOMEM].contains(&missing))
+                is_full(source)
+                    || missing.is_some_and(|missing| [Errno::MFILE, Errno::NFILE, Errno::NOMEM].contains(&missing))
             }
             _ => false,
         }
@@ -148,7 +149,7 @@ impl StoreError {
 
     /// Wraps what the operating system said; a full disk gets its own variant where `bytes` tells what was asked for.
     pub(crate) fn allocate(path: &Path, bytes: u64, source: io::Error) -> Self {
-        if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        if is_full(&source) {
             return Self::DiskFull { path: path.into(), bytes };
         }
         Self::Io { action: "allocate", path: path.into(), source }
@@ -158,4 +159,8 @@ impl StoreError {
     pub(crate) fn io<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Self + use<'a> {
         move |source| Self::Io { action, path: path.into(), source }
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }

@@ -3,6 +3,7 @@
 
 mod a_broken_writer_ends_the_broker_and_loses_nothing;
 mod a_deaf_actor_leaves_no_request_unanswered;
+mod a_disk_that_stumbles_loses_nothing;
 mod a_failing_writer_is_heard_of_and_spares_the_others;
 mod a_full_disk_holds_consumers_up_and_loses_nothing;
 mod a_slow_writer_delays_answers_or_is_busy;
@@ -11,6 +12,7 @@ mod an_application_embeds_all_and_stops_it_in_order;
 mod an_index_that_falls_behind_is_waited_for;
 mod fragile;
 mod load;
+mod permits_that_run_out_hold_producers_up;
 #[path = "../support/raw.rs"]
 mod raw;
 #[path = "../support/mod.rs"]
