@@ -1,6 +1,7 @@
 //! Messages from a producer to a consumer, through real sockets.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod groups_far_apart;
 mod more_queues_than_files;
 mod power;
 #[path = "../support/raw.rs"]
@@ -10,6 +11,7 @@ mod send_and_pull;
 mod support;
 mod survives_kill;
 mod survives_power_cut;
+mod the_last_words_count;
 mod topic_stats;
 #[path = "../support/watched_disk.rs"]
 mod watched_disk;

@@ -1,5 +1,6 @@
 //! What is written down as being on the disk is there after a power cut: log, queues and index.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,10 +9,10 @@ use ferromq::actors::commitlog_actor::FlushPolicy;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::protocol::codes::response;
 use ferromq::protocol::names::Topic;
-use ferromq::protocol::units::{QueueId, StoreTime};
+use ferromq::protocol::units::{BornTime, QueueId, StoreTime};
 use ferromq::store::disk::{FileDisk, SharedDisk};
 use ferromq::store::index::RESULTS_MAX;
-use ferromq::store::{StoreOptions, open};
+use ferromq::store::{NewMessage, OpenStore, Placed, PutBatch, QueueEntry, StoreOptions, open};
 use tokio::time::timeout;
 
 use crate::power::PowerDisk;
@@ -113,4 +114,51 @@ async fn whenever_it_comes() {
     drop(count);
     sending.await.unwrap();
     cluster.stop().await;
+}
+
+/// What a killed process has left in the page cache is not on the disk: a start that finds it there makes it last.
+#[test]
+fn what_a_killed_process_left_lasts_after_the_next_start() {
+    let (disk, directory) = (PowerDisk::new(), tempfile::tempdir().unwrap());
+    let options = || with_small_files(small(&directory)).store;
+    {
+        let mut killed = open(disk.clone(), options(), &mut |_| {}).unwrap();
+        for number in 0..MESSAGES {
+            put(&mut killed, number);
+        }
+        // Nothing is closed, nothing was synced.
+    }
+    {
+        let started = open(disk.clone(), options(), &mut |_| {}).unwrap();
+        assert_eq!(started.report.entries_added, 0, "the entries are there, in the page cache");
+    }
+    check(&disk, &options().root, MESSAGES);
+}
+
+/// Stores a message and dispatches it, as a broker does.
+fn put(store: &mut OpenStore, number: usize) {
+    let (topic, queue_id) = (Topic::parse("Cut").unwrap(), QueueId(number as u32 % 2));
+    let host = SocketAddr::from(([127, 0, 0, 1], 10911));
+    let message = NewMessage {
+        topic: &topic,
+        queue_id,
+        flag: 0,
+        sys_flag: 0,
+        born_time: BornTime(1),
+        born_host: host,
+        store_host: host,
+        reconsume_times: 0,
+        prepared_transaction_offset: 0,
+        properties: KEYS.as_bytes(),
+        body: b"a message",
+    };
+    let mut placed = Vec::new();
+    let batch = PutBatch::of(&message).unwrap();
+    batch.iter().for_each(|put| store.log.append(put, StoreTime(1), &mut placed).unwrap());
+    store.log.publish().unwrap();
+    let Placed { physical, size, queue_offset } = placed[0];
+    let queue = store.queues.queue_mut(&topic, queue_id).unwrap();
+    queue.append(QueueEntry { physical, size: size as i32, tags_code: 0 }, queue_offset).unwrap();
+    let index = store.index.as_mut().unwrap();
+    store.log.view().with_record(physical, |record| index.put_record(record)).unwrap().unwrap();
 }

@@ -8,7 +8,7 @@ use ferromq::protocol::codes::response;
 use ferromq::protocol::command::Serialization;
 use tokio::time::timeout;
 
-use crate::raw::{Raw, pull_from, send_to, waiting_pull_from};
+use crate::raw::{LIMIT, Raw, pull_from, send_to, waiting_pull_from};
 use crate::support::Cluster;
 
 /// An answer that comes at once comes sooner.
@@ -54,5 +54,33 @@ async fn those_beyond_are_told_busy_and_the_others_get_their_message() {
     for _ in 0..LIMITS.per_connection {
         assert_eq!(second.next().await.unwrap().code, response::SUCCESS);
     }
+    cluster.stop().await;
+}
+
+/// A pull that arrives together with the end of its connection waits for nobody.
+#[actix::test]
+async fn those_of_connections_that_have_ended_take_no_room() {
+    let hold = HoldLimits { total: 1, per_connection: 1 };
+    let cluster = Cluster::start_with(|options| BrokerOptions { hold, ..options }).await;
+    let address = cluster.broker.address();
+    let mut writer = Raw::connect(address).await;
+    assert_eq!(writer.ask(send_to("Held", 0, "", "first")).await.code, response::SUCCESS);
+    writer.pull(pull_from("Held", 0, 0, 1)).await;
+    for _ in 0..50 {
+        pull(&mut Raw::connect(address).await).await;
+    }
+    let mut waiting = Raw::connect(address).await;
+    let waits = async {
+        loop {
+            pull(&mut waiting).await;
+            match timeout(SHORT, waiting.next()).await {
+                Ok(reply) => assert_eq!(reply.unwrap().code, response::SYSTEM_BUSY),
+                Err(_) => return,
+            }
+        }
+    };
+    timeout(LIMIT, waits).await.expect("room for one pull");
+    assert_eq!(writer.ask(send_to("Held", 0, "", "second")).await.code, response::SUCCESS);
+    assert_eq!(waiting.next().await.unwrap().code, response::SUCCESS);
     cluster.stop().await;
 }
