@@ -1,18 +1,25 @@
 //! Pulls that wait are memory: each connection has room for so many, and all of them together.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
+use bytes::BytesMut;
+use ferromq::actors::arbiters::Layout;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::hold::HoldLimits;
 use ferromq::protocol::codes::response;
 use ferromq::protocol::command::Serialization;
+use ferromq::protocol::frame;
 use tokio::time::timeout;
 
-use crate::raw::{LIMIT, Raw, pull_from, send_to, waiting_pull_from};
+use crate::raw::{Raw, pull_from, send_to, waiting_pull_from};
 use crate::support::Cluster;
 
 /// An answer that comes at once comes sooner.
 const SHORT: Duration = Duration::from_millis(200);
+/// Pulls of these tests wait for 15 s.
+const BEFORE_THEY_EXPIRE: Duration = Duration::from_secs(10);
 const LIMITS: HoldLimits = HoldLimits { total: 5, per_connection: 3 };
 
 async fn pull(client: &mut Raw) {
@@ -61,13 +68,17 @@ async fn those_beyond_are_told_busy_and_the_others_get_their_message() {
 #[actix::test]
 async fn those_of_connections_that_have_ended_take_no_room() {
     let hold = HoldLimits { total: 1, per_connection: 1 };
-    let cluster = Cluster::start_with(|options| BrokerOptions { hold, ..options }).await;
+    // The broker does nothing while this thread writes and closes: both are there when it looks.
+    let layout = Layout::OneArbiter;
+    let cluster = Cluster::start_with(|options| BrokerOptions { hold, layout, ..options }).await;
     let address = cluster.broker.address();
     let mut writer = Raw::connect(address).await;
     assert_eq!(writer.ask(send_to("Held", 0, "", "first")).await.code, response::SUCCESS);
     writer.pull(pull_from("Held", 0, 0, 1)).await;
-    for _ in 0..50 {
-        pull(&mut Raw::connect(address).await).await;
+    let mut bytes = BytesMut::new();
+    frame::encode(&waiting_pull_from("Held", 0, 1, 1), Serialization::Json, &mut bytes);
+    for _ in 0..10 {
+        TcpStream::connect(address).unwrap().write_all(&bytes).unwrap();
     }
     let mut waiting = Raw::connect(address).await;
     let waits = async {
@@ -79,7 +90,7 @@ async fn those_of_connections_that_have_ended_take_no_room() {
             }
         }
     };
-    timeout(LIMIT, waits).await.expect("room for one pull");
+    timeout(BEFORE_THEY_EXPIRE, waits).await.expect("room for one pull");
     assert_eq!(writer.ask(send_to("Held", 0, "", "second")).await.code, response::SUCCESS);
     assert_eq!(waiting.next().await.unwrap().code, response::SUCCESS);
     cluster.stop().await;
