@@ -14,7 +14,7 @@ use super::client_actor::PeerClosed;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, notify};
 use super::namesrv_actor::{self, NamesrvActor, NamesrvParts, NamesrvPorts};
-use super::options::NamesrvOptions;
+use super::options::{NamesrvOptions, connections_max};
 use super::requests::ToActor;
 use super::wiring::serve_on;
 use crate::namesrv::kv_config::KvConfig;
@@ -98,7 +98,8 @@ impl NamesrvBuilder {
         let router = Router::new()
             .route(&namesrv_actor::CODES, Lane::to(ToActor(ports.requests)).patient(Some(PATIENCE)))
             .on_closed(move |peer| notify(&closed, PeerClosed { connection: peer.id }));
-        let listen = ListenOptions { clock: options.clock, idle_limit, arbiters: Vec::new() };
+        let connections_max = connections_max();
+        let listen = ListenOptions { clock: options.clock, idle_limit, connections_max, arbiters: Vec::new() };
         let server = serve_on(&arbiters.rest, listener, router, listen).await?;
         Ok(Namesrv { server, arbiters })
     }

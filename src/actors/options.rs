@@ -85,6 +85,8 @@ pub struct BrokerOptions {
     pub send_bytes_max: usize,
     /// `serverChannelMaxIdleTimeSeconds`.
     pub idle_limit: Duration,
+    /// Connections that may be open at once; those beyond are closed as they come.
+    pub connections_max: usize,
     /// `flushConsumerOffsetInterval`.
     pub persist_offsets_every: Duration,
     /// `registerNameServerPeriod`.
@@ -154,6 +156,7 @@ impl BrokerOptions {
             send_wait: Some(Duration::from_millis(2_500)),
             send_bytes_max: SEND_BYTES_MAX,
             idle_limit: seconds(120),
+            connections_max: connections_max(),
             persist_offsets_every: seconds(5),
             register_every: seconds(30),
             register_limit: seconds(6),
@@ -237,11 +240,20 @@ impl NamesrvOptions {
     }
 }
 
-/// A share of the file descriptors that this process may have; connections take the rest.
+/// A share of the file descriptors that this process may have.
 fn open_queues_max() -> usize {
+    (descriptors_max() / OPEN_QUEUES_SHARE).clamp(OPEN_QUEUES_MIN, OPEN_QUEUES_MAX)
+}
+
+/// Half of them, so that whoever connects cannot take those of queues and log.
+pub(super) fn connections_max() -> usize {
+    descriptors_max() / 2
+}
+
+/// File descriptors that this process may have.
+fn descriptors_max() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let share = limit.map_or(OPEN_QUEUES_MAX, |limit| limit as usize / OPEN_QUEUES_SHARE);
-    share.clamp(OPEN_QUEUES_MIN, OPEN_QUEUES_MAX)
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// Physical memory of this machine.

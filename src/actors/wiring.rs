@@ -380,8 +380,10 @@ impl Wiring<'_> {
     }
 
     async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
-        let (clock, idle_limit) = (Arc::clone(&self.options.clock), self.options.idle_limit);
-        serve_on(&self.arbiters.hot, listener, router, ListenOptions { clock, idle_limit, arbiters: Vec::new() }).await
+        let BrokerOptions { clock, idle_limit, connections_max, .. } = self.options;
+        let (clock, idle_limit, connections_max) = (Arc::clone(clock), *idle_limit, *connections_max);
+        let listen = ListenOptions { clock, idle_limit, connections_max, arbiters: Vec::new() };
+        serve_on(&self.arbiters.hot, listener, router, listen).await
     }
 }
 

@@ -26,7 +26,7 @@ pub const PARTIAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How long accepting pauses when the process has no file descriptor left.
+/// How long accepting pauses when there are as many connections as may be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connection numbers are never used twice by one process, whichever listener gives them.
@@ -39,6 +39,8 @@ pub struct ListenOptions {
     pub clock: SharedClock,
     /// Connections with neither read nor write for this long are closed.
     pub idle_limit: Duration,
+    /// Connections that may be open at once; those beyond are closed as they come.
+    pub connections_max: usize,
     /// Arbiters that the connections are spread over, in turn; none: the one that serves the listener.
     pub arbiters: Vec<ArbiterHandle>,
 }
@@ -112,7 +114,7 @@ impl Server {
     /// Connections that are open.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.table.peers().len()
+        self.table.len()
     }
 
     /// Accepts no more; connections that are open are served on.
@@ -151,6 +153,10 @@ impl Table {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
+    fn len(&self) -> usize {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     fn enter(&self, peer: &Arc<Peer>) {
         self.peers.lock().unwrap_or_else(PoisonError::into_inner).insert(peer.id, Arc::clone(peer));
     }
@@ -176,9 +182,14 @@ async fn accept(listener: TcpListener, acceptor: Acceptor, server: Server) {
             () = server.stop.notified() => continue,
         };
         match accepted {
-            Ok((stream, remote)) => {
+            Ok((stream, remote)) if server.connections() < acceptor.options.connections_max => {
                 acceptor.admit(stream, remote, turn);
                 turn += 1;
+            }
+            Ok((stream, remote)) => {
+                tracing::warn!(%remote, listener = %server.local, "closed: there are as many connections as may be");
+                drop(stream);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
             }
             Err(error) => {
                 tracing::warn!(%error, listener = %server.local, "cannot accept a connection");
