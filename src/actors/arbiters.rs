@@ -28,24 +28,33 @@ pub struct Arbiters {
     pub rest: ArbiterHandle,
     /// Waits for the disk.
     pub flush: ArbiterHandle,
+    /// Serve sockets in place of the first one; mostly none.
+    pub connections: Vec<ArbiterHandle>,
     owned: Vec<Arbiter>,
 }
 
 impl Arbiters {
-    /// Starts the threads that `layout` asks for.
+    /// Starts the threads that `layout` asks for, and so many more for connections if it asks for any.
     #[must_use]
-    pub fn start(layout: Layout) -> Self {
+    pub fn start(layout: Layout, connection_threads: usize) -> Self {
         match layout {
             Layout::OneArbiter => {
                 let here = Arbiter::current();
-                Self { hot: here.clone(), rest: here.clone(), flush: here, owned: Vec::new() }
+                Self::of([here.clone(), here.clone(), here], Vec::new(), Vec::new())
             }
             Layout::Threads => {
-                let owned = vec![Arbiter::new(), Arbiter::new(), Arbiter::new()];
-                let handle = |at: usize| owned.get(at).map_or_else(Arbiter::current, Arbiter::handle);
-                Self { hot: handle(0), rest: handle(1), flush: handle(2), owned }
+                let owned = [Arbiter::new(), Arbiter::new(), Arbiter::new()];
+                let more: Vec<Arbiter> = std::iter::repeat_with(Arbiter::new).take(connection_threads).collect();
+                let connections = more.iter().map(Arbiter::handle).collect();
+                // Those who hand work on are stopped before those who get it.
+                let handles = owned.each_ref().map(Arbiter::handle);
+                Self::of(handles, connections, more.into_iter().chain(owned).collect())
             }
         }
+    }
+
+    fn of([hot, rest, flush]: [ArbiterHandle; 3], connections: Vec<ArbiterHandle>, owned: Vec<Arbiter>) -> Self {
+        Self { hot, rest, flush, connections, owned }
     }
 
     /// One thread for everything, of its own if `layout` wants threads: for a name server.
@@ -53,7 +62,7 @@ impl Arbiters {
     pub fn single(layout: Layout) -> Self {
         let owned: Vec<Arbiter> = (layout == Layout::Threads).then(Arbiter::new).into_iter().collect();
         let one = owned.first().map_or_else(Arbiter::current, Arbiter::handle);
-        Self { hot: one.clone(), rest: one.clone(), flush: one, owned }
+        Self::of([one.clone(), one.clone(), one], Vec::new(), owned)
     }
 
     /// Waits until every actor started so far has its context: until then a mailbox has actix's own small capacity, and

@@ -107,7 +107,7 @@ impl BrokerBuilder {
     /// # Errors
     /// See [`StartError`]; nothing goes on running then.
     pub async fn start(self) -> Result<Broker, StartError> {
-        let arbiters = Arbiters::start(self.options.layout);
+        let arbiters = Arbiters::start(self.options.layout, self.options.connection_threads);
         wiring::start(self, arbiters).await
     }
 }

@@ -105,6 +105,8 @@ pub struct BrokerOptions {
     pub hold: HoldLimits,
     /// Which actor runs on which thread.
     pub layout: Layout,
+    /// Threads that serve nothing but connections; with none of them the one of log and queues does.
+    pub connection_threads: usize,
     /// All configuration keys as properties text, for the tools that ask.
     pub properties: String,
     /// Tells the time.
@@ -166,6 +168,7 @@ impl BrokerOptions {
             dispatch_ahead_max: 1 << 20,
             hold: HoldLimits::default(),
             layout: Layout::default(),
+            connection_threads: 0,
             properties: String::new(),
             clock: SystemClock::shared(),
             appender: AppenderKind::default(),

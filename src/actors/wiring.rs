@@ -382,7 +382,8 @@ impl Wiring<'_> {
     async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
         let BrokerOptions { clock, idle_limit, connections_max, .. } = self.options;
         let (clock, idle_limit, connections_max) = (Arc::clone(clock), *idle_limit, *connections_max);
-        let listen = ListenOptions { clock, idle_limit, connections_max, arbiters: Vec::new() };
+        let arbiters = self.arbiters.connections.clone();
+        let listen = ListenOptions { clock, idle_limit, connections_max, arbiters };
         serve_on(&self.arbiters.hot, listener, router, listen).await
     }
 }

@@ -36,6 +36,10 @@ pub(super) struct BrokerArgs {
     /// Where the store lies, in a directory `store` [default: storePathRootDir of the file, or the home directory].
     #[arg(long, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// Threads that do nothing but serve connections. With none, the thread of log and queues serves them too: that costs
+    /// the least, and is the fastest on few cores.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(super) connection_threads: usize,
     #[command(flatten)]
     pub(super) file: ConfigFileArgs,
     /// Print every key of the configuration with its value, and end.
@@ -83,6 +87,7 @@ pub(super) fn plan(args: &BrokerArgs, data_default: &Path) -> anyhow::Result<Bro
         bind: SocketAddr::new(args.host, config.listen_port),
         config,
         config_file: args.file.path.clone(),
+        connection_threads: args.connection_threads,
     })
 }
 

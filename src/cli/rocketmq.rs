@@ -102,6 +102,7 @@ pub(super) fn broker(arguments: Vec<OsString>) -> ExitCode {
         host: ANYWHERE,
         port: None,
         data: None,
+        connection_threads: 0,
         file: ConfigFileArgs { path: args.config_file, strict: false },
         print_config: args.print_config,
         print_important: args.print_important,

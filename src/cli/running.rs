@@ -95,7 +95,7 @@ fn namesrv_options(start: NamesrvStart) -> NamesrvOptions {
 }
 
 fn broker_options(start: BrokerStart) -> BrokerOptions {
-    let BrokerStart { bind, config, .. } = start;
+    let BrokerStart { bind, config, connection_threads, .. } = start;
     let defaults = BrokerOptions::at(config.store.root.clone());
     BrokerOptions {
         listen: bind,
@@ -129,6 +129,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         register_limit: config.registration.timeout,
         compressed_register: config.registration.compressed,
         properties: config.to_properties(),
+        connection_threads,
         seed: fastrand::u64(..),
         ..defaults
     }

@@ -30,6 +30,8 @@ pub struct BrokerStart {
     pub config: BrokerConfig,
     /// The file they came from, to which changes made by tools are written.
     pub config_file: Option<PathBuf>,
+    /// Threads that serve nothing but connections.
+    pub connection_threads: usize,
 }
 
 /// Both in one process. The broker's name server is the one beside it; when that one's port is 0, its address in the

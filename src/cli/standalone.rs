@@ -37,6 +37,9 @@ pub(super) struct StandaloneArgs {
     /// The port of the broker [default: listenPort of the file, or 10911].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// Threads that do nothing but serve connections of the broker; see `ferromq broker --help`.
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    connection_threads: usize,
     #[command(flatten)]
     file: ConfigFileArgs,
 }
@@ -64,6 +67,7 @@ fn plan(args: &StandaloneArgs) -> anyhow::Result<StandaloneStart> {
         host: args.host,
         port: args.port,
         data: args.data.clone(),
+        connection_threads: args.connection_threads,
         file: args.file.clone(),
         print_config: false,
         print_important: false,

@@ -21,12 +21,12 @@ use crate::support::{free_port, small, wait_until};
 /// How often the broker registers.
 const EVERY: Duration = Duration::from_millis(20);
 
-async fn serve_and_stop(directory: &TempDir, layout: Layout) {
+async fn serve_and_stop(directory: &TempDir, layout: Layout, connection_threads: usize) {
     let options =
         NamesrvOptions { listen: free_port(), layout, ..NamesrvOptions::at(directory.path().join("namesrv")) };
     let namesrv = Namesrv::builder(options).start().await.unwrap();
     let name_servers = vec![namesrv.address().to_string()];
-    let options = BrokerOptions { layout, name_servers, register_every: EVERY, ..small(directory) };
+    let options = BrokerOptions { layout, connection_threads, name_servers, register_every: EVERY, ..small(directory) };
     let flush = Arc::new(OnceLock::<FlushPorts>::new());
     let given = Arc::clone(&flush);
     let broker = Broker::builder(options)
@@ -56,9 +56,9 @@ async fn stays_away(namesrv: &Namesrv) {
     }
 }
 
-async fn check(layout: Layout) {
+async fn check(layout: Layout, connection_threads: usize) {
     let directory = tempfile::tempdir().unwrap();
-    serve_and_stop(&directory, layout).await;
+    serve_and_stop(&directory, layout, connection_threads).await;
     let store = directory.path().join("store");
     assert!(!store.join("abort").exists(), "the mark of an unclean stop is gone");
     assert!(store.join("checkpoint").exists(), "the checkpoint is written");
@@ -68,12 +68,17 @@ async fn check(layout: Layout) {
 
 #[actix::test]
 async fn on_one_thread() {
-    check(Layout::OneArbiter).await;
+    check(Layout::OneArbiter, 0).await;
 }
 
 #[actix::test]
 async fn on_several_threads() {
-    check(Layout::Threads).await;
+    check(Layout::Threads, 0).await;
+}
+
+#[actix::test]
+async fn on_several_threads_with_two_for_connections() {
+    check(Layout::Threads, 2).await;
 }
 
 #[actix::test]
