@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod answers_better_than_java;
+mod any_bytes;
 mod append_and_reopen;
 mod config_files;
 mod cut_entries_stay_away;
