@@ -1,5 +1,6 @@
 //! A copy of a fixture store and what the Java broker said about it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -7,11 +8,30 @@ use std::path::Path;
 use bytes::BytesMut;
 use ferromq::protocol::message::{self, Message};
 use ferromq::protocol::names::Topic;
+use ferromq::protocol::properties;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
 use ferromq::store::{OpenStore, QueueEntry, StoreError, StoreOptions, open};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
+
+/// Every fixture, and the one whose manifest its contents are to meet: of c7 ours makes what b0 was.
+pub(crate) const ALL: [(&str, &str); 13] = [
+    ("a-clean", "a-clean"),
+    ("b0-clean-many-files", "b0-clean-many-files"),
+    ("b1-killed", "b1-killed"),
+    ("c1-torn-tail-abort", "c1-torn-tail-abort"),
+    ("c3-body-flip-abort", "c3-body-flip-abort"),
+    ("c4-body-flip-old-file-clean", "c4-body-flip-old-file-clean"),
+    ("c5-queues-and-index-missing", "c5-queues-and-index-missing"),
+    ("c6-log-shorter-than-queues", "c6-log-shorter-than-queues"),
+    ("c7-one-queue-behind", "b0-clean-many-files"),
+    ("c8-garbage-tail-abort", "c8-garbage-tail-abort"),
+    ("d-segments-deleted", "d-segments-deleted"),
+    ("e-queue-ext", "e-queue-ext"),
+    ("f-record-shapes", "f-record-shapes"),
+];
 
 /// An unpacked fixture.
 pub(crate) struct Fixture {
@@ -82,16 +102,22 @@ pub(crate) fn message_at(store: &OpenStore, entry: &QueueEntry) -> Option<Messag
     Some(message::decode(&slice).unwrap().0)
 }
 
+/// Compares an entry and its message with a row of the manifest.
+pub(crate) fn check_entry(row: &Value, entry: &QueueEntry, message: &Message) {
+    assert_eq!(i64::from(entry.size), row["cqSize"].as_i64().unwrap(), "{row}");
+    assert_eq!(entry.tags_code, row["tagsCode"].as_i64().unwrap(), "{row}");
+    check_message(row, message);
+}
+
 /// Compares a message with a row of the manifest.
-pub(crate) fn check_message(row: &Value, entry: &QueueEntry, message: &Message) {
+pub(crate) fn check_message(row: &Value, message: &Message) {
     let number = |key: &str| row[key].as_i64().unwrap();
     let what = format!("{} {} {}", row["topic"], row["queueId"], row["queueOffset"]);
     assert_eq!(message.topic.as_str(), row["topic"].as_str().unwrap(), "{what}");
     assert_eq!(i64::from(message.queue_id.0), number("queueId"), "{what}");
     assert_eq!(message.physical_offset.0 as i64, number("physicalOffset"), "{what}");
     assert_eq!(message.stored_size() as i64, number("storeSize"), "{what}");
-    assert_eq!(i64::from(entry.size), number("cqSize"), "{what}");
-    assert_eq!(entry.tags_code, number("tagsCode"), "{what}");
+    assert_eq!(message.queue_offset.0 as i64, number("queueOffset"), "{what}");
     assert_eq!(message.offset_id(), row["msgId"].as_str().unwrap(), "{what}");
     assert_eq!(i64::from(message.body_crc), number("bodyCRC"), "{what}");
     assert_eq!(i64::from(message.flag), number("flag"), "{what}");
@@ -103,15 +129,30 @@ pub(crate) fn check_message(row: &Value, entry: &QueueEntry, message: &Message) 
     assert_eq!(i64::from(message.reconsume_times), number("reconsumeTimes"), "{what}");
     assert_eq!(message.prepared_transaction_offset, number("preparedTransactionOffset"), "{what}");
     assert_eq!(message.body.len() as i64, number("bodyLength"), "{what}");
-    if let Some(hex) = row["bodyHex"].as_str() {
-        assert_eq!(message.body.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), hex, "{what}");
+    assert_eq!(digest(&message.body), row["bodySha256"].as_str().unwrap(), "{what}");
+    if let Some(digits) = row["bodyHex"].as_str() {
+        assert_eq!(hex(&message.body), digits, "{what}");
     }
-    for (name, value) in row["properties"].as_object().unwrap() {
+    // Java's broker keeps the last of several values of one name.
+    let properties: BTreeMap<_, _> = properties::pairs(&message.properties).collect();
+    let wanted = row["properties"].as_object().unwrap();
+    assert_eq!(properties.len(), wanted.len(), "{what}: {properties:?}");
+    for (name, value) in wanted {
         assert_eq!(message.property(name), value.as_str(), "{what}: {name}");
     }
     let mut block = Vec::new();
     message.encode(&mut block).unwrap();
     assert_eq!(block.len(), message.stored_size(), "{what}");
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What the manifests tell of bodies: the first half of their SHA-256.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes)[..16])
 }
 
 /// The store time of the record that an entry points to.

@@ -4,6 +4,7 @@
 mod answers_better_than_java;
 mod any_bytes;
 mod append_and_reopen;
+mod bodies_are_whole;
 mod config_files;
 mod cut_entries_stay_away;
 mod fault_disk;

@@ -4,20 +4,26 @@ use std::collections::BTreeMap;
 
 use ferromq::protocol::units::{PhysicalOffset, StoreTime};
 
-use crate::fixture::{Fixture, check_message, entries, message_at, queue_of, store_time};
+use crate::fixture::{Fixture, check_entry, entries, message_at, queue_of, store_time};
 
 /// Opens a fixture and compares everything; `like` names the fixture whose manifest is to be met.
 pub(crate) fn check(name: &str, like: &str) {
     let fixture = Fixture::unpack(name);
     let expected = Fixture::unpack(like);
     let mut store = fixture.open();
+    assert_eq!(store.report.unclean, fixture.manifest["abortFilePresent"], "{name}");
     let bounds = &expected.manifest["expectedAfterOpen"];
     assert_eq!(store.report.log_min.0, bounds["commitLogMinOffset"].as_u64().unwrap(), "{name}: log min");
     assert_eq!(store.report.log_end.0, bounds["commitLogMaxOffset"].as_u64().unwrap(), "{name}: log end");
-    check_queues(&expected, &mut store);
-    check_messages(&expected, &mut store);
+    check_contents(name, &expected, &mut store);
     check_search_by_time(name, &expected, &mut store);
-    check_index(name, &expected, &store);
+}
+
+/// Compares everything but what depends on the times of the files.
+pub(crate) fn check_contents(name: &str, expected: &Fixture, store: &mut ferromq::store::OpenStore) {
+    check_queues(expected, store);
+    check_messages(expected, store);
+    check_index(name, expected, store);
 }
 
 fn check_queues(expected: &Fixture, store: &mut ferromq::store::OpenStore) {
@@ -50,7 +56,7 @@ fn check_messages(expected: &Fixture, store: &mut ferromq::store::OpenStore) {
         assert_eq!(offsets, rows.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), "{topic} {queue_id}");
         for ((_, entry), (_, row)) in entries.iter().zip(rows) {
             let message = message_at(store, entry).unwrap();
-            check_message(row, entry, &message);
+            check_entry(row, entry, &message);
         }
     }
 }
@@ -85,6 +91,12 @@ fn check_index(name: &str, expected: &Fixture, store: &ferromq::store::OpenStore
         // Removed with their segment; the broker answers with those that it can read.
         let readable: Vec<_> = found.records.into_iter().filter(|at| *at >= store.report.log_min).collect();
         assert_eq!(readable, wanted, "{name}: {topic} {key}");
+        if !rebuilt && !wanted.is_empty() {
+            let newest = (found.newest_time.0, found.newest.0 as i64);
+            let number = |field: &str| row[field].as_i64().unwrap();
+            let wanted = (number("indexLastUpdateTimestamp"), number("indexLastUpdatePhyoffset"));
+            assert_eq!(newest, wanted, "{name}: {topic} {key}");
+        }
     }
 }
 
@@ -136,6 +148,11 @@ fn with_rubbish_behind_the_last_record() {
 #[test]
 fn after_segments_were_deleted() {
     check("d-segments-deleted", "d-segments-deleted");
+}
+
+#[test]
+fn with_queue_extensions() {
+    check("e-queue-ext", "e-queue-ext");
 }
 
 #[test]
