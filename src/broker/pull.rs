@@ -169,7 +169,7 @@ pub fn select(
             }
             continue;
         }
-        if filter.passes(entry.tags_code) {
+        if !entry.has_tags_code() || filter.passes(entry.tags_code) {
             selection.status = PullStatus::Found;
             selection.bytes += u64::from(entry.size.unsigned_abs());
             selection.records.push((entry.physical, entry.size.unsigned_abs()));

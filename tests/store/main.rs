@@ -13,6 +13,7 @@ mod fixture;
 mod formats;
 mod many_queues;
 mod opens_java_stores;
+mod pulls_get_what_java_gave;
 mod refuses_to_open;
 mod untold_files;
 #[path = "../support/watched_disk.rs"]

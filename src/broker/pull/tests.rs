@@ -81,6 +81,15 @@ fn tags_are_filtered_and_what_was_passed_over_counts() {
     assert_eq!(pull(10, 32, "C", BOUNDS, LIMITS), (PullStatus::NoMatchedMessage, 15, vec![]));
 }
 
+/// The consumer compares the tag once more; what is passed over here it never sees.
+#[test]
+fn an_entry_that_tells_no_tag_passes() {
+    // Where a queue extension begins, in the form in which Java's broker puts it into the entry.
+    let entry = QueueEntry { physical: PhysicalOffset(1_000), size: 100, tags_code: i64::MIN };
+    let selection = select(QueueOffset(10), 32, &TagFilter::parse("A").unwrap(), &[entry], &BOUNDS, &LIMITS);
+    assert_eq!((selection.status, selection.records), (PullStatus::Found, vec![(PhysicalOffset(1_000), 100)]));
+}
+
 #[test]
 fn records_that_were_deleted_are_passed_over() {
     let later = QueueBounds { log_min: PhysicalOffset(1_300), ..BOUNDS };
