@@ -5,6 +5,7 @@ mod answers_better_than_java;
 mod any_bytes;
 mod append_and_reopen;
 mod bodies_are_whole;
+mod clients_are_answered_as_by_java;
 mod config_files;
 mod cut_entries_stay_away;
 mod fault_disk;
@@ -14,7 +15,11 @@ mod formats;
 mod many_queues;
 mod opens_java_stores;
 mod pulls_get_what_java_gave;
+#[path = "../support/raw.rs"]
+mod raw;
 mod refuses_to_open;
+#[path = "../support/mod.rs"]
+mod support;
 mod untold_files;
 #[path = "../support/watched_disk.rs"]
 mod watched_disk;
