@@ -10,6 +10,7 @@ mod config_files;
 mod cut_entries_stay_away;
 mod fault_disk;
 mod faults;
+mod files_after_opening;
 mod fixture;
 mod formats;
 mod many_queues;
