@@ -64,3 +64,21 @@ fn the_file_of_the_index_page() {
         assert_eq!(found.records, [PhysicalOffset(300)], "{key}");
     }
 }
+
+/// Java counts the seconds of a further file's first entry from the end of the file before.
+#[test]
+fn the_first_entry_of_a_further_index_file() {
+    let directory = tempfile::tempdir().unwrap();
+    // Entry 0 of a file is not used, which leaves room for one.
+    let options = Arc::new(StoreOptions { index_slots: 3, index_entries: 2, ..StoreOptions::at(directory.path()) });
+    let mut index = Index::new(FileDisk::shared(), Arc::clone(&options));
+    let (before, time) = (StoreTime(1_700_000_000_005), StoreTime(1_700_000_005_005));
+    index.put(7, PhysicalOffset(300), before).unwrap();
+    index.put(7, PhysicalOffset(490), time).unwrap();
+    let mut files: Vec<_> = fs::read_dir(options.index_dir()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let bytes = fs::read(&files[1]).unwrap();
+    assert_eq!(bytes[..8], time.0.to_be_bytes(), "the file begins with its own first entry");
+    let entry = &bytes[40 + 3 * 4 + 20..];
+    assert_eq!(entry[12..16], 5_i32.to_be_bytes());
+}

@@ -16,6 +16,7 @@ mod formats;
 mod many_queues;
 mod opens_java_stores;
 mod pulls_get_what_java_gave;
+mod queues_and_index_are_made_anew;
 #[path = "../support/raw.rs"]
 mod raw;
 mod refuses_to_open;
