@@ -7,6 +7,7 @@ mod frame_document;
 mod framing;
 mod headers;
 mod headers_that_repeat;
+mod pull_sys_flags;
 mod recorded_frames;
 mod support;
 mod typed_headers;
