@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 
-use ferromq::protocol::body::Body;
 use ferromq::protocol::body::cluster::ClusterInfo;
 use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
 use ferromq::protocol::body::data_version::DataVersion;
@@ -19,6 +18,8 @@ use ferromq::protocol::body::stats::{BrokerStatsData, ConsumeStats, ConsumeStats
 use ferromq::protocol::body::subscription::{CheckClientRequestBody, SubscriptionData};
 use ferromq::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
 use ferromq::protocol::body::topic_config::TopicConfigTable;
+use ferromq::protocol::body::{Body, lenient};
+use serde_json::{Value, json};
 
 use super::Fixture;
 
@@ -26,11 +27,46 @@ use super::Fixture;
 enum Written {
     /// The reference's text, byte for byte: nothing in the body has hash order or bare keys.
     SameText,
-    /// Only the values: hash order, keys without quotes, or a field that we write and the reference does not.
+    /// The reference's values: its text has hash order or keys without quotes.
     SameValues,
+    /// The reference's values after this change to them, the only difference that there may be.
+    ValuesAfter(fn(&mut Value)),
 }
 
-use Written::{SameText, SameValues};
+use Written::{SameText, SameValues, ValuesAfter};
+
+/// A body as values, whatever they are written like: keys that are objects become their text without blanks.
+fn values(body: &[u8]) -> Value {
+    fn compact_keys(value: Value) -> Value {
+        match value {
+            Value::Object(members) => members
+                .into_iter()
+                .map(|(key, value)| {
+                    let key =
+                        serde_json::from_str(&key).ok().filter(Value::is_object).map_or(key, |key| key.to_string());
+                    (key, compact_keys(value))
+                })
+                .collect(),
+            Value::Array(values) => values.into_iter().map(compact_keys).collect(),
+            other => other,
+        }
+    }
+    compact_keys(lenient::read(body).unwrap())
+}
+
+/// There are peers that know the flag of a topic by its old name only, so that ours writes both.
+fn with_both_names_of_the_flag(route: &mut Value) {
+    for queues in route["queueDatas"].as_array_mut().unwrap() {
+        queues["topicSynFlag"] = queues["topicSysFlag"].clone();
+    }
+}
+
+/// A reference to an object that was written before is not followed: defaults stand there.
+fn with_defaults_for_the_reference(stats: &mut Value) {
+    let queues = stats["offsetTable"].as_object_mut().unwrap().values_mut();
+    let mut references = queues.filter(|held| held.get("$ref").is_some());
+    *references.next().unwrap() = json!({"lastUpdateTimestamp": 0, "maxOffset": 0, "minOffset": 0});
+}
 
 fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
     let fixture = Fixture::load(name);
@@ -41,7 +77,12 @@ fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
     assert_eq!(T::decode(&encoded).unwrap(), read, "{name}: read again");
     match written {
         SameText => assert_eq!(std::str::from_utf8(&encoded).unwrap(), fixture.text, "{name}: written"),
-        SameValues => assert_ne!(encoded, br#"{}"#.as_slice(), "{name}: written"),
+        SameValues => assert_eq!(values(&encoded), values(&bytes), "{name}: written"),
+        ValuesAfter(change) => {
+            let mut wanted = values(&bytes);
+            change(&mut wanted);
+            assert_eq!(values(&encoded), wanted, "{name}: written");
+        }
     }
 }
 
@@ -59,7 +100,7 @@ fn every_recorded_body_reads_and_is_written_as_it_was() {
     check::<ConsumerStatusBody>("consumer_status_admin", SameText);
     check::<CorrectionOffsets>("correction_offset", SameValues);
     check::<DataVersion>("data_version", SameText);
-    check::<TopicStatsTable>("fastjson_ref", SameValues);
+    check::<TopicStatsTable>("fastjson_ref", ValuesAfter(with_defaults_for_the_reference));
     check::<GroupList>("group_list", SameText);
     check::<HeartbeatData>("heartbeat", SameText);
     check::<KvTable>("kv_table", SameText);
@@ -71,9 +112,9 @@ fn every_recorded_body_reads_and_is_written_as_it_was() {
     check::<RegisterBrokerBody>("register_broker", SameValues);
     check::<ResetOffsetBody>("reset_offset", SameText);
     check::<ResetOffsetList>("reset_offset_for_c", SameText);
-    check::<TopicRouteData>("route_legacy", SameValues);
-    check::<TopicRouteData>("route_order_conf", SameValues);
-    check::<TopicRouteData>("route_standard", SameValues);
+    check::<TopicRouteData>("route_legacy", ValuesAfter(with_both_names_of_the_flag));
+    check::<TopicRouteData>("route_order_conf", ValuesAfter(with_both_names_of_the_flag));
+    check::<TopicRouteData>("route_standard", ValuesAfter(with_both_names_of_the_flag));
     check::<SubscriptionGroupConfig>("subscription_group_config", SameText);
     check::<SubscriptionGroupTable>("subscription_group_wrapper", SameText);
     check::<SubscriptionData>("subscription_tag", SameText);
