@@ -1,12 +1,15 @@
 //! Random bytes, and frames that random bytes were put into, on many connections to both servers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use bytes::{BufMut, BytesMut};
 use ferromq::protocol::command::Serialization;
 use ferromq::protocol::frame;
 
 use crate::good_client::GoodClient;
 use crate::raw::{Raw, ask_for, pull_from, send_to};
-use crate::support::Cluster;
+use crate::support::with_fast_port;
 
 const SEED: u64 = 20_261_121;
 const CONNECTIONS: usize = 300;
@@ -71,14 +74,27 @@ fn any_requests(random: &mut fastrand::Rng) -> Vec<u8> {
     out.to_vec()
 }
 
+/// Counts the panics of this process from now on, those that somebody catches too.
+fn count_panics() -> Arc<AtomicUsize> {
+    let (count, before) = (Arc::new(AtomicUsize::new(0)), std::panic::take_hook());
+    let counted = Arc::clone(&count);
+    std::panic::set_hook(Box::new(move |panic| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        before(panic);
+    }));
+    count
+}
+
 #[actix::test]
 async fn any_bytes_on_any_port_disturb_nobody() {
-    let cluster = Cluster::start().await;
+    let panics = count_panics();
+    let (cluster, fast) = with_fast_port().await;
+    let ports = [cluster.broker.address(), fast, cluster.namesrv.address()];
     let mut good = GoodClient::connect(&cluster, "Good").await;
     let random = &mut fastrand::Rng::with_seed(SEED);
     let mut open = Vec::new();
     for number in 0..CONNECTIONS {
-        let address = if number % 2 == 0 { cluster.broker.address() } else { cluster.namesrv.address() };
+        let address = ports[number % ports.len()];
         let bytes = match random.u8(..4) {
             0 => noise(random),
             1 => framed_noise(random),
@@ -96,6 +112,7 @@ async fn any_bytes_on_any_port_disturb_nobody() {
     good.is_served().await;
     GoodClient::connect(&cluster, "Late").await;
     assert!(cluster.broker.faults().terminal().is_none(), "seed {SEED}");
+    assert_eq!(panics.load(Ordering::SeqCst), 0, "seed {SEED}");
     drop(open);
     cluster.stop().await;
 }

@@ -1,8 +1,10 @@
 //! Arbitrary input: an error or a message, never a panic, and what was written is read.
 
+use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
+use ferromq::protocol::compression::{plain_body, zlib};
 use ferromq::protocol::message::{
     Message, RecordHead, Text, body_crc, decode, decode_all, decode_batch, encode_batch_item,
 };
@@ -44,6 +46,12 @@ prop_compose! {
     }
 }
 
+fn lz4(plain: &[u8]) -> Vec<u8> {
+    let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+    encoder.write_all(plain).unwrap();
+    encoder.finish().unwrap()
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(message in message(), behind in prop::collection::vec(any::<u8>(), 0..20)) {
@@ -72,6 +80,35 @@ proptest! {
         let block = Bytes::from(block);
         let _ = decode_all(block.clone());
         let _ = decode_batch(block);
+    }
+
+    #[test]
+    fn any_bytes_are_no_reason_to_decompress_more_than_the_limit(
+        sys_flag in any::<i32>(), kind in 0..8i32, body in prop::collection::vec(any::<u8>(), 0..400),
+    ) {
+        let sys_flag = sys_flag & !sys_flag::COMPRESSION_TYPE | sys_flag::COMPRESSED | kind << 8;
+        if let Ok(plain) = plain_body(sys_flag, &Bytes::from(body), 1_000) {
+            prop_assert!(plain.len() <= 1_000);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_of_a_compressed_body_is_an_error_or_another_body(
+        plain in prop::collection::vec(0..4u8, 0..2_000), kind in 0..4i32, at in any::<prop::sample::Index>(), to in any::<u8>(),
+    ) {
+        let mut body = match kind {
+            1 => lz4(&plain),
+            2 => zstd::encode_all(&plain[..], 0).unwrap(),
+            _ => zlib(&plain, 5),
+        };
+        let sys_flag = sys_flag::COMPRESSED | kind << 8;
+        prop_assert_eq!(plain_body(sys_flag, &Bytes::from(body.clone()), plain.len()).unwrap(), plain.clone());
+        prop_assert!(plain.is_empty() || plain_body(sys_flag, &Bytes::from(body.clone()), plain.len() - 1).is_err());
+        let at = at.index(body.len());
+        body[at] = to;
+        if let Ok(other) = plain_body(sys_flag, &Bytes::from(body), 4_000) {
+            prop_assert!(other.len() <= 4_000);
+        }
     }
 
     #[test]

@@ -6,21 +6,9 @@ use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, Serialization};
 
 use crate::raw::{Raw, ask_for, pull_from, send_to};
-use crate::support::{Cluster, free_port};
+use crate::support::{Cluster, with_fast_port};
 
 const UNKNOWN: i32 = 9_999;
-const ATTEMPTS: usize = 20;
-
-/// A cluster with a fast port: for that the port has to be chosen, with the second below it free too.
-async fn with_fast_port() -> (Cluster, SocketAddr) {
-    let pair = (0..ATTEMPTS).find_map(|_| {
-        let chosen = std::net::TcpListener::bind(free_port()).unwrap().local_addr().unwrap();
-        let fast = SocketAddr::new(chosen.ip(), chosen.port() - 2);
-        std::net::TcpListener::bind(fast).is_ok().then_some((chosen, fast))
-    });
-    let (listen, fast) = pair.expect("two free ports");
-    (Cluster::start_with(|options| ferromq::actors::options::BrokerOptions { listen, ..options }).await, fast)
-}
 
 async fn is_not_supported(address: SocketAddr, command: Command) {
     let text = format!(" request type {} not supported", command.code);

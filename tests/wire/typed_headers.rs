@@ -4,11 +4,12 @@ use ferromq::protocol::command::ExtFields;
 use ferromq::protocol::error::ProtocolError;
 use ferromq::protocol::headers::client::OfConsumerGroup;
 use ferromq::protocol::headers::namesrv::{RegisterBroker, RouteOf};
-use ferromq::protocol::headers::offset::UpdateConsumerOffset;
+use ferromq::protocol::headers::offset::{SearchOffset, UpdateConsumerOffset};
 use ferromq::protocol::headers::pull::{PullHeader, PullReplyHeader};
 use ferromq::protocol::headers::send::{PushReply, SendBack, SendHeader, SendReply};
-use ferromq::protocol::headers::topic::DeleteGroup;
+use ferromq::protocol::headers::topic::{CreateTopic, DeleteGroup};
 use ferromq::protocol::headers::transaction::{CheckTransaction, EndTransaction};
+use proptest::prelude::*;
 
 use crate::support::{decode_one, fixture, unhex};
 
@@ -19,6 +20,60 @@ fn check(name: &str, again: impl Fn(&ExtFields) -> Result<ExtFields, ProtocolErr
     // The broker's name is sent along since 4.9, and nobody needs it.
     for (key, value) in recorded.iter().filter(|(key, _)| !matches!(*key, "bname" | "n")) {
         assert_eq!(written.get(key).as_ref(), Some(&value), "{name}: {key}");
+    }
+}
+
+/// Names that headers know, and some that none does.
+const NAMES: [&str; 24] = [
+    "a",
+    "b",
+    "d",
+    "e",
+    "g",
+    "i",
+    "topic",
+    "queueId",
+    "queueOffset",
+    "maxMsgNums",
+    "sysFlag",
+    "commitOffset",
+    "suspendTimeoutMillis",
+    "subVersion",
+    "consumerGroup",
+    "producerGroup",
+    "offset",
+    "timestamp",
+    "perm",
+    "readQueueNums",
+    "writeQueueNums",
+    "brokerId",
+    "bodyCrc32",
+    "nobody's",
+];
+
+proptest! {
+    /// Whatever the fields hold, a header is read or refused with the name of the field that is wrong.
+    #[test]
+    fn any_fields_are_a_header_or_an_error(
+        fields in prop::collection::vec((prop::sample::select(&NAMES[..]), "-?[0-9]{0,21}|true|\\PC{0,8}"), 0..24),
+    ) {
+        let mut ext = ExtFields::builder();
+        for (name, value) in &fields {
+            ext.push(name, value);
+        }
+        let ext = ext.build();
+        let errors = [
+            SendHeader::parse(&ext).err(),
+            PullHeader::parse(&ext).err(),
+            CreateTopic::parse(&ext).err(),
+            UpdateConsumerOffset::parse(&ext).err(),
+            SearchOffset::parse(&ext).err(),
+            RegisterBroker::parse(&ext).err(),
+            EndTransaction::parse(&ext).err(),
+        ];
+        for error in errors.into_iter().flatten() {
+            prop_assert!(!error.to_string().is_empty());
+        }
     }
 }
 
