@@ -33,7 +33,8 @@ pub struct Stored {
 pub enum AppendAnswer {
     /// The clients that have sent them, by replies.
     Clients(SendReplies),
-    /// Somebody in this process, of each put in order, when the promise of the flush policy is kept.
+    /// Somebody in this process, of each put in order, when the promise of the flush policy is kept. The channel closes
+    /// without a word when the broker ends before that.
     Caller(oneshot::Sender<Vec<Result<Stored, Refusal>>>),
     /// Nobody.
     Nobody,
@@ -68,11 +69,11 @@ impl AppendAnswer {
         }
     }
 
-    /// Tells everybody that is not told yet why nothing is acknowledged.
-    pub fn refuse_all(self, refusal: &Refusal) {
+    /// Tells everybody that is not told yet why none of so many puts is acknowledged.
+    pub fn refuse_all(self, refusal: &Refusal, puts: usize) {
         match self {
             Self::Clients(mut replies) => replies.refuse_all(refusal),
-            Self::Caller(caller) => drop(caller.send(vec![Err(refusal.clone())])),
+            Self::Caller(caller) => drop(caller.send(vec![Err(refusal.clone()); puts])),
             Self::Nobody => {}
         }
     }
@@ -134,6 +135,12 @@ impl Outcomes {
     pub fn skipped(&mut self) {
         let refusal = Refusal::new(response::SYSTEM_BUSY, "the request had waited too long");
         self.puts.push(Put::Refused { end: self.placed.len(), refusal });
+    }
+
+    /// How many puts there were.
+    #[must_use]
+    pub fn puts(&self) -> usize {
+        self.puts.len()
     }
 
     /// The first byte behind the last message that was stored.

@@ -209,7 +209,7 @@ impl CommitLogActor {
     fn refuse_promised(&mut self, terminal: &Terminal) {
         let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, terminal.to_string());
         while let Some((_, promised)) = self.promises.kept(PhysicalOffset(u64::MAX)) {
-            promised.answer.refuse_all(&refusal);
+            promised.answer.refuse_all(&refusal, promised.outcomes.puts());
         }
     }
 }

@@ -33,12 +33,6 @@ impl Directory {
         self.published.load().get(topic)?.get(&queue_id).cloned()
     }
 
-    /// Every queue that has an actor.
-    #[must_use]
-    pub fn all(&self) -> Vec<Arc<QueuePorts>> {
-        self.published.load().values().flat_map(|queues| queues.values().cloned()).collect()
-    }
-
     /// The writing side. There is to be one.
     #[must_use]
     pub fn writer(&self) -> DirectoryWriter {

@@ -57,11 +57,6 @@ impl<T> Promises<T> {
         self.open.front().map(|oldest| oldest.since + self.limit)
     }
 
-    /// Forgets all of them.
-    pub fn clear(&mut self) {
-        self.open.clear();
-    }
-
     fn pop_if(&mut self, over: impl FnOnce(&Open<T>) -> bool) -> Option<(PhysicalOffset, T)> {
         self.open.front().filter(|oldest| over(oldest))?;
         self.open.pop_front().map(|open| (open.end, open.promised))
@@ -100,7 +95,5 @@ mod tests {
         assert_eq!(promises.broken(at(5)), None);
         assert_eq!(promises.broken(at(6)), Some((PhysicalOffset(10), "first")));
         assert_eq!(promises.broken(at(6)), None);
-        promises.clear();
-        assert_eq!(promises.broken(at(60)), None);
     }
 }

@@ -53,13 +53,6 @@ impl LogView {
         &self.segments
     }
 
-    /// Where the segment after the one that `at` lies in begins.
-    #[must_use]
-    pub fn next_segment(&self, at: PhysicalOffset) -> PhysicalOffset {
-        let len = self.segments.segment_bytes();
-        PhysicalOffset(at.0 + len - at.0 % len)
-    }
-
     /// Appends `size` bytes from `at` to `out`; `false`, and nothing appended, if they are not all there.
     ///
     /// The range must lie within one segment, as every record does.
@@ -140,11 +133,6 @@ impl RecordCursor {
     #[must_use]
     pub fn position(&self) -> PhysicalOffset {
         self.position
-    }
-
-    /// Goes on elsewhere: behind something unreadable, or where the log begins now.
-    pub fn seek(&mut self, to: PhysicalOffset) {
-        self.position = to;
     }
 
     /// The next record that ends at or before `limit`; `None` when there is none yet. Bodies are not checked.

@@ -3,8 +3,10 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use ferromq::actors::append_answer::AppendAnswer;
 use ferromq::actors::arbiters::{Layout, start_on};
 use ferromq::actors::broker::Broker;
+use ferromq::actors::commitlog_actor::{AppendBatch, FlushPolicy};
 use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
@@ -12,7 +14,9 @@ use ferromq::client::Connection;
 use ferromq::client::connection::Limits;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
-use ferromq::store::{self, FileDisk};
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::{BornTime, QueueId};
+use ferromq::store::{self, FileDisk, NewMessage, PutBatch};
 use tempfile::TempDir;
 
 use crate::load::{LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command};
@@ -95,5 +99,43 @@ async fn a_parked_pull_is_woken_where_everything_is_on_one_thread() {
     });
     connection.call(send_command("One", 0, "awaited"), LIMIT).await.unwrap();
     assert_eq!(parked.await.unwrap().code, response::SUCCESS);
+    broker.stop().await.unwrap();
+}
+
+/// Somebody in the process stores messages without a socket, and is told of each put.
+#[actix::test]
+async fn an_application_appends_by_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = BrokerOptions { flush: FlushPolicy::Sync, ..small(&directory) };
+    let segment_bytes = options.store.log_segment_bytes as usize;
+    let broker = Broker::builder(options).start().await.unwrap();
+    make_topic(&broker, "Inside").await;
+    let topic = Topic::parse("Inside").unwrap();
+    let host = broker.address();
+    let message = |body| NewMessage {
+        topic: &topic,
+        queue_id: QueueId(0),
+        flag: 0,
+        sys_flag: 0,
+        born_time: BornTime(1),
+        born_host: host,
+        store_host: host,
+        reconsume_times: 0,
+        prepared_transaction_offset: 0,
+        properties: b"",
+        body,
+    };
+    let too_large = vec![7; segment_bytes];
+    let mut puts = PutBatch::default();
+    for body in [&b"first"[..], &too_large, b"second"] {
+        puts.push(&message(body)).unwrap();
+    }
+    let (tell, told) = tokio::sync::oneshot::channel();
+    broker.append().send(AppendBatch { puts, answer: AppendAnswer::Caller(tell) }).await.unwrap();
+    let outcomes = told.await.unwrap();
+    let offsets: Vec<_> =
+        outcomes.iter().map(|put| put.as_ref().ok().map(|put| put.placed[0].queue_offset.0)).collect();
+    assert_eq!(offsets, [Some(0), None, Some(1)], "{outcomes:?}");
+    assert_eq!(pull_all(&broker, "Inside", 2).await.len(), 2);
     broker.stop().await.unwrap();
 }

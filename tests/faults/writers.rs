@@ -66,7 +66,8 @@ impl Front {
                 for append in batch.into_each() {
                     self.seen += append.puts.len();
                     if self.seen.is_multiple_of(*every) && !append.puts.is_empty() {
-                        append.answer.refuse_all(&Refusal::new(response::SYSTEM_ERROR, "this one is not taken"));
+                        let refusal = Refusal::new(response::SYSTEM_ERROR, "this one is not taken");
+                        append.answer.refuse_all(&refusal, append.puts.len());
                     } else {
                         notify(&self.writer, append);
                     }
