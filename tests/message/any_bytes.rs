@@ -102,7 +102,7 @@ proptest! {
             _ => zlib(&plain, 5),
         };
         let sys_flag = sys_flag::COMPRESSED | kind << 8;
-        prop_assert_eq!(plain_body(sys_flag, &Bytes::from(body.clone()), plain.len()).unwrap(), plain.clone());
+        prop_assert_eq!(plain_body(sys_flag, &Bytes::from(body.clone()), plain.len()).unwrap(), &plain);
         prop_assert!(plain.is_empty() || plain_body(sys_flag, &Bytes::from(body.clone()), plain.len() - 1).is_err());
         let at = at.index(body.len());
         body[at] = to;
