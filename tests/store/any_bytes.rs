@@ -89,7 +89,8 @@ fn read(store: &mut OpenStore) {
         }
     }
     if let Some(index) = &store.index {
-        index.lookup("Any", "k1", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX));
+        let found = index.lookup("Any", "k1", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX));
+        assert!(found.records.len() <= RESULTS_MAX);
     }
 }
 
