@@ -1,6 +1,6 @@
 //! The binary under the names of RocketMQ's programs.
 
-use super::{Ferromq, contains};
+use crate::binary::{Ferromq, contains};
 
 #[test]
 fn mqbroker_takes_rocketmqs_options() {

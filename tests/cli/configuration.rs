@@ -1,9 +1,9 @@
 //! Files, flags, the environment, and which of them wins.
 
-use super::{Ferromq, contains};
+use crate::binary::{Ferromq, Ran, contains};
 
 /// Runs `ferromq broker -c broker.conf` with this file.
-fn broker(text: &str, more: &str) -> super::Ran {
+fn broker(text: &str, more: &str) -> Ran {
     Ferromq::new().with_file("broker.conf", text).run(&format!("broker -c broker.conf {more}"))
 }
 

@@ -1,6 +1,6 @@
 //! Help, version and mistakes on the command line.
 
-use super::{Ferromq, contains};
+use crate::binary::{Ferromq, contains};
 
 #[test]
 fn help_names_every_command_an_example_and_the_exit_codes() {
