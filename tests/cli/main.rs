@@ -7,3 +7,4 @@ mod as_rocketmq;
 mod binary;
 mod configuration;
 mod help;
+mod readme;

@@ -1,12 +1,24 @@
 //! The real binary in a directory of its own, run as a user would run it.
+#![allow(dead_code, reason = "not every test that includes this file runs servers")]
 
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
-use assert_cmd::Command;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+/// What is waited for takes less than a second; who waits this long waits in vain.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Files of a store that cost nothing to make.
+const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n";
+
 /// What one run left behind.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) out: String,
@@ -41,17 +53,118 @@ impl Ferromq {
         self
     }
 
+    /// A file `small.conf` with these lines and those that make the store small.
+    pub(crate) fn with_small_store(self, lines: &str) -> Self {
+        self.with_file("small.conf", &format!("{SMALL_STORE}{lines}"))
+    }
+
+    /// Runs a command that ends by itself.
     pub(crate) fn run(&self, arguments: &str) -> Ran {
         self.run_in_environment(arguments, &[])
     }
 
     pub(crate) fn run_in_environment(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        command.envs(environment.iter().copied());
+        let Output { status, stdout, stderr } = assert_cmd::Command::from_std(command).timeout(LIMIT).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        let (out, err) = (text(stdout), text(stderr));
+        let code = status.code().unwrap_or_else(|| panic!("{arguments}: {status} within {LIMIT:?}, after {out}{err}"));
+        Ran { code, out, err }
+    }
+
+    /// Starts a server, and waits until it says that it serves.
+    pub(crate) fn serve(&self, arguments: &str) -> Serving {
+        let mut command = self.command(arguments);
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (out, err) = (lines(process.stdout.take().unwrap()), lines(process.stderr.take().unwrap()));
+        // From here on it is ended whatever happens.
+        let mut serving = Serving { process, ready: String::new(), out, err };
+        serving.ready = match serving.out.recv_timeout(LIMIT) {
+            Ok(line) => line,
+            Err(RecvTimeoutError::Timeout) => panic!("{arguments}: not ready within {LIMIT:?}"),
+            Err(RecvTimeoutError::Disconnected) => panic!("{arguments}: does not start: {}", rest(&serving.err)),
+        };
+        serving
+    }
+
+    fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.path()).env("HOME", self.path()).env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");
-        command.args(arguments.split_whitespace()).envs(environment.iter().copied());
-        let Output { status, stdout, stderr } = command.output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Ran { code: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+        command.args(arguments.split_whitespace());
+        command
+    }
+}
+
+/// A server at work; killed when it goes.
+pub(crate) struct Serving {
+    process: Child,
+    /// The first line on its standard output.
+    pub(crate) ready: String,
+    out: Receiver<String>,
+    err: Receiver<String>,
+}
+
+impl Serving {
+    /// What the ready line says between some words and the next comma.
+    pub(crate) fn said_after(&self, words: &str) -> &str {
+        let (_, after) = self.ready.split_once(words).unwrap_or_else(|| panic!("{words:?} is not in {}", self.ready));
+        after.split(',').next().unwrap().trim_end()
+    }
+
+    /// Where its name server listens.
+    pub(crate) fn name_server(&self) -> SocketAddr {
+        self.said_after("name server on ").parse().unwrap()
+    }
+
+    /// Where its broker listens.
+    pub(crate) fn broker(&self) -> SocketAddr {
+        self.said_after("broker ").split_once(" on ").unwrap().1.parse().unwrap()
+    }
+
+    /// Sends it a signal and waits for its end.
+    pub(crate) fn end_with(mut self, signal: Signal) -> Ran {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+        // Both streams end when the process does.
+        let (out, err) = (self.ready.clone() + &rest(&self.out), rest(&self.err));
+        let status = self.process.wait().unwrap();
+        Ran { code: status.code().unwrap_or_else(|| panic!("{status} after {out}{err}")), out, err }
+    }
+
+    /// Asks it to end, as a service manager does.
+    pub(crate) fn terminate(self) -> Ran {
+        self.end_with(Signal::TERM)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // SIGKILL; the process may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The lines of a stream, read by a thread of their own, so that waiting for one has a limit and no pipe fills up.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        while stream.read_line(&mut line).unwrap() > 0 && sender.send(std::mem::take(&mut line)).is_ok() {}
+    });
+    lines
+}
+
+/// What comes up to the end of a stream.
+fn rest(lines: &Receiver<String>) -> String {
+    let mut text = String::new();
+    loop {
+        match lines.recv_timeout(LIMIT) {
+            Ok(line) => text.push_str(&line),
+            Err(RecvTimeoutError::Disconnected) => return text,
+            Err(RecvTimeoutError::Timeout) => panic!("does not end within {LIMIT:?}, after {text}"),
+        }
     }
 }
 
