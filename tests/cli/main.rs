@@ -8,3 +8,4 @@ mod binary;
 mod configuration;
 mod help;
 mod readme;
+mod ready_lines;
