@@ -7,5 +7,8 @@ mod as_rocketmq;
 mod binary;
 mod configuration;
 mod help;
+mod namesrv_settings;
+#[path = "../support/raw.rs"]
+mod raw;
 mod readme;
 mod ready_lines;
