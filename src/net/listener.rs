@@ -26,6 +26,9 @@ pub const PARTIAL_BYTES_MAX: usize = 256 * 1024 * 1024;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How long a stop waits for closed connections to end, which only one does not whose other side reads nothing.
+const LEAVE_LIMIT: Duration = Duration::from_millis(500);
+/// How long accepting pauses when the process has no file descriptor left.
 /// How long accepting pauses when there are as many connections as may be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -125,7 +128,8 @@ impl Server {
         self.stop.notify_one();
     }
 
-    /// Waits until what is in flight is answered, at most for `limit`, then closes every connection.
+    /// Waits until what is in flight is answered, at most for `limit`, then closes every connection and waits until those
+    /// have heard of it who are told of closed connections: they may be gone soon.
     pub async fn drain(&self, limit: Duration) {
         let drained = async {
             while self.table.peers().iter().any(|peer| !peer.is_settled()) {
@@ -134,7 +138,18 @@ impl Server {
         };
         // Past the limit the connections are closed all the same.
         let _ = tokio::time::timeout(limit, drained).await;
-        self.table.peers().iter().for_each(|peer| peer.close());
+        let left = async {
+            loop {
+                let peers = self.table.peers();
+                if peers.is_empty() {
+                    return;
+                }
+                peers.iter().for_each(|peer| peer.close());
+                tokio::time::sleep(DRAIN_LOOK_EVERY).await;
+            }
+        };
+        // Past the limit a connection ends with its thread.
+        let _ = tokio::time::timeout(LEAVE_LIMIT, left).await;
     }
 
     fn is_stopping(&self) -> bool {
