@@ -113,8 +113,15 @@ fn explain(error: &clap::Error, usage: u8) -> ExitCode {
     }
 }
 
+/// Prints an error with its causes in one line. Many an error names its cause itself, which is not said again then.
 fn report(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    let mut line = String::from("error");
+    for cause in error.chain().map(ToString::to_string) {
+        if !line.ends_with(&cause) {
+            line = line + ": " + &cause;
+        }
+    }
+    eprintln!("{line}");
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
