@@ -122,11 +122,11 @@ pub enum StoreError {
     #[error("an earlier sync failed, the store takes no more writes")]
     Poisoned,
     /// A private file of ours cannot be read.
-    #[error("{}: {problem}", path.display())]
+    #[error("{problem}")]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// What is wrong with it and with its copy, which names both.
         problem: String,
     },
 }
