@@ -51,9 +51,13 @@ pub(super) fn plan(args: &NamesrvArgs) -> anyhow::Result<NamesrvStart> {
     let data_dir = args.data.clone().unwrap_or_else(machine::home).join("namesrv");
     let mut settings = NamesrvConfig::settings_at_default();
     let file_in = |directory: &Path, name: &str| directory.join(name).display().to_string();
-    settings.set(Origin::Default, "--data", "kvConfigPath", &file_in(&data_dir, "kvConfig.json"))?;
+    let kv_config_path = file_in(&data_dir, "kvConfig.json");
+    settings.set(Origin::Default, "--data", "kvConfigPath", &kv_config_path)?;
     settings.set(Origin::Default, "--data", "configStorePath", &file_in(&data_dir, "namesrv.properties"))?;
     args.file.read_into(&mut settings)?;
+    if args.data.is_some() {
+        settings.set(Origin::Flag, "--data", "kvConfigPath", &kv_config_path)?;
+    }
     if let Some(file) = &args.file.path {
         // Changes made by tools go back to where the settings came from, whatever the file says, as with the reference.
         settings.set(Origin::File, "-c", "configStorePath", &file.display().to_string())?;

@@ -28,7 +28,6 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
 /// How long a stop waits for closed connections to end, which only one does not whose other side reads nothing.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
-/// How long accepting pauses when the process has no file descriptor left.
 /// How long accepting pauses when there are as many connections as may be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

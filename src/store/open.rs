@@ -184,7 +184,10 @@ impl Opening {
         durable.note_log(synced);
         durable.note_queues(synced.up_to, newest);
         durable.save()?;
-        // The names of the files that were made now must last as well.
+        // The names of the files that were made now must last as well, and those of the directories that will be needed.
+        for directory in [options.queues_dir(), options.index_dir()] {
+            disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
+        }
         disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
         let log = self.writer(segments, synced, &queues, appender);
         Ok(OpenStore { lock, log, queues, index, durable, report })
