@@ -20,9 +20,13 @@ def require(*names):
 
 
 class JavaProgram:
-    """The checks with the official Java client of one version."""
+    """The checks with the official Java client of one version.
 
-    def __init__(self, version):
+    `long_names` makes it send with code 10, whose fields have their long names, as clients of other kinds do.
+    """
+
+    def __init__(self, version, long_names=False):
+        self._smart = "false" if long_names else "true"
         self.name = f"java-{version}"
         self._version = version
         self._built = BUILT / self.name
@@ -36,6 +40,7 @@ class JavaProgram:
         return ["java", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
                 # The Netty of 4.7.1 does not start without it since Java 17.
                 "--add-opens", "java.base/java.nio=ALL-UNNAMED",
+                f"-Dorg.apache.rocketmq.client.sendSmartMsg={self._smart}",
                 f"-Duser.home={home}", f"-Drocketmq.client.logRoot={home}/log", "-Drocketmq.client.logLevel=WARN",
                 "-cp", f"{self._built}/classes:{self._built}/dependency/*", "interop.Main", *arguments]
 
