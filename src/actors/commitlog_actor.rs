@@ -11,7 +11,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 
 use super::append_answer::{AppendAnswer, Outcomes, PutStatus};
 use super::doorbell::{Bell, Doorbell};
-use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
+use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
 use crate::broker::promises::Promises;
@@ -163,7 +163,8 @@ impl CommitLogActor {
         let outcomes = std::mem::take(&mut self.outcomes);
         self.promises.make(end, self.parts.clock.elapsed(), Promised { answer, outcomes });
         if self.parts.sync_bell.ring() {
-            notify(&self.parts.await_sync, AwaitSync);
+            // Those whose sends are there already are covered by the same sync.
+            go_on_later(ctx, "sync", |actor, _| notify(&actor.parts.await_sync, AwaitSync));
         }
         self.watch(ctx);
     }
