@@ -85,7 +85,7 @@ pub struct BrokerOptions {
     pub send_bytes_max: usize,
     /// `serverChannelMaxIdleTimeSeconds`.
     pub idle_limit: Duration,
-    /// Connections that may be open at once; those beyond are closed as they come.
+    /// Connections that may be open at once on each port; those beyond are closed as they come.
     pub connections_max: usize,
     /// `flushConsumerOffsetInterval`.
     pub persist_offsets_every: Duration,
@@ -248,9 +248,9 @@ fn open_queues_max() -> usize {
     (descriptors_max() / OPEN_QUEUES_SHARE).clamp(OPEN_QUEUES_MIN, OPEN_QUEUES_MAX)
 }
 
-/// Half of them, so that whoever connects cannot take those of queues and log.
+/// A third of them on each port, so that whoever connects cannot take those of queues and log.
 pub(super) fn connections_max() -> usize {
-    descriptors_max() / 2
+    descriptors_max() / 3
 }
 
 /// File descriptors that this process may have.

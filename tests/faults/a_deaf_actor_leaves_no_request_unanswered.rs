@@ -45,7 +45,18 @@ fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
 #[actix::test]
 async fn sends_to_a_deaf_writer_are_told_busy() {
     let directory = tempfile::tempdir().unwrap();
-    let broker = Broker::builder(small(&directory)).commit_log(deaf_writer).start().await.unwrap();
+    check_deaf_writer(small(&directory)).await;
+}
+
+/// `brokerFastFailureEnable=false`.
+#[actix::test]
+async fn also_without_a_limit_to_their_wait() {
+    let directory = tempfile::tempdir().unwrap();
+    check_deaf_writer(BrokerOptions { send_wait: None, ..small(&directory) }).await;
+}
+
+async fn check_deaf_writer(options: BrokerOptions) {
+    let broker = Broker::builder(options).commit_log(deaf_writer).start().await.unwrap();
     make_topic(&broker, "Deaf").await;
     let answers = Load { lanes: 20, messages: 1, limit: UNANSWERED_MAX }.run(&broker, "Deaf").await;
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SYSTEM_BUSY, answers.len())]);

@@ -107,6 +107,31 @@ async fn topics_and_queues_that_are_not_there() {
     cluster.stop().await;
 }
 
+#[actix::test]
+async fn topics_that_cannot_be_made() {
+    let cluster = Cluster::start().await;
+    let mut client = with_topic(&cluster).await;
+    let topic = |perm: i32, filter: &'static str| {
+        let queues = 4;
+        ask_for(
+            request::UPDATE_AND_CREATE_TOPIC,
+            &[
+                ("topic", &"Odd"),
+                ("readQueueNums", &queues),
+                ("writeQueueNums", &queues),
+                ("perm", &perm),
+                ("topicFilterType", &filter),
+            ],
+        )
+    };
+    let negative = "perm is -6, which allows nothing";
+    check(&mut client, topic(-6, "SINGLE_TAG"), response::SYSTEM_ERROR, negative).await;
+    let unknown = "topicFilterType is \"TRIPLE_TAG\", expected SINGLE_TAG or MULTI_TAG";
+    check(&mut client, topic(6, "TRIPLE_TAG"), response::SYSTEM_ERROR, unknown).await;
+    check(&mut client, topic(6, "MULTI_TAG"), response::SUCCESS, "").await;
+    cluster.stop().await;
+}
+
 /// A group of no legal name is as good as unknown, and is not made: neither by a pull nor by a heartbeat.
 #[actix::test]
 async fn names_of_groups_that_nobody_may_have() {

@@ -100,5 +100,5 @@ fn records_that_were_deleted_are_passed_over() {
 
 #[test]
 fn the_scan_is_bounded() {
-    assert_eq!((entries_max(32), entries_max(1_000)), (800, 1_000));
+    assert_eq!((entries_max(32), entries_max(1_000), entries_max(u32::MAX)), (800, 1_000, 65_536));
 }
