@@ -22,18 +22,10 @@ pub(crate) fn store(appender: Box<dyn Appender>) -> (TempDir, OpenStore) {
 /// A message as a Java client sends it, with its id for a key.
 pub(crate) fn message<'a>(topic: &'a Topic, queue: u32, body: &'a [u8]) -> NewMessage<'a> {
     let host = SocketAddr::from(([127, 0, 0, 1], 10911));
+    let plain = NewMessage::plain(topic, QueueId(queue), BornTime(1), host, body);
     NewMessage {
-        topic,
-        queue_id: QueueId(queue),
-        flag: 0,
-        sys_flag: 0,
-        born_time: BornTime(1),
-        born_host: host,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
         properties: b"UNIQ_KEY\x017F00000100002A139A0B5BB0B8B00001\x02CLUSTER\x01DefaultCluster\x02TAGS\x01TagA",
-        body,
+        ..plain
     }
 }
 

@@ -40,6 +40,26 @@ pub struct NewMessage<'a> {
     pub body: &'a [u8],
 }
 
+impl<'a> NewMessage<'a> {
+    /// An ordinary message without properties, made by the broker at `host` itself.
+    #[must_use]
+    pub fn plain(topic: &'a Topic, queue_id: QueueId, born: BornTime, host: SocketAddr, body: &'a [u8]) -> Self {
+        Self {
+            topic,
+            queue_id,
+            flag: 0,
+            sys_flag: 0,
+            born_time: born,
+            born_host: host,
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            properties: b"",
+            body,
+        }
+    }
+}
+
 /// Puts in the order in which they are to be stored. A put is one message, or several that are stored together or not at
 /// all.
 #[derive(Debug, Default)]

@@ -139,19 +139,8 @@ fn what_a_killed_process_left_lasts_after_the_next_start() {
 fn put(store: &mut OpenStore, number: usize) {
     let (topic, queue_id) = (Topic::parse("Cut").unwrap(), QueueId(number as u32 % 2));
     let host = SocketAddr::from(([127, 0, 0, 1], 10911));
-    let message = NewMessage {
-        topic: &topic,
-        queue_id,
-        flag: 0,
-        sys_flag: 0,
-        born_time: BornTime(1),
-        born_host: host,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        properties: KEYS.as_bytes(),
-        body: b"a message",
-    };
+    let plain = NewMessage::plain(&topic, queue_id, BornTime(1), host, b"a message");
+    let message = NewMessage { properties: KEYS.as_bytes(), ..plain };
     let mut placed = Vec::new();
     let batch = PutBatch::of(&message).unwrap();
     batch.iter().for_each(|put| store.log.append(put, StoreTime(1), &mut placed).unwrap());

@@ -112,19 +112,7 @@ async fn an_application_appends_by_message() {
     make_topic(&broker, "Inside").await;
     let topic = Topic::parse("Inside").unwrap();
     let host = broker.address();
-    let message = |body| NewMessage {
-        topic: &topic,
-        queue_id: QueueId(0),
-        flag: 0,
-        sys_flag: 0,
-        born_time: BornTime(1),
-        born_host: host,
-        store_host: host,
-        reconsume_times: 0,
-        prepared_transaction_offset: 0,
-        properties: b"",
-        body,
-    };
+    let message = |body| NewMessage::plain(&topic, QueueId(0), BornTime(1), host, body);
     let too_large = vec![7; segment_bytes];
     let mut puts = PutBatch::default();
     for body in [&b"first"[..], &too_large, b"second"] {

@@ -49,19 +49,8 @@ pub(crate) fn message(topic: &str, queue_id: u32, body: &[u8]) -> Message {
 impl Message {
     fn as_new(&self) -> NewMessage<'_> {
         let host = SocketAddr::from(([127, 0, 0, 1], 10911));
-        NewMessage {
-            topic: &self.topic,
-            queue_id: self.queue_id,
-            flag: 0,
-            sys_flag: self.sys_flag,
-            born_time: BornTime(1),
-            born_host: host,
-            store_host: host,
-            reconsume_times: 0,
-            prepared_transaction_offset: 0,
-            properties: &self.properties,
-            body: &self.body,
-        }
+        let plain = NewMessage::plain(&self.topic, self.queue_id, BornTime(1), host, &self.body);
+        NewMessage { sys_flag: self.sys_flag, properties: &self.properties, ..plain }
     }
 }
 
