@@ -46,6 +46,11 @@ impl<T> Backlog<T> {
         !std::mem::replace(&mut self.complained, true)
     }
 
+    /// Notes that the rest of the work will be gone about later.
+    pub(super) fn pause(&mut self) {
+        self.put_off = true;
+    }
+
     /// The timer has run out, or was lost.
     pub(super) fn take_up(&mut self) {
         self.put_off = false;

@@ -12,6 +12,8 @@ use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Message,
 use thiserror::Error;
 use tokio::sync::Notify;
 
+use crate::protocol::refusal::Refusal;
+
 /// What follows a panic in one of an actor's handlers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnPanic {
@@ -132,6 +134,18 @@ where
             tracing::error!(message = std::any::type_name::<M>(), "an actor is gone and did not take a message");
         }
     }
+}
+
+/// Asks another actor.
+///
+/// # Errors
+/// It is gone.
+pub async fn ask<M>(of: &Recipient<M>, question: M) -> Result<M::Result, Refusal>
+where
+    M: Message + Send + 'static,
+    M::Result: Send,
+{
+    of.send(question).await.map_err(|_| Refusal::error("a part of the broker is gone, see its log"))
 }
 
 /// Goes on with an actor's work after everybody else on its arbiter had a turn. A message to oneself would not do: an

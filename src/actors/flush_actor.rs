@@ -167,8 +167,9 @@ impl FlushActor {
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
         let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| self.round.is_none()) else { return };
         let settled = dispatch.settled.send(SettledUpTo);
-        ctx.spawn(settled.into_actor(self).map(|settled, actor, ctx| {
-            guarded(actor, ctx, "sync of the queues", |actor, ctx| {
+        ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
+            // What is dirty was told of before that answer, and may lie in the mailbox: it is taken in first.
+            go_on_later(ctx, "sync of the queues", move |actor, ctx| {
                 if let Some(settled) = settled.ok().filter(|_| actor.round.is_none()) {
                     let left = std::mem::take(&mut actor.dirty);
                     actor.round = Some(Round { settled, left });
@@ -197,7 +198,7 @@ impl FlushActor {
         match self.sync_some(ctx) {
             Ok(()) => {}
             Err(error) if error.is_shortage() => {
-                tracing::error!(%error, "queues cannot be synced now, they are with the next round");
+                tracing::error!(%error, "queues and index cannot be synced now, they are with the next round");
                 self.dirty.extend(self.round.take().map(|round| round.left).unwrap_or_default());
             }
             Err(error) => self.fail("sync of the queues", &error),
@@ -238,8 +239,9 @@ impl Dirty {
             self.queues.pop();
             return Ok(Some(()));
         }
-        let Some(index) = self.indexes.pop() else { return Ok(None) };
+        let Some(index) = self.indexes.last() else { return Ok(None) };
         index.sync()?;
+        let Some(index) = self.indexes.pop() else { return Ok(None) };
         if index.is_full {
             durable.note_index(index.newest_time);
         }

@@ -152,7 +152,7 @@ impl Handler<Park> for HoldActor {
 
     fn handle(&mut self, park: Park, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Park", |actor, ctx| {
-            if park.pull.reply.peer().is_closed() {
+            if park.pull.reply.handle().peer().is_closed() {
                 // The news of that may have come before, and will not come again.
                 return;
             }

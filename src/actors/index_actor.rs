@@ -10,7 +10,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult,
 
 use super::backlog::{Backlog, RETRY_AFTER};
 use super::dispatch_actor::Turn;
-use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::{Index, IndexSync};
@@ -95,22 +95,30 @@ impl IndexActor {
                 *tried += 1;
                 index.put(entry.key_hash, entry.physical, entry.store_time)
             });
+            let tried = std::mem::take(&mut self.tried);
             // Said before the turns are let go, so that who asks how far the index has come syncs this first.
             for sync in self.parts.index.take_untold() {
                 notify(&self.parts.dirty, IndexDirty { sync });
             }
-            let tried = std::mem::take(&mut self.tried);
-            if let Err(error) = outcome {
-                keys.entries.drain(..tried - 1);
-                if self.left.put_off() {
-                    tracing::error!(%error, "cannot write the key index; queries by key miss messages until it can");
+            match outcome {
+                Ok(()) => drop(self.left.done()),
+                Err(error) if error.is_shortage() => {
+                    keys.entries.drain(..tried - 1);
+                    if self.left.put_off() {
+                        tracing::error!(%error, "cannot write the key index; queries by key miss messages until it can, \
+                            and consumers wait when it is too far behind");
+                    }
+                    ctx.run_later(RETRY_AFTER, |actor, ctx| {
+                        guarded(actor, ctx, "retry", Self::put);
+                    });
+                    return;
                 }
-                ctx.run_later(RETRY_AFTER, |actor, ctx| {
-                    guarded(actor, ctx, "retry", Self::put);
-                });
-                return;
+                Err(error) => {
+                    let (at, cause) = ("a put into the index".into(), error.to_string());
+                    self.parts.faults.end(Terminal { actor: Self::NAME, at, cause });
+                    return;
+                }
             }
-            self.left.done();
         }
     }
 

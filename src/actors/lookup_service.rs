@@ -7,16 +7,18 @@ use std::sync::Arc;
 
 use actix::Recipient;
 use bytes::{Bytes, BytesMut};
+use tokio::sync::Semaphore;
 
 use super::dispatch_actor::QueueOf;
+use super::fault::ask;
 use super::published::Published;
 use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
-use super::requests::{answer, ready, success};
+use super::requests::{answer, success};
 use crate::broker::topics::TopicTable;
 use crate::net::bulk::Slices;
-use crate::net::reply::ReplyTo;
+use crate::net::reply::{ReplyTo, when_ready};
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -43,10 +45,22 @@ pub(super) const CODES: [i32; 6] = [
     request::VIEW_MESSAGE_BY_ID,
 ];
 
+/// Those that read the disk, or hold a snapshot of every queue of a topic.
+const LONG: [i32; 3] =
+    [request::SEARCH_OFFSET_BY_TIMESTAMP, request::GET_EARLIEST_MSG_STORETIME, request::GET_TOPIC_STATS_INFO];
+
 /// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
 const NO_TIME: i64 = -1;
 /// Queues that GET_TOPIC_STATS_INFO tells of: their entries stay well below the largest frame.
 const STATS_QUEUES_MAX: u32 = 65_536;
+
+/// Long ones that are under way at once.
+const LONG_AT_ONCE: usize = 16;
+
+/// Permits for all long ones of a broker.
+pub(super) fn permits() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(LONG_AT_ONCE))
+}
 
 /// What a LookupService is made of.
 #[derive(Clone)]
@@ -61,25 +75,29 @@ pub(super) struct LookupService {
     pub(super) pool: ReadPool,
     /// Where they lie.
     pub(super) log: LogView,
+    /// So many of the [`LONG`] ones are under way at once.
+    pub(super) permits: Arc<Semaphore>,
 }
 
 impl Service for LookupService {
     fn serve(&self, requests: Vec<Request>) {
         for request in requests {
-            let again = || {
-                let lookup = self.clone();
-                move |request| lookup.serve(vec![request])
-            };
-            let Some(request) = ready(request, again) else { continue };
-            if request.command.code == request::VIEW_MESSAGE_BY_ID {
-                self.view_message(request);
-            } else {
-                let lookup = self.clone();
-                actix_rt::spawn(async move {
+            let lookup = self.clone();
+            actix_rt::spawn(async move {
+                let is_long = LONG.contains(&request.command.code);
+                let _permit = if is_long { lookup.permits.acquire().await.ok() } else { None };
+                let again = || {
+                    let lookup = lookup.clone();
+                    move |request| lookup.serve(vec![request])
+                };
+                let Some(request) = when_ready(request, |request| &request.reply, again) else { return };
+                if request.command.code == request::VIEW_MESSAGE_BY_ID {
+                    lookup.view_message(request);
+                } else {
                     let outcome = lookup.ask(&request.command).await;
                     answer(request.reply, outcome);
-                });
-            }
+                }
+            });
         }
     }
 }
@@ -204,14 +222,6 @@ fn read(log: &LogView, offset: i64, scratch: &mut BytesMut) -> Result<Bytes, Ref
         true => log.slice(at, size).ok_or_else(missing),
         false => Err(missing()),
     }
-}
-
-async fn ask<M>(queue: &Recipient<M>, question: M) -> Result<M::Result, Refusal>
-where
-    M: actix::Message + Send + 'static,
-    M::Result: Send,
-{
-    queue.send(question).await.map_err(|_| Refusal::error("the queue is gone, see the broker's log"))
 }
 
 fn offset(offset: i64) -> Command {

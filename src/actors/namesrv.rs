@@ -98,8 +98,8 @@ impl NamesrvBuilder {
         let router = Router::new()
             .route(&namesrv_actor::CODES, Lane::to(ToActor(ports.requests)).patient(Some(PATIENCE)))
             .on_closed(move |peer| notify(&closed, PeerClosed { connection: peer.id }));
-        let connections_max = connections_max();
-        let listen = ListenOptions { clock: options.clock, idle_limit, connections_max, arbiters: Vec::new() };
+        let connections_max = connections_max() / 2;
+        let listen = ListenOptions { connections_max, ..ListenOptions::new(options.clock, idle_limit) };
         let server = serve_on(&arbiters.rest, listener, router, listen).await?;
         Ok(Namesrv { server, arbiters })
     }

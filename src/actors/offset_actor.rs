@@ -11,8 +11,8 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message
 
 use super::config_writer::ConfigWriter;
 use super::dispatch_actor::QueueOf;
-use super::fault::{Faults, Guarded, OnPanic, guarded};
-use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
+use super::fault::{Faults, Guarded, OnPanic, ask, guarded};
+use super::queue_actor::{BoundsOf, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use super::requests::Requests;
@@ -150,7 +150,10 @@ impl OffsetActor {
         let OffsetParts { queue_of, pool, memory_bytes, .. } = &self.parts;
         let start = start_of(queue_of.clone(), pool.clone(), *memory_bytes, header.topic.clone(), queue_id);
         ctx.spawn(start.into_actor(self).map(move |start, actor, _| {
-            let start = start.unwrap_or(QueueStart { min: QueueOffset(0), zero_in_memory: true });
+            let start = match start {
+                Ok(start) => start.unwrap_or(QueueStart { min: QueueOffset(0), zero_in_memory: true }),
+                Err(refusal) => return reply.refuse(refusal),
+            };
             let (topic, group) = (&header.topic, &header.consumer_group);
             answer(reply, actor.parts.offsets.query(topic, group, queue_id, start, zero_if_young));
         }));
@@ -166,24 +169,25 @@ impl OffsetActor {
     }
 }
 
-/// Where a queue begins, and whether its first message is young enough to be in memory; `None` when it has none.
+/// Where a queue begins, and whether its first message is young enough to be in memory; `None` if there is no such queue.
 async fn start_of(
     queue_of: Recipient<QueueOf>,
     pool: ReadPool,
     memory_bytes: u64,
     topic: String,
     queue_id: QueueId,
-) -> Option<QueueStart> {
-    let topic = Topic::parse(&topic).ok()?;
-    let queue: Arc<QueuePorts> = queue_of.send(QueueOf { key: QueueKey { topic, queue_id } }).await.ok()?.ok()??;
-    let QueueBounds { min, log_min, log_end, .. } = queue.bounds.send(BoundsOf).await.ok()?;
+) -> Result<Option<QueueStart>, Refusal> {
+    let Ok(topic) = Topic::parse(&topic) else { return Ok(None) };
+    let key = QueueKey { topic, queue_id };
+    let Some(queue) = ask(&queue_of, QueueOf { key }).await?? else { return Ok(None) };
+    let QueueBounds { min, log_min, log_end, .. } = ask(&queue.bounds, BoundsOf).await?;
     let is_old = |physical: PhysicalOffset| log_end.0.saturating_sub(physical.0) > memory_bytes;
     if min.0 > 0 || !is_old(log_min) {
-        return Some(QueueStart { min, zero_in_memory: min.0 == 0 });
+        return Ok(Some(QueueStart { min, zero_in_memory: min.0 == 0 }));
     }
-    let snapshot = queue.snapshot.send(SnapshotOf).await.ok()?;
-    let first = pool.ask(move |_| snapshot.entry(QueueOffset(0))).await.ok()?.ok()?;
-    Some(QueueStart { min, zero_in_memory: !first.is_some_and(|first| is_old(first.physical)) })
+    let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+    let first = pool.ask(move |_| snapshot.entry(QueueOffset(0))).await??;
+    Ok(Some(QueueStart { min, zero_in_memory: !first.is_some_and(|first| is_old(first.physical)) }))
 }
 
 fn answer(reply: ReplyTo, offset: Option<ConsumedOffset>) {

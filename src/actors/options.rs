@@ -248,9 +248,9 @@ fn open_queues_max() -> usize {
     (descriptors_max() / OPEN_QUEUES_SHARE).clamp(OPEN_QUEUES_MIN, OPEN_QUEUES_MAX)
 }
 
-/// A third of them on each port, so that whoever connects cannot take those of queues and log.
+/// A quarter of them on each port, an eighth at a name server: whoever connects cannot take those of queues and log.
 pub(super) fn connections_max() -> usize {
-    descriptors_max() / 3
+    descriptors_max() / 4
 }
 
 /// File descriptors that this process may have.

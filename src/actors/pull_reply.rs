@@ -1,13 +1,11 @@
 //! Answers a pull: from memory into the connection's buffer, from disk or in bulk as a list of slices.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::net::bulk::{STEP_BYTES, Slices};
-use crate::net::peer::{Peer, Readiness};
 use crate::net::reply::ReplyTo;
 use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
@@ -47,16 +45,10 @@ impl PullReply {
         self.reply.peer().id
     }
 
-    /// See [`ReplyTo::readiness`].
+    /// What answers it.
     #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.reply.readiness()
-    }
-
-    /// The connection that it goes to.
-    #[must_use]
-    pub fn peer(&self) -> &Arc<Peer> {
-        self.reply.peer()
+    pub fn handle(&self) -> &ReplyTo {
+        &self.reply
     }
 
     /// See [`ReplyTo::park`].

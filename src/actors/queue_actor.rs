@@ -24,7 +24,7 @@ use super::read_pool::ReadPool;
 use crate::broker::filter::TagFilter;
 use crate::broker::hold::Wait;
 use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
-use crate::net::peer::Readiness;
+use crate::net::reply::when_ready;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueRead, QueueSnapshot, StoreError};
@@ -169,7 +169,12 @@ impl QueueActor {
     }
 
     fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
-        if let Some(pull) = Self::ready(pull, ctx).and_then(|pull| self.in_memory(pull, ctx)) {
+        let again = || {
+            let queue = ctx.address().recipient();
+            move |pull| notify(&queue, pull)
+        };
+        let Some(pull) = when_ready(pull, |pull| pull.reply.handle(), again) else { return };
+        if let Some(pull) = self.in_memory(pull, ctx) {
             self.serve(pull, ctx);
         }
     }
@@ -186,20 +191,6 @@ impl QueueActor {
             (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
             _ => pull.reply.within(&bounds).without_records(code, selection.status, selection.next),
         }
-    }
-
-    /// The pull, if somebody still waits for it and its client has taken what it was sent before; otherwise it comes again
-    /// when that is so.
-    fn ready(pull: Pull, ctx: &Context<Self>) -> Option<Pull> {
-        match pull.reply.readiness() {
-            Readiness::Ready => return Some(pull),
-            Readiness::Answered => {}
-            Readiness::Full => {
-                let (peer, queue) = (Arc::clone(pull.reply.peer()), ctx.address().recipient());
-                peer.run_later(move || notify(&queue, pull));
-            }
-        }
-        None
     }
 
     /// The pull, if its entries are in memory; otherwise it is served when the pool has read them.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::pull_reply::PullReply;
 use crate::broker::pull::Selection;
 use crate::net::bulk::STEP_BYTES;
-use crate::net::peer::Readiness;
+use crate::net::reply::when_ready;
 use crate::protocol::refusal::Refusal;
 use crate::store::LogView;
 
@@ -19,7 +19,7 @@ type Job = Box<dyn FnOnce(&mut BytesMut) + Send>;
 
 /// Hands reads to the threads; cloning shares them. They end when the last clone is gone.
 ///
-/// What waits here is bounded by the permits of the requests it belongs to.
+/// What waits here is bounded by the requests that it belongs to: those in flight, and the parked ones that were woken.
 #[derive(Clone)]
 pub struct ReadPool {
     jobs: Sender<Job>,
@@ -44,13 +44,14 @@ impl ReadPool {
     /// Reads a pull's records and answers it, when its client has taken what it was sent before and still waits for it.
     pub fn read(&self, reply: PullReply, selection: Selection) {
         let pool = self.clone();
-        self.run(move |scratch| match reply.readiness() {
-            Readiness::Ready => answer(&pool.log, reply, &selection, scratch),
-            Readiness::Full => {
-                let peer = Arc::clone(reply.peer());
-                peer.run_later(move || pool.read(reply, selection));
+        self.run(move |scratch| {
+            let again = || {
+                let pool = pool.clone();
+                move |(reply, selection)| pool.read(reply, selection)
+            };
+            if let Some((reply, selection)) = when_ready((reply, selection), |(reply, _)| reply.handle(), again) {
+                answer(&pool.log, reply, &selection, scratch);
             }
-            Readiness::Answered => {}
         });
     }
 

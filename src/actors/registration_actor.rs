@@ -23,15 +23,11 @@ use crate::protocol::body::topic_config::Permission;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::namesrv::{OfBroker, RegisterBroker};
-use crate::protocol::names::Topic;
 
 /// Topics are others now.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct TopicsChanged {
-    /// The one that changed; none: several.
-    pub topic: Option<Topic>,
-}
+pub struct TopicsChanged;
 
 /// Registers with every name server: done when each has answered or was given up. A broker says that it is ready after
 /// its first registration, so that clients find it from then on.

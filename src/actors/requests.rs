@@ -1,12 +1,9 @@
 //! Requests on their way to an actor: all of a lane that one read of a socket brought, as one message.
 
-use std::sync::Arc;
-
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use super::fault::notify;
-use crate::net::peer::Readiness;
-use crate::net::reply::ReplyTo;
+use crate::net::reply::{ReplyTo, when_ready};
 use crate::net::router::{Request, Service};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
@@ -49,26 +46,16 @@ impl Requests {
             if !QUESTIONS.contains(&request.command.code) {
                 return Some(request);
             }
-            ready(request, || {
-                let actor = actor.clone().recipient();
-                move |request| notify(&actor, Self { requests: vec![request] })
-            })
+            when_ready(
+                request,
+                |request| &request.reply,
+                || {
+                    let actor = actor.clone().recipient();
+                    move |request| notify(&actor, Self { requests: vec![request] })
+                },
+            )
         })
     }
-}
-
-/// A question, if it is to be served now; otherwise it goes to what `again` makes when its client has taken what it was sent
-/// before, or nowhere if nobody waits for it any more.
-pub fn ready<A: FnOnce(Request) + Send + 'static>(question: Request, again: impl FnOnce() -> A) -> Option<Request> {
-    match question.reply.readiness() {
-        Readiness::Ready => return Some(question),
-        Readiness::Answered => {}
-        Readiness::Full => {
-            let (peer, again) = (Arc::clone(question.reply.peer()), again());
-            peer.run_later(move || again(question));
-        }
-    }
-    None
 }
 
 /// A lane that leads straight to an actor.

@@ -103,6 +103,8 @@ pub struct TopicActor {
     /// What goes on once the table is on the disk.
     after_persist: Vec<AfterPersist>,
     persist_due: bool,
+    /// Whether the name servers are to be told when the table is on the disk.
+    changed: bool,
 }
 
 enum AfterPersist {
@@ -114,7 +116,7 @@ impl TopicActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: TopicParts) -> Self {
-        Self { parts, after_persist: Vec::new(), persist_due: false }
+        Self { parts, after_persist: Vec::new(), persist_due: false, changed: false }
     }
 
     fn create_on_send(&mut self, request: Request, service: Arc<SendService>, ctx: &mut Context<Self>) {
@@ -134,7 +136,7 @@ impl TopicActor {
         let wish = Wish { pattern: &header.default_topic.text(), queues, unit_mode: header.unit_mode };
         let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms())?;
         if changed == Changed::Yes {
-            self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
+            self.changed = true;
         }
         Ok(())
     }
@@ -174,8 +176,8 @@ impl TopicActor {
             topic_sys_flag: header.topic_sys_flag.unwrap_or(0),
             ..TopicConfig::new(header.topic, 0, permission)
         };
-        let topic = self.parts.topics.update(config, self.parts.clock.now_ms())?;
-        self.parts.changed.notify(TopicsChanged { topic: Some(topic) });
+        self.parts.topics.update(config, self.parts.clock.now_ms())?;
+        self.changed = true;
         Ok(())
     }
 
@@ -191,7 +193,12 @@ impl TopicActor {
         let table = self.parts.topics.table();
         let written = self.parts.file.write(&table.to_json());
         match &written {
-            Ok(()) => self.parts.published.publish(table),
+            Ok(()) => {
+                self.parts.published.publish(table);
+                if std::mem::take(&mut self.changed) {
+                    self.parts.changed.notify(TopicsChanged);
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "cannot write the topics; what changed takes effect when they can be written");
                 self.persist_due = true;
@@ -253,7 +260,7 @@ impl Handler<EnsureTopic> for TopicActor {
             let now_ms = actor.parts.clock.now_ms();
             if actor.parts.topics.create_if_absent(&ensure.topic, ensure.config, now_ms) == Changed::Yes {
                 actor.schedule_persist(ctx);
-                actor.parts.changed.notify(TopicsChanged { topic: Some(ensure.topic) });
+                actor.changed = true;
             }
         });
     }
@@ -266,7 +273,7 @@ impl Handler<ApplyOrder> for TopicActor {
         guarded(self, ctx, "ApplyOrder", |actor, ctx| {
             if actor.parts.topics.apply_order(&apply.ordered, actor.parts.clock.now_ms()) == Changed::Yes {
                 actor.schedule_persist(ctx);
-                actor.parts.changed.notify(TopicsChanged { topic: None });
+                actor.changed = true;
             }
         });
     }

@@ -304,6 +304,7 @@ impl Wiring<'_> {
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
             log: storage.log.clone(),
+            permits: lookup_service::permits(),
         };
         let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
         Router::new()
@@ -379,9 +380,8 @@ impl Wiring<'_> {
 
     async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
         let BrokerOptions { clock, idle_limit, connections_max, .. } = self.options;
-        let (clock, idle_limit, connections_max) = (Arc::clone(clock), *idle_limit, *connections_max);
-        let arbiters = self.arbiters.connections.clone();
-        let listen = ListenOptions { clock, idle_limit, connections_max, arbiters };
+        let (connections_max, arbiters) = (*connections_max, self.arbiters.connections.clone());
+        let listen = ListenOptions { connections_max, arbiters, ..ListenOptions::new(Arc::clone(clock), *idle_limit) };
         serve_on(&self.arbiters.hot, listener, router, listen).await
     }
 }

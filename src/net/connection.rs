@@ -1,13 +1,17 @@
 //! The two tasks of a connection: one reads, decodes and hands over, the other writes.
 
 use std::io;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Sleep, sleep};
 
 use super::budget::Budget;
 use super::bulk::STEP_BYTES;
@@ -23,6 +27,8 @@ const READ_BYTES_MAX: usize = 64 * 1024;
 const READ_BYTES_MIN: usize = 2 * 1024;
 /// An idle connection keeps no buffer larger than this.
 const IDLE_BUFFER_BYTES: usize = 1024;
+/// How long one connection may take for the rest of its frame while others wait to be read.
+const TURN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What all connections of a listener share.
 pub(super) struct Shared {
@@ -30,7 +36,9 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     pub(super) frame_bytes_max: usize,
     /// Bounds what all connections together hold of frames that have not arrived whole, or wait for a permit.
-    pub(super) partial: Arc<Budget>,
+    pub(super) unserved: Arc<Budget>,
+    /// Who has it may be read on while that is spent: one frame after the other then arrives, and none waits for the others.
+    pub(super) turn: Arc<Semaphore>,
 }
 
 /// Serves one connection until either side ends it.
@@ -43,7 +51,8 @@ pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>
         tracing::debug!(peer = %peer.remote, %error, "connection ended");
     }
     drop(ending);
-    // The writer sees the close; a panic in it has been printed and concerns this connection only.
+    // It may be waiting for a client that reads nothing. A panic in it has been printed and concerns this connection only.
+    writer.abort();
     let _ = writer.await;
 }
 
@@ -66,14 +75,25 @@ struct Reader {
     intake: Intake,
     buffer: BytesMut,
     read_bytes: usize,
-    partial_bytes: usize,
+    /// What was taken from the budget: for the frame that has not arrived whole,
+    unfinished_bytes: usize,
+    /// and for those that wait for a permit.
+    held_bytes: usize,
+    /// Holds the turn until the frame is whole.
+    turn: Option<Turn>,
+}
+
+/// A connection's turn to be read, for a while.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    over: Pin<Box<Sleep>>,
 }
 
 impl Reader {
     fn new(peer: Arc<Peer>, shared: Rc<Shared>) -> Self {
         let intake = Intake::new(Arc::clone(&peer), Arc::clone(&shared.router));
         let (buffer, read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
-        Self { peer, shared, intake, buffer, read_bytes, partial_bytes: 0 }
+        Self { peer, shared, intake, buffer, read_bytes, unfinished_bytes: 0, held_bytes: 0, turn: None }
     }
 
     async fn run(mut self, mut input: OwnedReadHalf) -> Result<(), ReadError> {
@@ -81,8 +101,8 @@ impl Reader {
         let mut ended = std::pin::pin!(peer.ended());
         loop {
             let has_room = peer.has_room();
-            let (lacks_partial, lacks_request) = (self.lacks_partial_room(), self.lacks_request_room());
-            let may_read = has_room && !self.intake.is_full() && !lacks_partial && !lacks_request;
+            let (awaits_turn, lacks_request) = (self.awaits_turn(), self.lacks_request_room());
+            let may_read = has_room && !self.intake.is_full() && !awaits_turn && !lacks_request;
             self.make_room();
             // Reading into a buffer tells the runtime of a short read, which spares the next attempt on an empty socket.
             let count = tokio::select! {
@@ -92,10 +112,12 @@ impl Reader {
                 () = peer.room(), if !has_room || lacks_request => continue,
                 () = self.intake.permit() => {
                     self.intake.release_held();
-                    self.account_partial();
+                    self.account();
                     continue;
                 }
-                () = self.shared.partial.room_for(1), if lacks_partial => continue,
+                () = self.shared.unserved.room_for(1), if awaits_turn => continue,
+                turn = Turn::take(&self.shared.turn), if awaits_turn => { self.turn = turn; continue }
+                () = Turn::end(self.turn.as_mut()) => { self.turn = None; continue }
                 () = self.shared.router.others().room_for(1), if lacks_request => continue,
             };
             if count == 0 {
@@ -108,7 +130,7 @@ impl Reader {
                 peer.touch();
             }
             self.buffer.advance(consumed);
-            self.account_partial();
+            self.account();
         }
     }
 
@@ -130,8 +152,9 @@ impl Reader {
         }
     }
 
-    fn lacks_partial_room(&self) -> bool {
-        self.partial_bytes > 0 && self.shared.partial.is_spent()
+    /// There is no room for what has not arrived of a frame, and it is not this connection's turn.
+    fn awaits_turn(&self) -> bool {
+        self.unfinished_bytes > 0 && self.turn.is_none() && self.shared.unserved.is_spent()
     }
 
     /// Others have taken what there is for requests, and this connection has its share of it.
@@ -141,21 +164,37 @@ impl Reader {
 
     /// Notes how much is held of a frame that has not arrived whole, and of those that wait for a permit. Small rests are not
     /// worth counting.
-    fn account_partial(&mut self) {
+    fn account(&mut self) {
         let unfinished = if self.buffer.len() > READ_BYTES_MIN { self.buffer.len() } else { 0 };
-        let bytes = unfinished + self.intake.held_bytes();
-        if bytes > self.partial_bytes {
-            self.shared.partial.take(bytes - self.partial_bytes);
-        } else {
-            self.shared.partial.give_back(self.partial_bytes - bytes);
+        let held = self.intake.held_bytes();
+        let (before, now) = (self.unfinished_bytes + self.held_bytes, unfinished + held);
+        match now > before {
+            true => self.shared.unserved.take(now - before),
+            false => self.shared.unserved.give_back(before - now),
         }
-        self.partial_bytes = bytes;
+        (self.unfinished_bytes, self.held_bytes) = (unfinished, held);
+        self.turn = self.turn.take().filter(|_| unfinished > 0);
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        self.shared.partial.give_back(self.partial_bytes);
+        self.shared.unserved.give_back(self.unfinished_bytes + self.held_bytes);
+    }
+}
+
+impl Turn {
+    async fn take(turn: &Arc<Semaphore>) -> Option<Self> {
+        let permit = Arc::clone(turn).acquire_owned().await.ok()?;
+        Some(Self { _permit: permit, over: Box::pin(sleep(TURN_LIMIT)) })
+    }
+
+    /// Comes true when the turn is over, never for those who have none.
+    async fn end(turn: Option<&mut Self>) {
+        match turn {
+            Some(turn) => turn.over.as_mut().await,
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -168,7 +207,19 @@ enum ReadError {
     Protocol(#[from] ProtocolError),
 }
 
+/// Ends the connection of a writer that panics: its client must not wait for what nobody writes.
+struct EndsByPanic(Arc<Peer>);
+
+impl Drop for EndsByPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close();
+        }
+    }
+}
+
 async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
+    let _ends = EndsByPanic(Arc::clone(&peer));
     let mut out = BytesMut::new();
     loop {
         let written = match peer.next_outgoing(&mut out) {

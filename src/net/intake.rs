@@ -93,6 +93,7 @@ impl Intake {
             reply.refuse(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
             return Ok(());
         };
+        let common = lane.budget().is_none();
         let lent = match lane.budget() {
             Some(budget) => intake.held.is_empty() && budget.try_take(bytes),
             None => {
@@ -100,7 +101,7 @@ impl Intake {
                 true
             }
         };
-        let owing = Owing { bytes, lent, ..owing };
+        let owing = Owing { bytes, lent, common, ..owing };
         if lent {
             // Noted first, so that a panic takes no permit with it.
             intake.owing.push(owing);
@@ -198,7 +199,8 @@ impl LaneIntake {
 impl Owing {
     /// A request that holds nothing yet.
     fn of(command: &CommandRef<'_>, serialization: Serialization, lane: Option<usize>) -> Self {
-        Self { opaque: command.opaque, serialization, oneway: command.is_oneway(), lane, bytes: 0, lent: false }
+        let (opaque, oneway) = (command.opaque, command.is_oneway());
+        Self { opaque, serialization, oneway, lane, bytes: 0, lent: false, common: false }
     }
 }
 

@@ -33,8 +33,10 @@ pub(super) struct Owing {
     pub(super) lane: Option<usize>,
     /// What the request holds until it is answered.
     pub(super) bytes: usize,
-    /// Whether the lane's budget has lent these bytes.
+    /// Whether a budget has lent these bytes,
     pub(super) lent: bool,
+    /// and that it is the one of all lanes without their own.
+    pub(super) common: bool,
 }
 
 /// An open line.
@@ -42,6 +44,8 @@ pub(super) struct Owing {
 pub(super) struct Owed {
     serial: u32,
     pub(super) owing: Owing,
+    /// Whether its bytes count among those that the connection has in flight.
+    counted: bool,
     pub(super) since: Duration,
     /// When it is answered for whoever has not; none for a request that may wait for ever.
     pub(super) due: Option<Duration>,
@@ -64,6 +68,8 @@ pub(super) struct Ledger {
     vacant: Vec<u32>,
     next_serial: u32,
     bytes: usize,
+    /// Those of them that the common budget has lent.
+    common_bytes: usize,
 }
 
 impl Ledger {
@@ -71,9 +77,9 @@ impl Ledger {
     pub(super) fn open(&mut self, owing: Owing, now: Duration, patience: Option<Duration>) -> Line {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
-        self.bytes += owing.bytes;
+        self.count(&owing);
         let due = patience.map(|limit| now + limit);
-        let owed = Owed { serial, owing, since: now, due, waiting: Waiting::Served };
+        let owed = Owed { serial, owing, counted: true, since: now, due, waiting: Waiting::Served };
         let index = match self.vacant.pop() {
             Some(index) => index,
             None => {
@@ -97,7 +103,9 @@ impl Ledger {
         let slot = self.lines.get_mut(line.index as usize)?;
         let owed = slot.take_if(|owed| owed.serial == line.serial)?;
         self.vacant.push(line.index);
-        self.bytes -= owed.owing.bytes;
+        if owed.counted {
+            self.uncount(&owed.owing);
+        }
         // A burst leaves no table behind that every sweep walks through.
         if self.vacant.len() == self.lines.len() && self.lines.len() > LINES_KEPT {
             (self.lines, self.vacant) = (Vec::new(), Vec::new());
@@ -107,21 +115,40 @@ impl Ledger {
 
     /// Takes the bytes from a line that stays open: they are given back before it is answered.
     pub(super) fn release(&mut self, line: Line) -> Option<Owing> {
+        self.relieve(line);
         let owed = self.owed(line)?;
         let released = owed.owing;
         (owed.owing.bytes, owed.owing.lent) = (0, false);
-        self.bytes -= released.bytes;
         Some(released)
+    }
+
+    /// Counts the bytes of a line no longer among those that the connection has in flight; its permits it keeps.
+    pub(super) fn relieve(&mut self, line: Line) {
+        let Some(owed) = self.owed(line) else { return };
+        if std::mem::replace(&mut owed.counted, false) {
+            let owing = owed.owing;
+            self.uncount(&owing);
+        }
+    }
+
+    fn count(&mut self, owing: &Owing) {
+        self.bytes += owing.bytes;
+        self.common_bytes += if owing.common { owing.bytes } else { 0 };
+    }
+
+    fn uncount(&mut self, owing: &Owing) {
+        self.bytes -= owing.bytes;
+        self.common_bytes -= if owing.common { owing.bytes } else { 0 };
     }
 
     /// Takes the bytes from every line: the connection has ended, and nobody will be answered. Lines stay open, so that what
     /// was not answered for lateness can be told from what was.
     pub(super) fn release_all(&mut self) -> Vec<Owing> {
-        self.bytes = 0;
+        (self.bytes, self.common_bytes) = (0, 0);
         let open = self.lines.iter_mut().flatten();
         open.map(|owed| {
             let released = owed.owing;
-            (owed.owing.bytes, owed.owing.lent) = (0, false);
+            (owed.owing.bytes, owed.owing.lent, owed.counted) = (0, false, false);
             released
         })
         .collect()
@@ -144,6 +171,11 @@ impl Ledger {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Those of them that the common budget has lent.
+    pub(super) fn common_bytes(&self) -> usize {
+        self.common_bytes
+    }
 }
 
 #[cfg(test)]
@@ -159,6 +191,7 @@ mod tests {
             lane: Some(0),
             bytes: 10,
             lent: true,
+            common: true,
         }
     }
 
@@ -174,7 +207,20 @@ mod tests {
         let second = ledger.open(owing(2), at(0), None);
         assert!(ledger.strike(first).is_none() && ledger.owed(first).is_none());
         assert_eq!(ledger.strike(second).unwrap().owing.opaque, Opaque(2));
-        assert_eq!((ledger.bytes(), ledger.lines.len()), (0, 1));
+        assert_eq!((ledger.bytes(), ledger.common_bytes(), ledger.lines.len()), (0, 0, 1));
+    }
+
+    #[test]
+    fn what_is_relieved_counts_no_more_and_is_lent_still() {
+        let mut ledger = Ledger::default();
+        let (relieved, other) = (ledger.open(owing(1), at(0), None), ledger.open(owing(2), at(0), None));
+        ledger.relieve(relieved);
+        ledger.relieve(relieved);
+        assert_eq!((ledger.bytes(), ledger.common_bytes()), (10, 10));
+        let struck = ledger.strike(relieved).unwrap().owing;
+        assert_eq!((struck.bytes, struck.lent, ledger.bytes()), (10, true, 10));
+        ledger.strike(other);
+        assert_eq!(ledger.bytes(), 0);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use super::budget::Budget;
 use super::connection::{self, Shared};
@@ -20,8 +20,9 @@ use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;
 
-/// Most bytes of unfinished frames over 2 KB, and of requests that wait for a permit, that all connections hold together.
-pub const PARTIAL_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most bytes of unfinished frames over 2 KB, and of requests that wait for a permit, that all connections of a listener
+/// hold together.
+pub const UNSERVED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// How often connections are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
@@ -43,8 +44,19 @@ pub struct ListenOptions {
     pub idle_limit: Duration,
     /// Connections that may be open at once; those beyond are closed as they come.
     pub connections_max: usize,
+    /// See [`UNSERVED_BYTES_MAX`].
+    pub unserved_bytes_max: usize,
     /// Arbiters that the connections are spread over, in turn; none: the one that serves the listener.
     pub arbiters: Vec<ArbiterHandle>,
+}
+
+impl ListenOptions {
+    /// No limit to connections, and none of them on an arbiter of its own.
+    #[must_use]
+    pub fn new(clock: SharedClock, idle_limit: Duration) -> Self {
+        let (connections_max, unserved_bytes_max) = (usize::MAX, UNSERVED_BYTES_MAX);
+        Self { clock, idle_limit, connections_max, unserved_bytes_max, arbiters: Vec::new() }
+    }
 }
 
 /// A bound port that nobody accepts from yet.
@@ -84,12 +96,14 @@ impl Listener {
             stopping: Arc::new(AtomicBool::new(false)),
             stop: Arc::new(Notify::new()),
         };
+        let unserved = Arc::new(Budget::new(options.unserved_bytes_max));
         let acceptor = Acceptor {
             terms: router.terms(),
             router: Arc::new(router),
             options,
             table: Arc::clone(&server.table),
-            partial: Arc::new(Budget::new(PARTIAL_BYTES_MAX)),
+            unserved,
+            turn: Arc::new(Semaphore::new(1)),
         };
         actix_rt::spawn(sweep(Arc::clone(&server.table), acceptor.options.idle_limit, server.clone()));
         actix_rt::spawn(accept(listener, acceptor, server.clone()));
@@ -185,7 +199,8 @@ struct Acceptor {
     terms: Arc<[Terms]>,
     options: ListenOptions,
     table: Arc<Table>,
-    partial: Arc<Budget>,
+    unserved: Arc<Budget>,
+    turn: Arc<Semaphore>,
 }
 
 async fn accept(listener: TcpListener, acceptor: Acceptor, server: Server) {
@@ -226,7 +241,8 @@ impl Acceptor {
             table: Arc::clone(&self.table),
             router: Arc::clone(&self.router),
             clock: Arc::clone(&self.options.clock),
-            partial: Arc::clone(&self.partial),
+            unserved: Arc::clone(&self.unserved),
+            turn: Arc::clone(&self.turn),
         };
         let count = self.options.arbiters.len().max(1);
         match self.options.arbiters.get(turn % count) {
@@ -242,31 +258,37 @@ struct Serve {
     table: Arc<Table>,
     router: Arc<Router>,
     clock: SharedClock,
-    partial: Arc<Budget>,
+    unserved: Arc<Budget>,
+    turn: Arc<Semaphore>,
 }
 
 impl Serve {
     fn here(self, stream: TcpStream) {
         let frame_bytes_max = FRAME_BYTES_MAX;
-        let shared = Rc::new(Shared { router: self.router, clock: self.clock, frame_bytes_max, partial: self.partial });
-        let leaving = Leaving { peer: Arc::clone(&self.peer), table: self.table };
+        let Self { peer, table, router, clock, unserved, turn } = self;
+        let shared = Rc::new(Shared { router, clock, frame_bytes_max, unserved, turn });
+        let leaving = Leaving { peer: Arc::clone(&peer), table };
         actix_rt::spawn(async move {
             let _leaving = leaving;
-            connection::serve(stream, self.peer, shared).await;
+            connection::serve(stream, peer, shared).await;
         });
     }
 
     fn on(self, arbiter: &ArbiterHandle, stream: TcpStream) {
         // A socket belongs to the runtime that polls it, so it travels as a plain one.
         let Ok(stream) = stream.into_std() else { return self.table.leave(&self.peer) };
-        arbiter.spawn_fn(move || {
-            let table = Arc::clone(&self.table);
-            let peer = Arc::clone(&self.peer);
-            match TcpStream::from_std(stream) {
+        let (table, peer) = (Arc::clone(&self.table), Arc::clone(&self.peer));
+        let spawned = arbiter.spawn_fn({
+            let (table, peer) = (Arc::clone(&table), Arc::clone(&peer));
+            move || match TcpStream::from_std(stream) {
                 Ok(stream) => self.here(stream),
                 Err(_) => table.leave(&peer),
             }
         });
+        if !spawned {
+            // The arbiter has stopped.
+            table.leave(&peer);
+        }
     }
 }
 

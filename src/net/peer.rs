@@ -182,7 +182,8 @@ impl Peer {
         let mut state = self.state();
         let State { closed, ledger, acks, .. } = &mut *state;
         let closed = *closed;
-        let (was_full, written_before) = (ledger.bytes() >= REQUEST_BYTES_MAX, acks.len());
+        let (was_full, had_common) = (ledger.bytes() >= REQUEST_BYTES_MAX, ledger.common_bytes() > 0);
+        let written_before = acks.len();
         let mut frames = WholeFrames { whole: written_before, bytes: acks };
         for (number, slot) in lines.iter_mut().enumerate() {
             let Some(line) = *slot else { continue };
@@ -198,12 +199,14 @@ impl Peer {
         }
         drop(frames);
         let wrote = state.acks.len() > written_before || !state.later.is_empty();
+        // Who has nothing in flight may be read whatever others have taken.
+        let may_be_read = was_full || (had_common && state.ledger.common_bytes() == 0);
         drop(state);
         drop(freed);
         if wrote {
             self.outgoing.notify_one();
         }
-        if was_full {
+        if may_be_read {
             self.room.notify_one();
         }
     }
@@ -231,15 +234,18 @@ impl Peer {
     }
 
     /// Lets requests wait for `longer` than their lane's patience: what they asked for is done, but for a promise. They keep
-    /// their permits, so that a disk that hangs holds producers up and fills no memory.
+    /// their permits, so that a disk that hangs holds producers up and fills no memory; the connection is read on.
     pub(super) fn let_wait(&self, lines: &[Option<Line>], longer: Duration) {
         let now = self.clock.elapsed();
         let mut state = self.state();
         for line in lines.iter().flatten() {
+            state.ledger.relieve(*line);
             if let Some(owed) = state.ledger.owed(*line) {
                 owed.due = self.patience_of(owed).map(|patience| now + longer + patience);
             }
         }
+        drop(state);
+        self.room.notify_one();
     }
 
     /// Gives the permits of a question back and lets it wait for something to happen, for `hold` before its lane's patience
@@ -261,9 +267,10 @@ impl Peer {
         }
     }
 
-    /// Notes that a held request has got its permit now; false when it was answered meanwhile.
+    /// Notes that a held request has got its permit now; false when it was answered meanwhile, or nobody will be.
     pub(super) fn lend(&self, line: Line) -> bool {
-        self.state().ledger.owed(line).map(|owed| owed.owing.lent = true).is_some()
+        let mut state = self.state();
+        !state.closed && state.ledger.owed(line).map(|owed| owed.owing.lent = true).is_some()
     }
 
     /// Which of `lines` are answered already, for lateness mostly. That a connection has ended answers nobody.
@@ -280,9 +287,9 @@ impl Peer {
         state.closed || (state.ledger.bytes() < REQUEST_BYTES_MAX && !state.is_full())
     }
 
-    /// Whether anything is owed that holds bytes.
+    /// Whether anything is owed that holds bytes of the common budget.
     pub(super) fn holds_requests(&self) -> bool {
-        self.state().ledger.bytes() > 0
+        self.state().ledger.common_bytes() > 0
     }
 
     /// Comes true when there may be more room than at the last look.
@@ -367,12 +374,7 @@ impl Peer {
         if owing.lent
             && let Some(budget) = self.terms_of(owing.lane).and_then(|terms| terms.budget.as_ref())
         {
-            // While it is spent, the reader waits for those of its own requests.
-            let is_awaited = budget.is_spent();
             budget.give_back(owing.bytes);
-            if is_awaited {
-                self.room.notify_one();
-            }
         }
     }
 }

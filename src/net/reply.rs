@@ -77,17 +77,30 @@ impl ReplyTo {
         }
     }
 
-    /// Whether the request should be served now; for those whose answers are large, and nothing but their client waits for.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        self.peer.readiness(self.line)
-    }
-
     /// Gives the request's permits back and lets it wait for `hold` before its lane's patience begins: it is a question
     /// that waits for something to happen.
     pub fn park(&self, hold: Duration) {
         self.line.iter().for_each(|line| self.peer.park(*line, hold));
     }
+}
+
+/// What asks for something, if it is to be served now. If its client has not taken what it was sent before, it goes to what
+/// `again` makes when that is so; if nobody waits for it any more, nowhere.
+pub fn when_ready<T, A>(question: T, reply_of: impl Fn(&T) -> &ReplyTo, again: impl FnOnce() -> A) -> Option<T>
+where
+    T: Send + 'static,
+    A: FnOnce(T) + Send + 'static,
+{
+    let reply = reply_of(&question);
+    match reply.peer.readiness(reply.line) {
+        Readiness::Ready => return Some(question),
+        Readiness::Answered => {}
+        Readiness::Full => {
+            let (peer, again) = (Arc::clone(&reply.peer), again());
+            peer.run_later(move || again(question));
+        }
+    }
+    None
 }
 
 impl Drop for ReplyTo {

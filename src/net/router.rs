@@ -91,7 +91,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    /// A lane to `service` whose requests may wait for ever and need no permit.
+    /// A lane to `service` whose requests may wait for ever and are taken in as they come.
     #[must_use]
     pub fn to(service: impl Service) -> Self {
         let service: Arc<dyn Service> = Arc::new(service);

@@ -150,7 +150,7 @@ impl CommitLog {
         &mut self.offsets
     }
 
-    /// The three ends of the log, shared.
+    /// The ends of the log, shared.
     #[must_use]
     pub fn positions(&self) -> &Arc<Positions> {
         &self.positions

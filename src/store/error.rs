@@ -132,16 +132,17 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether there may be enough later of what is missing now: room on the disk, file descriptors, memory.
+    /// Whether there may be enough later of what is missing now: room on the disk, file descriptors, memory. A sync that had
+    /// no room is none: what the kernel did with the pages is unknown. One that had no descriptor has not begun.
     #[must_use]
     pub fn is_shortage(&self) -> bool {
         use rustix::io::Errno;
         match self {
             Self::DiskFull { .. } => true,
-            Self::Io { source, .. } => {
+            Self::Io { action, source, .. } => {
                 let missing = Errno::from_io_error(source);
-                is_full(source)
-                    || missing.is_some_and(|missing| [Errno::MFILE, Errno::NFILE, Errno::NOMEM].contains(&missing))
+                let is = |kinds: &[Errno]| missing.is_some_and(|missing| kinds.contains(&missing));
+                is(&[Errno::MFILE, Errno::NFILE]) || (*action != "sync" && (is_full(source) || is(&[Errno::NOMEM])))
             }
             _ => false,
         }

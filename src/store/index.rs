@@ -249,7 +249,6 @@ impl Index {
 
     fn begin_file(&mut self, time: StoreTime) -> Result<(), StoreError> {
         let previous = self.files.last();
-        self.sealed.extend(previous.map(IndexFile::sync_handle));
         // Files are searched in the order of their names. Java names them by local time, so the clock alone would not
         // keep ours behind its own.
         let name = name_at(time).max(previous.map_or(0, |file| file.name() + 1));
@@ -259,6 +258,7 @@ impl Index {
         let path = directory.join(format!("{name:017}"));
         let file = IndexFile::create(&self.disk, &self.options, path, name, ends)?;
         self.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;
+        self.sealed.extend(previous.map(IndexFile::sync_handle));
         self.files.push(file);
         Ok(())
     }

@@ -19,12 +19,20 @@ pub struct Preparation {
     disk: SharedDisk,
     options: Arc<StoreOptions>,
     segments: Arc<Segments>,
-    /// The segment that follows the last one, once it is made. The lock is held while one is being made, so that the
-    /// writer, who needs it at that moment, waits for it instead of making a second.
-    next: Arc<Mutex<Option<Arc<Segment>>>>,
+    /// The lock is held while a segment is being made, so that the writer, who needs it at that moment, waits for it instead
+    /// of making a second.
+    next: Arc<Mutex<Next>>,
     /// What [`Preparation::prepare_next`] found no room for when it was last called. The writer believes it: an attempt of
     /// its own for each put would hold up everybody.
     no_room: Arc<Mutex<Option<NoRoom>>>,
+}
+
+/// The segment that nobody has taken yet.
+#[derive(Debug)]
+struct Next {
+    /// Where it begins: what was taken is never made again, whether it is in the row yet or not.
+    base: u64,
+    ready: Option<Arc<Segment>>,
 }
 
 #[derive(Clone, Debug)]
@@ -38,7 +46,9 @@ impl Preparation {
     /// For a row of segments.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, segments: Arc<Segments>) -> Self {
-        Self { disk, options, segments, next: Arc::default(), no_room: Arc::default() }
+        let base = segments.all().last().map_or(0, |last| last.base() + segments.segment_bytes());
+        let next = Arc::new(Mutex::new(Next { base, ready: None }));
+        Self { disk, options, segments, next, no_room: Arc::default() }
     }
 
     /// Makes the segment that follows the last one, unless it is there; tells whether it had to.
@@ -47,8 +57,8 @@ impl Preparation {
     /// [`StoreError::DiskFull`], or what the operating system says. Nothing is left behind then.
     pub fn prepare_next(&self) -> Result<bool, StoreError> {
         let mut next = self.slot();
-        let base = self.next_base();
-        if next.as_ref().is_some_and(|ready| ready.base() == base) {
+        let base = next.base;
+        if next.ready.is_some() {
             return Ok(false);
         }
         let made = self.create(base);
@@ -56,7 +66,7 @@ impl Preparation {
             Err(StoreError::DiskFull { path, bytes }) => Some(NoRoom { base, path: path.clone(), bytes: *bytes }),
             _ => None,
         };
-        *next = Some(made?);
+        next.ready = Some(made?);
         Ok(true)
     }
 
@@ -69,10 +79,12 @@ impl Preparation {
             return Err(StoreError::DiskFull { path, bytes });
         }
         let mut next = self.slot();
-        match next.take_if(|ready| ready.base() == base) {
-            Some(ready) => Ok(ready),
-            None => self.create(base),
-        }
+        let taken = match next.ready.take_if(|ready| ready.base() == base) {
+            Some(ready) => ready,
+            None => self.create(base)?,
+        };
+        next.base = base + self.segments.segment_bytes();
+        Ok(taken)
     }
 
     /// Removes the segment made ahead, as a clean stop does.
@@ -80,12 +92,8 @@ impl Preparation {
     /// # Errors
     /// As the operating system says.
     pub fn discard(&self) -> Result<(), StoreError> {
-        let Some(unused) = self.slot().take() else { return Ok(()) };
+        let Some(unused) = self.slot().ready.take() else { return Ok(()) };
         self.disk.remove_file(unused.path()).map_err(StoreError::io("remove", unused.path()))
-    }
-
-    fn next_base(&self) -> u64 {
-        self.segments.all().last().map_or(0, |last| last.base() + self.segments.segment_bytes())
     }
 
     fn create(&self, base: u64) -> Result<Arc<Segment>, StoreError> {
@@ -111,7 +119,7 @@ impl Preparation {
     }
 
     /// A panic while the lock was held leaves either no segment or a whole one.
-    fn slot(&self) -> MutexGuard<'_, Option<Arc<Segment>>> {
+    fn slot(&self) -> MutexGuard<'_, Next> {
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -120,7 +128,7 @@ impl Preparation {
     }
 
     fn ready(&self) -> Option<Arc<Segment>> {
-        self.next.try_lock().ok()?.clone()
+        self.next.try_lock().ok()?.ready.clone()
     }
 }
 

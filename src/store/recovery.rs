@@ -151,8 +151,8 @@ impl Walk<'_> {
             }
             walked.damaged.push(Damaged::of(&head, segment, problem.clone()));
         }
-        if let Some(problem) = give(head.queue_offset, problem.is_some(), |damaged| replay.give(&head, damaged))? {
-            walked.damaged.push(Damaged::of(&head, segment, problem));
+        if let Some(more) = give(head.queue_offset, problem.is_some(), |damaged| replay.give(&head, damaged))? {
+            walked.damaged.extend(problem.is_none().then(|| Damaged::of(&head, segment, more)));
         }
         walked.newest = walked.newest.max(head.store_time);
         walked.end = head.end();

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod acknowledgements_overtake;
+mod large_frames_take_turns;
 mod no_more_connections_than_may_be;
 #[path = "../support/raw.rs"]
 mod raw;

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferromq::net::listener::{ListenOptions, Listener, Server};
+use ferromq::net::listener::{ListenOptions, Listener, Server, UNSERVED_BYTES_MAX};
 use ferromq::net::router::{Lane, Request, Router};
 use ferromq::time::SystemClock;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -28,16 +28,17 @@ impl Served {
 
     /// Serves so many connections at once.
     pub(crate) fn start_for(connections_max: usize) -> Self {
+        Self::start_with(connections_max, UNSERVED_BYTES_MAX)
+    }
+
+    /// The same, with so much room for what has not arrived whole.
+    pub(crate) fn start_with(connections_max: usize, unserved_bytes_max: usize) -> Self {
         let (taken, requests) = unbounded_channel();
         let lane =
             Lane::to(move |requests: Vec<Request>| requests.into_iter().for_each(|one| taken.send(one).unwrap()));
         let router = Router::new().route(&[CODE], lane);
-        let options = ListenOptions {
-            clock: SystemClock::shared(),
-            idle_limit: Duration::from_secs(120),
-            connections_max,
-            arbiters: Vec::new(),
-        };
+        let unlimited = ListenOptions::new(SystemClock::shared(), Duration::from_secs(120));
+        let options = ListenOptions { connections_max, unserved_bytes_max, ..unlimited };
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         let server = listener.serve(router, options).unwrap();
         Self { server, requests }

@@ -4,12 +4,15 @@ use actix::{AsyncContext, Context};
 
 use super::{Enqueue, QueueActor};
 use crate::actors::backlog::RETRY_AFTER;
-use crate::actors::fault::{Guarded, Terminal, guarded, notify};
+use crate::actors::fault::{Guarded, Terminal, go_on_later, guarded, notify};
 use crate::actors::flush_actor::QueueDirty;
 use crate::actors::hold_actor::Wake;
 use crate::broker::hold::Arrival;
 use crate::protocol::units::QueueOffset;
 use crate::store::{ConsumeQueue, Placement, QueueEntry, StoreError};
+
+/// A queue that has waited for room places so many messages of dispatch before others on this arbiter have their turn.
+const MESSAGES_AT_ONCE: usize = 16;
 
 impl QueueActor {
     pub(super) fn enqueue(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
@@ -22,7 +25,13 @@ impl QueueActor {
     /// turns are not over, so that nobody takes them for dispatched.
     fn place(&mut self, ctx: &mut Context<Self>) {
         self.left.take_up();
-        while let Some(enqueue) = self.left.front_mut() {
+        for placed in 0.. {
+            let Some(enqueue) = self.left.front_mut() else { break };
+            if placed == MESSAGES_AT_ONCE {
+                self.left.pause();
+                go_on_later(ctx, "entries", Self::place);
+                break;
+            }
             let first = self.queue.max_offset();
             let (placed, outcome) = append(&mut self.queue, &enqueue.entries);
             let tags_codes = match self.awaited {
@@ -53,6 +62,7 @@ impl QueueActor {
         }
         self.note_use(ctx);
     }
+
     /// Tells those who sync and those who wait what has come.
     fn announce(&self, first: QueueOffset, tags_codes: Vec<i64>) {
         if let Some(sync) = self.queue.untold() {

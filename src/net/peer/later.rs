@@ -8,7 +8,7 @@ use super::{Line, Peer, State};
 /// Serves a question.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// So many are served at once; what they add is looked at before the next ones.
+/// So many are taken up at a time: their answers together are about what may wait.
 const JOBS_AT_ONCE: usize = 8;
 
 /// Questions of one connection that wait for room, in the order in which they came.
@@ -46,15 +46,22 @@ impl State {
 }
 
 impl Peer {
-    /// Whether the request of a line should be served now.
+    /// Whether the request of a line should be served now. While it should not, it is its client that is waited for, so it
+    /// is not overdue; its time begins anew when it may be served.
     pub(in crate::net) fn readiness(&self, line: Option<Line>) -> Readiness {
+        let now = self.clock.elapsed();
         let mut state = self.state();
-        let is_owed = !state.closed && line.is_some_and(|line| state.ledger.owed(line).is_some());
-        match (is_owed, state.is_full()) {
-            (false, _) => Readiness::Answered,
-            (true, true) => Readiness::Full,
-            (true, false) => Readiness::Ready,
+        let (closed, full) = (state.closed, state.is_full());
+        let owed = line.filter(|_| !closed).and_then(|line| state.ledger.owed(line));
+        let Some(owed) = owed else { return Readiness::Answered };
+        if full {
+            owed.due = None;
+            return Readiness::Full;
         }
+        if owed.due.is_none() {
+            owed.due = self.patience_of(owed).map(|patience| now + patience);
+        }
+        Readiness::Ready
     }
 
     /// Runs `job`, which serves a question of this client, when there is room for the answer: soon, or when the client has

@@ -59,28 +59,38 @@ impl QueueSync {
             self.0.listed.store(0, Ordering::Release);
             std::mem::take(&mut *bases)
         };
-        for (number, base) in taken.iter().enumerate() {
+        let made_file = self.0.made_file.swap(false, Ordering::AcqRel);
+        let mut left = taken.as_slice();
+        let synced = self.sync_files(&mut left).and_then(|()| if made_file { self.sync_names() } else { Ok(()) });
+        if synced.is_err() {
+            self.put_back(left, made_file);
+        }
+        synced
+    }
+
+    /// Syncs files from the front of `left` on, and leaves there what was not.
+    fn sync_files(&self, left: &mut &[u64]) -> Result<(), StoreError> {
+        while let Some((base, behind)) = left.split_first() {
             let path = self.0.directory.join(file_name(*base));
             match self.0.disk.open(&path, OpenMode::Existing) {
                 Ok(file) => file.sync().map_err(StoreError::io("sync", &path))?,
                 // It was removed with the log that it points to.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => {
-                    self.put_back(taken.get(number..).unwrap_or_default());
-                    return Err(StoreError::io("open", &path)(error));
-                }
+                Err(error) => return Err(StoreError::io("open", &path)(error)),
             }
-        }
-        if self.0.made_file.swap(false, Ordering::AcqRel) {
-            // The queue, its topic, and the row of topics.
-            for directory in self.0.directory.ancestors().take(3) {
-                self.0.disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
-            }
+            *left = behind;
         }
         Ok(())
     }
 
-    fn put_back(&self, left: &[u64]) {
+    /// Makes the names of files last: the queue's, its topic's, and the row of topics.
+    fn sync_names(&self) -> Result<(), StoreError> {
+        let mut directories = self.0.directory.ancestors().take(3);
+        directories.try_for_each(|directory| self.0.disk.sync_dir(directory).map_err(StoreError::io("sync", directory)))
+    }
+
+    fn put_back(&self, left: &[u64], made_file: bool) {
+        self.0.made_file.fetch_or(made_file, Ordering::AcqRel);
         let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
         for base in left {
             if !bases.contains(base) {

@@ -77,16 +77,19 @@ impl IndexFile {
         name: u64,
         previous_end: Option<(StoreTime, PhysicalOffset)>,
     ) -> Result<Self, StoreError> {
-        let file = disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
-        file.set_len(options.index_file_bytes()).map_err(StoreError::io("extend", &path))?;
-        let mut made = Self::open(disk, options, path, name)?;
-        let head = made.entry_at(0);
-        let taken = made.file.allocate(0..head);
-        if let Err(source) = taken {
-            let _ = disk.remove_file(&made.path);
-            return Err(StoreError::allocate(&made.path, head, source));
-        }
-        made.allocated = head;
+        let made = (|| {
+            let file = disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
+            file.set_len(options.index_file_bytes()).map_err(StoreError::io("extend", &path))?;
+            let mut made = Self::open(disk, options, path.clone(), name)?;
+            let head = made.entry_at(0);
+            made.file.allocate(0..head).map_err(|source| StoreError::allocate(&path, head, source))?;
+            made.allocated = head;
+            Ok(made)
+        })();
+        let mut made = made.inspect_err(|_| {
+            // The next start would take half a file for the newest one; the error that matters is the first.
+            let _ = disk.remove_file(&path);
+        })?;
         let (time, physical) = previous_end.unwrap_or_default();
         let header =
             Header { begin_time: time, end_time: time, begin: physical, end: physical, slots_in_use: 0, next_entry: 1 };
