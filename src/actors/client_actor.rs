@@ -174,7 +174,8 @@ impl ClientActor {
                     notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode });
                 }
                 ClientEffect::Close(connection) => {
-                    if let Some(peer) = self.peers.remove(&connection) {
+                    // It stays in the table until its end is heard of: it may be a member of other groups.
+                    if let Some(peer) = self.peers.get(&connection) {
                         peer.close();
                     }
                 }

@@ -187,7 +187,8 @@ impl NamesrvActor {
     fn expire(&mut self) {
         for (address, connection) in self.routes.expire(self.parts.clock.now_ms()) {
             tracing::warn!(address, "a broker fell silent and is routed to no more");
-            if let Some(peer) = self.peers.remove(&connection) {
+            // It stays in the table until its end is heard of: others may have registered on it.
+            if let Some(peer) = self.peers.get(&connection) {
                 peer.close();
             }
         }
