@@ -7,9 +7,9 @@ use bytes::{BufMut, BytesMut};
 use ferromq::protocol::command::Serialization;
 use ferromq::protocol::frame;
 
+use crate::fast_port::with_fast_port;
 use crate::good_client::GoodClient;
 use crate::raw::{Raw, ask_for, pull_from, send_to};
-use crate::support::with_fast_port;
 
 const SEED: u64 = 20_261_121;
 const CONNECTIONS: usize = 300;

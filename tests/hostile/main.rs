@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod any_bytes_on_any_port_disturb_nobody;
+#[path = "../support/fast_port.rs"]
+mod fast_port;
 #[path = "../support/good_client.rs"]
 mod good_client;
 mod half_a_frame_waits_for_the_rest;

@@ -12,9 +12,6 @@ use tempfile::TempDir;
 /// How often [`wait_until`] looks.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
-/// How often two ports that belong together are looked for.
-const PORT_ATTEMPTS: usize = 20;
-
 /// Any free port of the loopback address.
 pub(crate) fn free_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
@@ -64,18 +61,6 @@ impl Cluster {
         self.namesrv.stop().await;
         self.directory
     }
-}
-
-/// A cluster with a fast port: for that the port has to be chosen, with the second below it free too.
-#[allow(dead_code, reason = "not every test that includes this file has name servers")]
-pub(crate) async fn with_fast_port() -> (Cluster, SocketAddr) {
-    let pair = (0..PORT_ATTEMPTS).find_map(|_| {
-        let chosen = std::net::TcpListener::bind(free_port()).unwrap().local_addr().unwrap();
-        let fast = SocketAddr::new(chosen.ip(), chosen.port() - 2);
-        std::net::TcpListener::bind(fast).is_ok().then_some((chosen, fast))
-    });
-    let (listen, fast) = pair.expect("two free ports");
-    (Cluster::start_with(|options| BrokerOptions { listen, ..options }).await, fast)
 }
 
 /// Looks every few milliseconds until a condition holds.

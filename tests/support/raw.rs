@@ -26,7 +26,11 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
-        let stream = timeout(LIMIT, TcpStream::connect(address)).await.unwrap().unwrap();
+        Self::over(timeout(LIMIT, TcpStream::connect(address)).await.unwrap().unwrap())
+    }
+
+    /// The same over a connection that is there already: one that was accepted.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         Self { stream, buffer: BytesMut::new(), next_opaque: 1 }
     }
 

@@ -14,6 +14,8 @@
 //! 7 and 13 (ACL), 9 (transactional, delayed and retried messages), 10 and 12 (sending back, dead letters), 14 (slaves).
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "../support/fast_port.rs"]
+mod fast_port;
 #[path = "../support/raw.rs"]
 mod raw;
 #[path = "../support/mod.rs"]

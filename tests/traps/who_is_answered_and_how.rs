@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, Serialization};
 
+use crate::fast_port::with_fast_port;
 use crate::raw::{Raw, ask_for, pull_from, send_to};
-use crate::support::{Cluster, with_fast_port};
+use crate::support::Cluster;
 
 const UNKNOWN: i32 = 9_999;
 
