@@ -1,10 +1,12 @@
 //! What a broker knows about those around it: its clients, their groups and offsets, its name servers; through sockets.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_broker_tells_about_itself_and_its_queues;
 mod clients_come_and_go;
 mod idle_connections_are_closed;
 mod member;
 mod members_are_told_of_each_other;
+mod offsets_are_kept_by_group;
 #[path = "../support/raw.rs"]
 mod raw;
 #[path = "../support/mod.rs"]
