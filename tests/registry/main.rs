@@ -9,5 +9,7 @@ mod members_are_told_of_each_other;
 mod offsets_are_kept_by_group;
 #[path = "../support/raw.rs"]
 mod raw;
+mod registered_with_every_name_server;
 #[path = "../support/mod.rs"]
 mod support;
+mod what_a_broker_says_to_a_name_server;
