@@ -3,6 +3,8 @@
 
 mod a_broker_tells_about_itself_and_its_queues;
 mod clients_come_and_go;
+#[path = "../support/fast_port.rs"]
+mod fast_port;
 mod idle_connections_are_closed;
 mod member;
 mod members_are_told_of_each_other;
@@ -12,4 +14,6 @@ mod raw;
 mod registered_with_every_name_server;
 #[path = "../support/mod.rs"]
 mod support;
+mod the_fast_port_serves_all_but_pulls;
 mod what_a_broker_says_to_a_name_server;
+mod what_is_refused_stores_nothing;
