@@ -23,6 +23,9 @@ use crate::time::SharedClock;
 /// Most bytes of unfinished frames over 2 KB, and of requests that wait for a permit, that all connections of a listener
 /// hold together.
 pub const UNSERVED_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Most bytes of replies that wait to be written to all connections of a listener; beyond that, those with much waiting get
+/// no more.
+pub const REPLY_BYTES_IN_ALL_MAX: usize = 256 * 1024 * 1024;
 /// How often connections are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
@@ -103,6 +106,7 @@ impl Listener {
             options,
             table: Arc::clone(&server.table),
             unserved,
+            replies: Arc::new(Budget::new(REPLY_BYTES_IN_ALL_MAX)),
             turn: Arc::new(Semaphore::new(1)),
         };
         actix_rt::spawn(sweep(Arc::clone(&server.table), acceptor.options.idle_limit, server.clone()));
@@ -201,6 +205,7 @@ struct Acceptor {
     table: Arc<Table>,
     unserved: Arc<Budget>,
     turn: Arc<Semaphore>,
+    replies: Arc<Budget>,
 }
 
 async fn accept(listener: TcpListener, acceptor: Acceptor, server: Server) {
@@ -234,7 +239,14 @@ impl Acceptor {
         // Replies are written whole; waiting for more would only delay them.
         let _ = stream.set_nodelay(true);
         let id = ConnectionId(NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed));
-        let peer = Peer::new(id, remote, local, Arc::clone(&self.options.clock), Arc::clone(&self.terms));
+        let peer = Peer::new(
+            id,
+            remote,
+            local,
+            Arc::clone(&self.options.clock),
+            Arc::clone(&self.terms),
+            Arc::clone(&self.replies),
+        );
         self.table.enter(&peer);
         let serve = Serve {
             peer,

@@ -17,6 +17,7 @@ use tokio::sync::futures::Notified;
 
 mod calls;
 mod later;
+mod waiting;
 
 pub use calls::CallError;
 pub use later::Readiness;
@@ -48,6 +49,8 @@ pub struct Peer {
     clock: SharedClock,
     /// What holds for the requests of each lane.
     terms: Arc<[Terms]>,
+    /// Bounds what waits to be written to all connections.
+    replies: Arc<Budget>,
     state: Mutex<State>,
     /// Wakes the writer.
     outgoing: Notify,
@@ -63,6 +66,10 @@ struct State {
     acks: BytesMut,
     bulk: VecDeque<Bulk>,
     bulk_cost: usize,
+    /// What the writer has taken and not written yet,
+    writing_bytes: usize,
+    /// and what the budget of all connections knows of.
+    noted_bytes: usize,
     ledger: Ledger,
     calls: Calls,
     later: Later,
@@ -111,10 +118,11 @@ impl Peer {
         local: SocketAddr,
         clock: SharedClock,
         terms: Arc<[Terms]>,
+        replies: Arc<Budget>,
     ) -> Arc<Self> {
         let state = State { active_at: clock.elapsed(), ..State::default() };
         let (outgoing, room, ended) = (Notify::new(), Notify::new(), Notify::new());
-        Arc::new(Self { id, remote, local, clock, terms, state: Mutex::new(state), outgoing, room, ended })
+        Arc::new(Self { id, remote, local, clock, terms, replies, state: Mutex::new(state), outgoing, room, ended })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -135,8 +143,9 @@ impl Peer {
             state.closed = true;
             state.calls.clear();
             state.bulk.clear();
-            state.bulk_cost = 0;
+            (state.bulk_cost, state.writing_bytes) = (0, 0);
             state.acks = BytesMut::new();
+            self.note_waiting(&mut state);
             (state.ledger.release_all(), std::mem::take(&mut state.later))
         };
         open.iter().for_each(|owing| self.give_back(owing));
@@ -198,6 +207,7 @@ impl Peer {
             }
         }
         drop(frames);
+        self.note_waiting(&mut state);
         let wrote = state.acks.len() > written_before || !state.later.is_empty();
         // Who has nothing in flight may be read whatever others have taken.
         let may_be_read = was_full || (had_common && state.ledger.common_bytes() == 0);
@@ -226,6 +236,7 @@ impl Peer {
             let cost = head.capacity() + source.cost();
             state.bulk_cost += cost;
             state.bulk.push_back(Bulk { head, source, cost });
+            self.note_waiting(&mut state);
         }
         drop(state);
         self.give_back(&owing);
@@ -284,7 +295,7 @@ impl Peer {
     /// Whether the reader may take in more.
     pub(super) fn has_room(&self) -> bool {
         let state = self.state();
-        state.closed || (state.ledger.bytes() < REQUEST_BYTES_MAX && !state.is_full())
+        state.closed || (state.ledger.bytes() < REQUEST_BYTES_MAX && !self.is_full(&state))
     }
 
     /// Whether anything is owed that holds bytes of the common budget.
@@ -311,7 +322,7 @@ impl Peer {
         if state.closed {
             return Outgoing::Closed;
         }
-        let was_full = state.is_full();
+        let was_much = state.is_much();
         if !state.acks.is_empty() {
             std::mem::swap(out, &mut state.acks);
         }
@@ -320,9 +331,11 @@ impl Peer {
             state.bulk_cost -= bulk.cost;
         }
         state.active |= bulk.is_some() || !out.is_empty();
-        let due = state.take_due();
+        state.writing_bytes = out.len();
+        self.note_waiting(&mut state);
+        let due = self.take_due(&mut state);
         drop(state);
-        if was_full {
+        if was_much {
             self.room.notify_one();
         }
         due.into_iter().for_each(|job| job());
@@ -410,13 +423,6 @@ struct WholeFrames<'a> {
 impl Drop for WholeFrames<'_> {
     fn drop(&mut self) {
         self.bytes.truncate(self.whole);
-    }
-}
-
-impl State {
-    /// Whether so much waits to be written that nothing should be added to it.
-    fn is_full(&self) -> bool {
-        self.acks.len() + self.bulk_cost >= REPLY_BYTES_MAX
     }
 }
 

@@ -55,12 +55,13 @@ impl Peer {
     /// Sends a request that wants no reply to the client. One that does not read what it is sent gets no more of them.
     pub fn notify(&self, command: Command) {
         let mut state = self.state();
-        if state.is_full() {
+        if self.is_full(&state) {
             tracing::debug!(peer = %self.remote, code = command.code, "a client that reads nothing is not told");
         } else if !state.closed {
             let opaque = state.calls.fresh_opaque();
             // Clients are told in JSON: some read nothing else.
             frame::encode(&command.oneway().with_opaque(opaque), Serialization::Json, &mut state.acks);
+            self.note_waiting(&mut state);
             drop(state);
             self.outgoing.notify_one();
         }
@@ -81,6 +82,7 @@ impl Peer {
             let until = self.clock.elapsed() + limit;
             state.calls.open.insert(opaque, Call { reply, until });
             frame::encode(&command.with_opaque(opaque), Serialization::Json, &mut state.acks);
+            self.note_waiting(&mut state);
         }
         self.outgoing.notify_one();
         replied.await.map_err(|_| if self.is_closed() { CallError::Closed } else { CallError::Timeout })

@@ -34,24 +34,22 @@ impl Later {
     }
 }
 
-impl State {
+impl Peer {
     /// Those whose turn it is.
-    pub(super) fn take_due(&mut self) -> Vec<Job> {
-        if self.later.is_empty() || self.is_full() {
+    pub(super) fn take_due(&self, state: &mut State) -> Vec<Job> {
+        if state.later.is_empty() || self.is_full(state) {
             return Vec::new();
         }
-        let count = self.later.jobs.len().min(JOBS_AT_ONCE);
-        self.later.jobs.drain(..count).collect()
+        let count = state.later.jobs.len().min(JOBS_AT_ONCE);
+        state.later.jobs.drain(..count).collect()
     }
-}
 
-impl Peer {
     /// Whether the request of a line should be served now. While it should not, it is its client that is waited for, so it
     /// is not overdue; its time begins anew when it may be served.
     pub(in crate::net) fn readiness(&self, line: Option<Line>) -> Readiness {
         let now = self.clock.elapsed();
         let mut state = self.state();
-        let (closed, full) = (state.closed, state.is_full());
+        let (closed, full) = (state.closed, self.is_full(&state));
         let owed = line.filter(|_| !closed).and_then(|line| state.ledger.owed(line));
         let Some(owed) = owed else { return Readiness::Answered };
         if full {

@@ -1,0 +1,93 @@
+//! How much waits to be written to one connection, and to all of them together.
+
+use super::{Peer, REPLY_BYTES_MAX, State};
+
+/// While all connections together have more waiting than they may, one that has this much waiting gets no more.
+const REPLY_BYTES_FAIR: usize = 16 * 1024;
+
+impl State {
+    /// Bytes of replies that have not left, slices of the log counted as if they were copies.
+    fn waiting_bytes(&self) -> usize {
+        self.acks.len() + self.writing_bytes + self.bulk_cost
+    }
+
+    /// Whether somebody may wait for something of it to leave.
+    pub(super) fn is_much(&self) -> bool {
+        self.waiting_bytes() >= REPLY_BYTES_FAIR
+    }
+}
+
+impl Peer {
+    /// Whether so much waits to be written that nothing should be added to it.
+    pub(super) fn is_full(&self, state: &State) -> bool {
+        state.acks.len() + state.bulk_cost >= REPLY_BYTES_MAX || (state.is_much() && self.replies.is_spent())
+    }
+
+    /// Counts what waits now among that of all connections.
+    pub(super) fn note_waiting(&self, state: &mut State) {
+        let (before, now) = (state.noted_bytes, state.waiting_bytes());
+        match now > before {
+            true => self.replies.take(now - before),
+            false => self.replies.give_back(before - now),
+        }
+        state.noted_bytes = now;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::{BufMut, BytesMut};
+
+    use super::*;
+    use crate::net::budget::Budget;
+    use crate::net::ledger::Owing;
+    use crate::net::peer::{Readiness, Terms};
+    use crate::protocol::command::Serialization;
+    use crate::protocol::units::{ConnectionId, Opaque};
+    use crate::time::SystemClock;
+
+    const IN_ALL: usize = 100_000;
+
+    fn peer(number: u64, replies: &Arc<Budget>) -> Arc<Peer> {
+        let address = ([127, 0, 0, 1], 1).into();
+        let terms: Arc<[Terms]> = Arc::new([Terms::default()]);
+        Peer::new(ConnectionId(number), address, address, SystemClock::shared(), terms, Arc::clone(replies))
+    }
+
+    fn owe(peer: &Peer) -> Option<crate::net::ledger::Line> {
+        let (serialization, opaque) = (Serialization::Json, Opaque(1));
+        let owing = Owing { opaque, serialization, oneway: false, lane: Some(0), bytes: 1, lent: false, common: false };
+        peer.owe(std::iter::once(owing), std::time::Duration::ZERO).pop().unwrap()
+    }
+
+    fn answer(peer: &Peer, bytes: usize) {
+        peer.settle(&mut [owe(peer)], |_, _, _, out| {
+            out.put_bytes(0, bytes);
+            true
+        });
+    }
+
+    #[test]
+    fn who_has_much_waiting_gets_no_more_while_all_have_too_much() {
+        let replies = Arc::new(Budget::new(IN_ALL));
+        let (silent, slow, quick) = (peer(1, &replies), peer(2, &replies), peer(3, &replies));
+        answer(&slow, REPLY_BYTES_FAIR);
+        answer(&silent, IN_ALL - REPLY_BYTES_FAIR - 1);
+        let ready = |peer: &Peer| peer.readiness(owe(peer));
+        assert_eq!((ready(&slow), ready(&quick)), (Readiness::Ready, Readiness::Ready));
+        answer(&silent, 1);
+        assert_eq!((ready(&silent), ready(&slow), ready(&quick)), (Readiness::Full, Readiness::Full, Readiness::Ready));
+        // What is being written counts until it has left.
+        let mut out = BytesMut::new();
+        silent.next_outgoing(&mut out);
+        assert_eq!(ready(&slow), Readiness::Full);
+        out.clear();
+        silent.next_outgoing(&mut out);
+        assert_eq!((ready(&silent), ready(&slow)), (Readiness::Ready, Readiness::Ready));
+        slow.close();
+        assert_eq!(replies.taken(), 0);
+    }
+}
