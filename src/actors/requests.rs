@@ -80,3 +80,24 @@ pub fn answer(reply: ReplyTo, outcome: Result<Command, Refusal>) {
 pub fn success() -> Command {
     Command::reply(response::SUCCESS, Opaque(0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actors::{broker_actor, client_actor, group_actor, namesrv_actor, offset_actor, topic_actor};
+
+    /// A question that no actor answers would be a code that was misspelt.
+    #[test]
+    fn questions_are_codes_that_actors_answer() {
+        let served: [&[i32]; 6] = [
+            &broker_actor::CODES,
+            &client_actor::CODES,
+            &group_actor::CODES,
+            &namesrv_actor::CODES,
+            &offset_actor::CODES,
+            &topic_actor::CODES,
+        ];
+        let unknown: Vec<_> = QUESTIONS.iter().filter(|code| !served.concat().contains(code)).collect();
+        assert_eq!(unknown, Vec::<&i32>::new());
+    }
+}

@@ -101,11 +101,14 @@ pub fn open_with(
     let lock = StoreLock::take(&disk, &options)?;
     let unclean = durable::mark_open(&disk, &options)?;
     let opening = Opening { disk: Arc::clone(&disk), options: Arc::clone(&options), unclean, ours };
-    opening.run(lock, appender, progress).inspect_err(|_| {
+    // The lock is held until the mark is gone: another broker's mark must not be taken away.
+    let opened = opening.run(appender, progress).inspect_err(|_| {
         if !unclean {
             durable::unmark(&disk, &options);
         }
-    })
+    })?;
+    let Opened { log, queues, index, durable, report } = opened;
+    Ok(OpenStore { lock, log, queues, index, durable, report })
 }
 
 impl OpenStore {
@@ -128,6 +131,15 @@ impl OpenStore {
     }
 }
 
+/// An open store but its lock.
+struct Opened {
+    log: CommitLog,
+    queues: Queues,
+    index: Option<Index>,
+    durable: Durable,
+    report: Report,
+}
+
 /// What is known before the walk.
 struct Opening {
     disk: SharedDisk,
@@ -138,12 +150,7 @@ struct Opening {
 }
 
 impl Opening {
-    fn run(
-        self,
-        lock: StoreLock,
-        appender: Box<dyn Appender>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<OpenStore, StoreError> {
+    fn run(self, appender: Box<dyn Appender>, progress: &mut dyn FnMut(Progress)) -> Result<Opened, StoreError> {
         let Self { disk, options, unclean, ours } = &self;
         let mut report = Report { unclean: *unclean, ..Report::default() };
         let checkpoint = Checkpoint::load(&**disk, options)?;
@@ -190,7 +197,7 @@ impl Opening {
         }
         disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
         let log = self.writer(segments, synced, &queues, appender);
-        Ok(OpenStore { lock, log, queues, index, durable, report })
+        Ok(Opened { log, queues, index, durable, report })
     }
 
     fn load_index(
