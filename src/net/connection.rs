@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,17 +35,17 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     pub(super) frame_bytes_max: usize,
     /// Bounds what all connections together hold of frames that have not arrived whole, or wait for a permit.
-    pub(super) unserved: Arc<Budget>,
+    pub(super) unserved: Budget,
     /// Who has it may be read on while that is spent: one frame after the other then arrives, and none waits for the others.
     pub(super) turn: Arc<Semaphore>,
 }
 
 /// Serves one connection until either side ends it.
-pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Rc<Shared>) {
+pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Arc<Shared>) {
     let (input, output) = stream.into_split();
     let writer = actix_rt::spawn(write(output, Arc::clone(&peer)));
     let ending = Ending { peer: Arc::clone(&peer), router: Arc::clone(&shared.router) };
-    let ended = Reader::new(Arc::clone(&peer), Rc::clone(&shared)).run(input).await;
+    let ended = Reader::new(Arc::clone(&peer), shared).run(input).await;
     if let Err(error) = ended {
         tracing::debug!(peer = %peer.remote, %error, "connection ended");
     }
@@ -71,7 +70,7 @@ impl Drop for Ending {
 
 struct Reader {
     peer: Arc<Peer>,
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     intake: Intake,
     buffer: BytesMut,
     read_bytes: usize,
@@ -90,7 +89,7 @@ struct Turn {
 }
 
 impl Reader {
-    fn new(peer: Arc<Peer>, shared: Rc<Shared>) -> Self {
+    fn new(peer: Arc<Peer>, shared: Arc<Shared>) -> Self {
         let intake = Intake::new(Arc::clone(&peer), Arc::clone(&shared.router));
         let (buffer, read_bytes) = (BytesMut::new(), READ_BYTES_MIN);
         Self { peer, shared, intake, buffer, read_bytes, unfinished_bytes: 0, held_bytes: 0, turn: None }

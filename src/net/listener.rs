@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -30,7 +29,7 @@ pub const REPLY_BYTES_IN_ALL_MAX: usize = 256 * 1024 * 1024;
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
 const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(5);
-/// How long a stop waits for closed connections to end, which only one does not whose other side reads nothing.
+/// How long a stop waits for closed connections to end: a moment, unless their thread is busy.
 const LEAVE_LIMIT: Duration = Duration::from_millis(500);
 /// How long accepting pauses when there are as many connections as may be.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -99,15 +98,20 @@ impl Listener {
             stopping: Arc::new(AtomicBool::new(false)),
             stop: Arc::new(Notify::new()),
         };
-        let unserved = Arc::new(Budget::new(options.unserved_bytes_max));
-        let acceptor = Acceptor {
-            terms: router.terms(),
+        let terms = router.terms();
+        let shared = Shared {
             router: Arc::new(router),
+            clock: Arc::clone(&options.clock),
+            frame_bytes_max: FRAME_BYTES_MAX,
+            unserved: Budget::new(options.unserved_bytes_max),
+            turn: Arc::new(Semaphore::new(1)),
+        };
+        let acceptor = Acceptor {
+            terms,
             options,
             table: Arc::clone(&server.table),
-            unserved,
             replies: Arc::new(Budget::new(REPLY_BYTES_IN_ALL_MAX)),
-            turn: Arc::new(Semaphore::new(1)),
+            shared: Arc::new(shared),
         };
         actix_rt::spawn(sweep(Arc::clone(&server.table), acceptor.options.idle_limit, server.clone()));
         actix_rt::spawn(accept(listener, acceptor, server.clone()));
@@ -199,13 +203,11 @@ impl Table {
 }
 
 struct Acceptor {
-    router: Arc<Router>,
     terms: Arc<[Terms]>,
     options: ListenOptions,
     table: Arc<Table>,
-    unserved: Arc<Budget>,
-    turn: Arc<Semaphore>,
     replies: Arc<Budget>,
+    shared: Arc<Shared>,
 }
 
 async fn accept(listener: TcpListener, acceptor: Acceptor, server: Server) {
@@ -248,14 +250,7 @@ impl Acceptor {
             Arc::clone(&self.replies),
         );
         self.table.enter(&peer);
-        let serve = Serve {
-            peer,
-            table: Arc::clone(&self.table),
-            router: Arc::clone(&self.router),
-            clock: Arc::clone(&self.options.clock),
-            unserved: Arc::clone(&self.unserved),
-            turn: Arc::clone(&self.turn),
-        };
+        let serve = Serve { peer, table: Arc::clone(&self.table), shared: Arc::clone(&self.shared) };
         let count = self.options.arbiters.len().max(1);
         match self.options.arbiters.get(turn % count) {
             None => serve.here(stream),
@@ -268,17 +263,12 @@ impl Acceptor {
 struct Serve {
     peer: Arc<Peer>,
     table: Arc<Table>,
-    router: Arc<Router>,
-    clock: SharedClock,
-    unserved: Arc<Budget>,
-    turn: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
 
 impl Serve {
     fn here(self, stream: TcpStream) {
-        let frame_bytes_max = FRAME_BYTES_MAX;
-        let Self { peer, table, router, clock, unserved, turn } = self;
-        let shared = Rc::new(Shared { router, clock, frame_bytes_max, unserved, turn });
+        let Self { peer, table, shared } = self;
         let leaving = Leaving { peer: Arc::clone(&peer), table };
         actix_rt::spawn(async move {
             let _leaving = leaving;
