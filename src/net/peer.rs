@@ -20,7 +20,7 @@ mod later;
 mod waiting;
 
 pub use calls::CallError;
-pub use later::Readiness;
+pub(super) use later::Readiness;
 
 use super::budget::Budget;
 use super::bulk::BulkSource;
@@ -164,7 +164,7 @@ impl Peer {
     /// Whether every request was answered, or is a question that nobody misses, and every reply has left.
     pub(super) fn is_settled(&self) -> bool {
         let state = self.state();
-        state.closed || (!state.ledger.is_served() && state.acks.is_empty() && state.bulk.is_empty())
+        state.closed || (!state.ledger.is_served() && !state.is_written_to())
     }
 
     /// Opens a line in the ledger for each request.
@@ -331,7 +331,7 @@ impl Peer {
             state.bulk_cost -= bulk.cost;
         }
         state.active |= bulk.is_some() || !out.is_empty();
-        state.writing_bytes = out.len();
+        state.writing_bytes = out.len() + bulk.as_ref().map_or(0, |bulk| bulk.head.len());
         self.note_waiting(&mut state);
         let due = self.take_due(&mut state);
         drop(state);

@@ -19,7 +19,7 @@ pub(super) struct Later {
 
 /// Whether a question should be served now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readiness {
+pub(in crate::net) enum Readiness {
     /// Yes.
     Ready,
     /// Not yet: the client has not taken what waits for it.
@@ -64,7 +64,7 @@ impl Peer {
 
     /// Runs `job`, which serves a question of this client, when there is room for the answer: soon, or when the client has
     /// taken some of what waits for it. It is dropped when the connection ends.
-    pub fn run_later(&self, job: impl FnOnce() + Send + 'static) {
+    pub(in crate::net) fn run_later(&self, job: impl FnOnce() + Send + 'static) {
         let mut state = self.state();
         // Dropped not under the lock: the request in it answers then.
         if state.closed {

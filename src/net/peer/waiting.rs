@@ -11,6 +11,11 @@ impl State {
         self.acks.len() + self.writing_bytes + self.bulk_cost
     }
 
+    /// Whether some reply has not left. Of one in bulk that is on its way the head counts until all of it has.
+    pub(super) fn is_written_to(&self) -> bool {
+        self.waiting_bytes() > 0
+    }
+
     /// Whether somebody may wait for something of it to leave.
     pub(super) fn is_much(&self) -> bool {
         self.waiting_bytes() >= REPLY_BYTES_FAIR
@@ -39,10 +44,11 @@ impl Peer {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::{BufMut, BytesMut};
+    use bytes::{BufMut, Bytes, BytesMut};
 
     use super::*;
     use crate::net::budget::Budget;
+    use crate::net::bulk::Slices;
     use crate::net::ledger::Owing;
     use crate::net::peer::{Readiness, Terms};
     use crate::protocol::command::Serialization;
@@ -89,5 +95,24 @@ mod tests {
         assert_eq!((ready(&silent), ready(&slow)), (Readiness::Ready, Readiness::Ready));
         slow.close();
         assert_eq!(replies.taken(), 0);
+    }
+
+    #[test]
+    fn a_connection_is_settled_when_the_last_reply_was_written() {
+        let peer = peer(1, &Arc::new(Budget::new(IN_ALL)));
+        let mut out = BytesMut::new();
+        answer(&peer, 10);
+        assert!(!peer.is_settled());
+        peer.next_outgoing(&mut out);
+        assert!(!peer.is_settled(), "it is being written");
+        out.clear();
+        peer.next_outgoing(&mut out);
+        assert!(peer.is_settled());
+        let slices = Slices::new([Bytes::from_static(b"body")]);
+        peer.settle_in_bulk(owe(&peer).unwrap(), Box::new(slices), |head, _, _| head.put_slice(b"head"));
+        peer.next_outgoing(&mut out);
+        assert!(!peer.is_settled(), "it is being written in steps");
+        peer.next_outgoing(&mut out);
+        assert!(peer.is_settled());
     }
 }
