@@ -21,7 +21,8 @@ impl Bell {
 
     /// Called by the one who was told, before he looks: what comes after rings again.
     pub fn answer(&self) {
-        // An exchange, not a store: who finds it rung has changed it before, and what he did is seen by the look that follows.
+        // An exchange, not a store: who finds it rung has changed it before, and what he did is seen by the look that
+        // follows.
         self.rung.swap(false, Ordering::AcqRel);
     }
 }

@@ -1,9 +1,9 @@
-//! Owns syncing: the log's group commit, the queues' files, the checkpoint. Has an arbiter, and so a thread, of its own,
-//! since a sync takes as long as the disk takes.
+//! Owns syncing: the log's group commit, the queues' files, the checkpoint. Has an arbiter, and so a thread, of its
+//! own, since a sync takes as long as the disk takes.
 //!
 //! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
-//! QueueActors, [`IndexDirty`] from the IndexActor, [`CloseStore`] at the end. When a sync fails, or it dies, the broker ends: what the kernel did with the
-//! unwritten pages is unknown.
+//! QueueActors, [`IndexDirty`] from the IndexActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
+//! broker ends: what the kernel did with the unwritten pages is unknown.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -116,6 +116,8 @@ impl IndexActor {
                 Err(error) => {
                     let (at, cause) = ("a put into the index".into(), error.to_string());
                     self.parts.faults.end(Terminal { actor: Self::NAME, at, cause });
+                    // Recovery brings all of it.
+                    self.left.clear();
                     return;
                 }
             }

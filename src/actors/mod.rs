@@ -23,7 +23,7 @@
 //! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
 //! | QueueActor | Enqueue, Pull, CloseIdle, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
 //! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
-//! | FlushActor | AwaitSync (one at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
+//! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |

@@ -1,8 +1,8 @@
 //! Owns how far each consumer group has come.
 //!
 //! Takes [`Commit`] from the pull service, [`ForgetGroup`] from the GroupActor and [`Requests`] with the offset codes from
-//! the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its table: a commit is one insert,
-//! which leaves nothing half done.
+//! the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its
+//! table: a commit is one insert, which leaves nothing half done.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,9 +69,9 @@ pub struct OffsetParts {
     pub persist_every: Duration,
     /// The DispatchActor.
     pub queue_of: Recipient<QueueOf>,
-    /// Reads the first entry of a queue that may not be in memory,
+    /// Reads the first entry of a queue, which may have to wait for the disk.
     pub pool: ReadPool,
-    /// which it is taken to be if its record is within so many bytes of the log's end.
+    /// A record is taken to be in memory if it lies within so many bytes of the log's end.
     pub memory_bytes: u64,
     /// Where faults are declared.
     pub faults: Faults,

@@ -1,9 +1,9 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks, [`CloseIdle`] when too many queues are open. Sends [`Park`] and `Wake` to the
-//! HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the broker ends: recovery rebuilds
-//! the queue from the log.
+//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks, [`CloseIdle`] when too many queues are open. Sends
+//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the
+//! broker ends: recovery rebuilds the queue from the log.
 
 mod entries;
 

@@ -25,9 +25,9 @@ impl QueueActor {
     /// turns are not over, so that nobody takes them for dispatched.
     fn place(&mut self, ctx: &mut Context<Self>) {
         self.left.take_up();
-        for placed in 0.. {
+        for message in 0.. {
             let Some(enqueue) = self.left.front_mut() else { break };
-            if placed == MESSAGES_AT_ONCE {
+            if message == MESSAGES_AT_ONCE {
                 self.left.pause();
                 go_on_later(ctx, "entries", Self::place);
                 break;
