@@ -43,6 +43,8 @@ pub const CODES: [i32; 8] = [
 
 /// Brokers of this version and later send a body with their filter servers; older ones their topics alone.
 const REGISTER_BODY_SINCE_VERSION: i32 = 37;
+/// Clients of this version (4.9.4) and later are sent routes in standard JSON, older ones if they ask for it.
+const STANDARD_JSON_SINCE_VERSION: i32 = 401;
 /// The namespace whose table goes back to brokers: which topics are ordered.
 const ORDER_NAMESPACE: &str = "ORDER_TOPIC_CONFIG";
 
@@ -161,15 +163,15 @@ impl NamesrvActor {
         })
     }
 
-    /// Every client reads strict JSON, so nobody is sent the dialect; `acceptStandardJsonOnly` changes nothing.
     fn route(&self, command: &Command) -> Result<Command, Refusal> {
-        let topic = RouteOf::parse(&command.ext)?.topic;
+        let RouteOf { topic, accept_standard_json_only } = RouteOf::parse(&command.ext)?;
         let order = self.parts.kv.value(ORDER_NAMESPACE, &topic).filter(|_| self.parts.config.order_message_enable);
         let Some(route) = self.routes.route_of(&topic, order.map(Into::into)) else {
             let remark = format!("No topic route info in name server for the topic: {topic}{SEE_FAQ}");
             return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
         };
-        Ok(success().with_body(route.encode()))
+        let standard = accept_standard_json_only || command.version >= STANDARD_JSON_SINCE_VERSION;
+        Ok(success().with_body(if standard { route.encode() } else { route.encode_bare() }))
     }
 
     fn update_config(&mut self, command: &Command) -> Result<Command, Refusal> {

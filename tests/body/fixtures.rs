@@ -152,7 +152,13 @@ fn both_forms_of_a_route_are_the_same_route() {
     let legacy = TopicRouteData::decode(&Fixture::load("route_legacy").bytes()).unwrap();
     let ordered = TopicRouteData::decode(&Fixture::load("route_order_conf").bytes()).unwrap();
     assert_eq!(standard, legacy);
+    // Only the names of the flag differ from what the reference wrote.
+    let one_name = |route: &TopicRouteData| {
+        String::from_utf8(route.encode_bare().to_vec()).unwrap().replace(r#""topicSynFlag":0,"#, "")
+    };
+    assert_eq!(one_name(&legacy), Fixture::load("route_legacy").text);
     assert_eq!(ordered.order_topic_conf.as_deref(), Some("broker-a:4;broker-b:2"));
+    assert_eq!(TopicRouteData::decode(&ordered.encode_bare()).unwrap(), ordered);
     assert_eq!(TopicRouteData { order_topic_conf: None, ..ordered }.broker_datas, standard.broker_datas);
 }
 

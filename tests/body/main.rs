@@ -1,6 +1,7 @@
 //! JSON bodies against what the reference writes: every recorded body is read, and what we write is compared with it.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod any_bytes;
 mod fixtures;
 mod registration;
 mod written_text;

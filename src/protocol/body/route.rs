@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::plain_body;
 use super::topic_config::Permission;
+use super::{json, plain_body};
 
 /// The id of a set's master; every other id is a slave's.
 pub const MASTER_ID: i64 = 0;
@@ -13,7 +14,9 @@ pub const MASTER_ID: i64 = 0;
 /// Answer of GET_ROUTEINFO_BY_TOPIC.
 ///
 /// # Layout
-/// Keys of `brokerAddrs` are written in quotes for every peer: all clients read that, Go reads nothing else.
+/// There are two forms, which differ in the keys of `brokerAddrs`: `{"0":"ip:port"}` is standard JSON, for clients since
+/// 4.9.4 and whoever asks for it ([`Body::encode`]); `{0:"ip:port"}` is what older clients are sent
+/// ([`TopicRouteData::encode_bare`]). Go splits the text at `brokerAddrs`, so neither may hold blanks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct TopicRouteData {
@@ -61,6 +64,44 @@ pub struct QueueData {
 }
 
 plain_body!(TopicRouteData);
+
+impl TopicRouteData {
+    /// The body in the dialect of fastjson 1.2.69, in which numbers that are keys stand without quotes.
+    #[must_use]
+    pub fn encode_bare(&self) -> Bytes {
+        let mut out = b"{\"brokerDatas\":[".to_vec();
+        for (index, broker) in self.broker_datas.iter().enumerate() {
+            out.extend(if index > 0 { &b","[..] } else { b"" });
+            broker.write_bare(&mut out);
+        }
+        out.extend(b"],\"filterServerTable\":");
+        out.extend(json(&self.filter_server_table));
+        if let Some(order) = &self.order_topic_conf {
+            out.extend(b",\"orderTopicConf\":");
+            out.extend(json(order));
+        }
+        out.extend(b",\"queueDatas\":");
+        out.extend(json(&self.queue_datas));
+        out.push(b'}');
+        out.into()
+    }
+}
+
+impl BrokerData {
+    fn write_bare(&self, out: &mut Vec<u8>) {
+        out.extend(b"{\"brokerAddrs\":{");
+        for (index, (id, address)) in self.broker_addrs.iter().enumerate() {
+            out.extend(if index > 0 { &b","[..] } else { b"" });
+            out.extend(format!("{id}:").into_bytes());
+            out.extend(json(address));
+        }
+        out.extend(b"},\"brokerName\":");
+        out.extend(json(&self.broker_name));
+        out.extend(b",\"cluster\":");
+        out.extend(json(&self.cluster));
+        out.push(b'}');
+    }
+}
 
 #[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "camelCase")]
