@@ -22,6 +22,7 @@ pub use key::{Effect, Key, Kind};
 pub use notice::Notice;
 pub use settings::{Origin, Refusal, Settings, Update};
 
+use encoding_rs::{UTF_8, WINDOWS_1252};
 use java_properties::{LineContent, PropertiesIter};
 use thiserror::Error;
 
@@ -81,14 +82,14 @@ pub struct Entry {
 
 /// Splits a properties text into its entries, in their order; a key may come twice.
 ///
-/// The text is UTF-8; where it is not, each byte is a character, as Java reads all of them.
+/// The text is UTF-8; where it is not, each byte is a character (Windows-1252, which holds Latin-1, as Java reads them all).
 ///
 /// # Errors
 /// [`SettingsError::Syntax`] with the line.
 pub fn entries(file: &str, text: &[u8]) -> Result<Vec<Entry>, SettingsError> {
-    let ascii = std::str::from_utf8(text).map(escape_beyond_ascii);
+    let encoding = if std::str::from_utf8(text).is_ok() { UTF_8 } else { WINDOWS_1252 };
     let mut entries = Vec::new();
-    for line in PropertiesIter::new(ascii.as_ref().map_or(text, |ascii| ascii.as_bytes())) {
+    for line in PropertiesIter::new_with_encoding(text, encoding) {
         let line = line.map_err(|error| SettingsError::Syntax {
             file: file.into(),
             line: error.line_number().unwrap_or(0),
@@ -102,20 +103,6 @@ pub fn entries(file: &str, text: &[u8]) -> Result<Vec<Entry>, SettingsError> {
         }
     }
     Ok(entries)
-}
-
-/// The library reads single bytes, as Java does; escaped, every character gets through.
-fn escape_beyond_ascii(text: &str) -> String {
-    let mut ascii = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_ascii() {
-            ascii.push(character);
-        } else {
-            let mut units = [0; 2];
-            ascii.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    ascii
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use proptest::prelude::*;
+
 use super::server_keys::{CLIENT_KEYS, SERVER_KEYS};
 use super::*;
 
@@ -114,6 +116,8 @@ fn characters_beyond_ascii_and_line_breaks_read_back_as_they_were() {
     static KEYS: &[Key] = &[Key::text("name", ""), Key::text("other", "")];
     for (text, expected) in [
         ("name=t\u{e4}g\u{df}".as_bytes(), "t\u{e4}g\u{df}"),
+        ("name=\u{1f600} \u{feff}".as_bytes(), "\u{1f600} \u{feff}"),
+        ("\u{feff}name=x".as_bytes(), "x"),
         (b"name=t\xe4g".as_slice(), "t\u{e4}g"),
         (b"name=a\\nother=/etc\\\\x".as_slice(), "a\nother=/etc\\x"),
     ] {
@@ -123,5 +127,44 @@ fn characters_beyond_ascii_and_line_breaks_read_back_as_they_were() {
         let mut again = Settings::new(&[KEYS]);
         again.read("rendered", settings.render().as_bytes()).unwrap();
         assert_eq!(again.text("name"), expected);
+    }
+}
+
+/// Lines of keys that are known and of some that are not, with values of every kind, between any bytes.
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    let key =
+        prop::sample::select(&["listenPort", "useTLS", "serverWorkerThreads", "connectTimeoutMillis", "nobody"][..]);
+    let value =
+        prop_oneof!["[0-9]{1,20}", "-?[0-9]{1,3}", "true|false", "[ \\\\u0-9a-f:=#!\r\t]{0,12}", any::<String>()];
+    let line = prop_oneof![
+        3 => (key, "[=: \t]{1,2}", value).prop_map(|(key, between, value)| format!("{key}{between}{value}\n").into_bytes()),
+        1 => prop::collection::vec(any::<u8>(), 0..20),
+    ];
+    prop::collection::vec(line, 0..6).prop_map(|lines| lines.concat())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_settings_or_an_error_that_names_the_file(text in text()) {
+        let mut read = settings();
+        match read.read("a.conf", &text) {
+            Ok(_) => {
+                let mut again = settings();
+                again.read("rendered", read.render().as_bytes()).unwrap();
+                prop_assert_eq!(again.render(), read.render());
+            }
+            Err(error) => prop_assert!(error.to_string().starts_with("a.conf:"), "{error}"),
+        }
+        let _ = settings().update(&text).map(|update| update.refused.len());
+    }
+
+    #[test]
+    fn any_text_reads_back_as_it_was_rendered(value in any::<String>()) {
+        static KEYS: &[Key] = &[Key::text("name", "")];
+        let mut written = Settings::new(&[KEYS]);
+        written.set(Origin::File, "test", "name", &value).unwrap();
+        let mut read = Settings::new(&[KEYS]);
+        read.read("rendered", written.render().as_bytes()).unwrap();
+        prop_assert_eq!(read.text("name"), written.text("name").trim());
     }
 }
