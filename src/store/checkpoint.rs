@@ -67,6 +67,6 @@ impl Checkpoint {
     /// `StoreCheckpoint.getMinTimestamp` 4.9.7 (read in the specification).
     #[must_use]
     pub fn durable_time(&self) -> StoreTime {
-        StoreTime((self.log.0.min(self.queues.0) - MARGIN_MS).max(0))
+        StoreTime(self.log.0.min(self.queues.0).saturating_sub(MARGIN_MS).max(0))
     }
 }

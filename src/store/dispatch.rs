@@ -65,7 +65,7 @@ impl<'a> Marks<'a> {
             if let Some(level) = level.filter(|level| *level > 0) {
                 // The broker never stores a level beyond the last, but a record of a longer table may be met.
                 let delay = usize::try_from(level - 1).ok().and_then(|index| delay_levels_ms.get(index));
-                return record.store_time.0 + delay.copied().unwrap_or(UNKNOWN_LEVEL_MS);
+                return record.store_time.0.saturating_add(delay.copied().unwrap_or(UNKNOWN_LEVEL_MS));
             }
         }
         self.tags.map_or(0, properties::tags_code)

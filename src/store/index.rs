@@ -22,6 +22,8 @@ use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// Most results of one query: `maxMsgsNumBatch`.
 pub const RESULTS_MAX: usize = 64;
+/// Digits of a file's name: `yyyyMMddHHmmssSSS`.
+const NAME_DIGITS: usize = 17;
 
 /// The index of one store; it has one owner.
 #[derive(Debug)]
@@ -104,7 +106,8 @@ impl Index {
         let directory = index.options.index_dir();
         for entry in index.disk.list(&directory).map_err(StoreError::io("list", &directory))? {
             let path = directory.join(&entry.name);
-            let Some(name) = entry.name.parse().ok().filter(|_| !entry.is_dir) else {
+            let named = entry.name.len() == NAME_DIGITS && !entry.is_dir;
+            let Some(name) = entry.name.parse().ok().filter(|_| named) else {
                 warnings.push(format!("{}: not an index file, passed over", path.display()));
                 continue;
             };
@@ -255,7 +258,7 @@ impl Index {
         let ends = previous.map(|file| file.header()).map(|header| (header.end_time, header.end));
         let directory = self.options.index_dir();
         self.disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
-        let path = directory.join(format!("{name:017}"));
+        let path = directory.join(format!("{name:0NAME_DIGITS$}"));
         let file = IndexFile::create(&self.disk, &self.options, path, name, ends)?;
         self.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;
         self.sealed.extend(previous.map(IndexFile::sync_handle));

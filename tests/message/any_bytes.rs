@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use bytes::Bytes;
 use ferromq::protocol::compression::{plain_body, zlib};
+use ferromq::protocol::ids::{UniqueId, UniqueIds, offset_id, parse_offset_id};
 use ferromq::protocol::message::{
     Message, RecordHead, Text, body_crc, decode, decode_all, decode_batch, encode_batch_item,
 };
@@ -134,5 +135,25 @@ proptest! {
             prop_assert_eq!(properties::find(&without, name), None);
         }
         let _ = properties::pairs(&other).count();
+    }
+
+    #[test]
+    fn ids_are_read_as_written(host in host(), offset in any::<u64>(), process in any::<u16>(), instance in any::<u32>(), now_ms in 0..4_000_000_000_000i64) {
+        prop_assert_eq!(parse_offset_id(&offset_id(host, PhysicalOffset(offset))), Some((host, PhysicalOffset(offset))));
+        let mut ids = UniqueIds::new(host.ip(), process.into(), instance);
+        for counter in 0..3 {
+            let id = UniqueId::parse(&ids.next_id(now_ms)).unwrap();
+            prop_assert_eq!((id.address, id.process, id.instance, id.counter), (host.ip(), process, instance, counter));
+        }
+    }
+
+    #[test]
+    fn any_text_is_an_id_or_none(any in any::<String>(), digits in "[0-9A-Fa-f+é]{32}|[0-9A-Fa-f+é]{56}") {
+        for text in [any, digits] {
+            let _ = UniqueId::parse(&text);
+            if let Some((host, offset)) = parse_offset_id(&text) {
+                prop_assert_eq!(offset_id(host, offset), text.to_uppercase());
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ mod any_bytes;
 mod append_and_reopen;
 mod bodies_are_whole;
 mod clients_are_answered_as_by_java;
+mod codec_properties;
 mod config_files;
 mod cut_entries_stay_away;
 mod fault_disk;

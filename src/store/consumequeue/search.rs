@@ -107,7 +107,7 @@ impl QueueSnapshot {
         let chosen = match (left_time, right_time) {
             (None, _) => right,
             (_, None) => left,
-            (Some(before), Some(after)) if (time.0 - before.0).abs() <= (after.0 - time.0).abs() => left,
+            (Some(before), Some(after)) if time.0.abs_diff(before.0) <= after.0.abs_diff(time.0) => left,
             _ => right,
         };
         Ok(offset_at(base, chosen.unwrap_or(-1)))

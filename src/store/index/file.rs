@@ -147,7 +147,8 @@ impl IndexFile {
         self.take_room(at + INDEX_ENTRY_BYTES)?;
         let slot = self.slot_at(hash);
         let previous = Some(self.int(slot)).filter(|entry| *entry > 0 && *entry <= header.next_entry).unwrap_or(0);
-        let since_begin_s = if header.begin_time.0 > 0 { (time.0 - header.begin_time.0) / 1_000 } else { 0 };
+        let since_begin_s =
+            if header.begin_time.0 > 0 { time.0.saturating_sub(header.begin_time.0) / 1_000 } else { 0 };
         let seconds = since_begin_s.clamp(0, i64::from(i32::MAX)) as i32;
         self.set_entry(at, IndexEntry { hash, physical, seconds, previous });
         self.write(slot, &header.next_entry.to_be_bytes());
@@ -189,7 +190,7 @@ impl IndexFile {
             header.next_entry += 1;
             newest = entry.physical;
             // Entries tell the second only; the end of it errs to the side of finding more.
-            let until = header.begin_time.0 + i64::from(entry.seconds) * 1_000 + 999;
+            let until = header.begin_time.0.saturating_add(i64::from(entry.seconds) * 1_000 + 999);
             (header.end, header.end_time) = (newest, StoreTime(until.min(self.header().end_time.0)));
         }
         self.set_header(header);
@@ -216,7 +217,7 @@ impl IndexFile {
                 return;
             }
             // Exact to the second only: that is how it is stored.
-            let time = StoreTime(file_begin + i64::from(entry.seconds) * 1_000);
+            let time = StoreTime(file_begin.saturating_add(i64::from(entry.seconds) * 1_000));
             if entry.hash == hash && (begin..=end).contains(&time) {
                 found.push(entry.physical);
             }
