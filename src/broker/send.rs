@@ -199,6 +199,10 @@ fn check_traits(traits: &Traits, flags: i32) -> Result<(), Refusal> {
     if traits.delayed {
         return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take delayed messages yet"));
     }
+    // Stored, it would look like a record of RocketMQ 5 that no start may pass over.
+    if flags & sys_flag::INNER_BATCH != 0 {
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take inner batches (sysFlag 0x80)"));
+    }
     Ok(())
 }
 

@@ -82,6 +82,19 @@ pub enum StoreError {
         /// What it is.
         what: &'static str,
     },
+    /// A batch that a broker of RocketMQ 5 stored as one record: its messages would be read as one.
+    #[error(
+        "{} holds an inner batch of topic {topic} at byte {at} (RocketMQ 5), which ferromq does not support",
+        path.display()
+    )]
+    InnerBatch {
+        /// The segment.
+        path: PathBuf,
+        /// Where in the file.
+        at: usize,
+        /// Its topic.
+        topic: String,
+    },
     /// Queues without a log: Java would delete them all.
     #[error(
         "{} is empty but there are {queues} queues: restore the log, or remove consumequeue/ and index/ to start anew",
@@ -95,7 +108,8 @@ pub enum StoreError {
     },
     /// Damage below the position that is known to have been synced: cutting there would lose acknowledged messages.
     #[error(
-        "{} is damaged at byte {at} (offset {offset}, durable up to {durable}): {problem}; run `ferromq store repair`",
+        "{} is damaged at byte {at} (offset {offset}, durable up to {durable}): {problem}; restore the file from a copy \
+        (there is no `ferromq store repair` yet)",
         path.display()
     )]
     BrokenFrame {

@@ -15,6 +15,8 @@ use super::error::StoreError;
 use super::replay::Replay;
 use super::segment::Segment;
 use crate::protocol::message::{MAGIC_BLANK, MAGIC_V1, RecordError, RecordHead};
+use crate::protocol::properties::{self, keys};
+use crate::protocol::sys_flag;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 
 /// How often progress is told.
@@ -150,6 +152,8 @@ impl Walk<'_> {
                 return Ok(Step::LogEnd);
             }
             walked.damaged.push(Damaged::of(&head, segment, problem.clone()));
+        } else if is_inner_batch(&head) {
+            return Err(StoreError::InnerBatch { path: segment.path().into(), at, topic: head.topic.into() });
         }
         if let Some(more) = give(head.queue_offset, problem.is_some(), |damaged| replay.give(&head, damaged))? {
             walked.damaged.extend(problem.is_none().then(|| Damaged::of(&head, segment, more)));
@@ -185,6 +189,11 @@ impl Walk<'_> {
             DurableUpTo::Time(time) => stored <= time,
         }
     }
+}
+
+/// Whether a record is a whole batch. The flag alone may be a flipped bit, for which no store should stay closed.
+fn is_inner_batch(head: &RecordHead<'_>) -> bool {
+    head.sys_flag & sys_flag::INNER_BATCH != 0 && properties::find(head.properties, keys::INNER_NUM).is_some()
 }
 
 /// Gives a record to queues and index; what is found to be wrong with it then.

@@ -1,5 +1,7 @@
 //! Messages that are too large, or not what they say: refused whole, and nothing of them is stored.
 
+use std::fmt::Display;
+
 use bytes::{BufMut, Bytes};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
@@ -41,6 +43,31 @@ async fn bodies_and_properties_over_their_limits() {
     // What the broker adds itself counts.
     let as_long_as_can_be = 32_767 - "K\u{1}\u{2}".len();
     refused(&mut client, send_to("T", 0, &format!("K\u{1}{}\u{2}", "v".repeat(as_long_as_can_be)), "x"), ILLEGAL).await;
+    cluster.stop().await;
+}
+
+/// Such a record in the log would keep the broker from its next start.
+#[actix::test]
+async fn what_says_that_it_is_an_inner_batch() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 1, "", "first")).await.code, response::SUCCESS);
+    for sys_flag in [0x80, 0xC0] {
+        let fields: [(&str, &dyn Display); 10] = [
+            ("a", &"PG"),
+            ("b", &"T"),
+            ("c", &"TBW102"),
+            ("d", &4),
+            ("e", &0),
+            ("f", &sys_flag),
+            ("g", &0),
+            ("h", &0),
+            ("i", &"INNER_NUM\u{1}3\u{2}"),
+            ("j", &0),
+        ];
+        let send = ask_for(request::SEND_MESSAGE_V2, &fields).with_body(Bytes::from("x"));
+        refused(&mut client, send, "this broker does not take inner batches (sysFlag 0x80)").await;
+    }
     cluster.stop().await;
 }
 

@@ -44,6 +44,28 @@ fn a_store_of_another_kind() {
     assert!(error.to_string().contains("inner batches"), "{error}");
 }
 
+/// The log alone of a store of RocketMQ 5, in which a batch is one record.
+#[test]
+fn a_log_with_an_inner_batch() {
+    for (sys_flag, properties, refused) in
+        [(0xC0, "INNER_NUM\u{1}3", true), (0xC0, "TAGS\u{1}a", false), (0, "INNER_NUM\u{1}3", false)]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
+        let first = put(&mut store, message("T", 0, b"a message"), 1).unwrap();
+        let mut record = message("Batches", 0, b"x");
+        (record.sys_flag, record.properties) = (sys_flag, properties.into());
+        put(&mut store, record, 1).unwrap();
+        store.close().unwrap();
+        fs::remove_dir_all(options(&directory).queues_dir()).unwrap();
+        fs::remove_dir_all(options(&directory).index_dir()).unwrap();
+        let opened = open(FileDisk::shared(), options(&directory), &mut |_| {});
+        let said = opened.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        let at = format!("00000000000000000000 holds an inner batch of topic Batches at byte {}", first.size);
+        assert_eq!((opened.is_err(), said.contains(&at)), (refused, refused), "{sys_flag:x} {properties}: {said}");
+    }
+}
+
 #[test]
 fn a_store_that_is_open_already() {
     let directory = tempfile::tempdir().unwrap();
