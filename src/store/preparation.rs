@@ -3,6 +3,7 @@
 //! Making a segment takes milliseconds and may fail for want of room; storing into a page that is not there yet takes
 //! the whole arbiter. Both are done here on demand, by a thread that somebody else runs: the store has none.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -176,8 +177,14 @@ impl Populator {
                 // Said again for each piece, which costs next to nothing; where it cannot be said, syncs write more.
                 let _ = segment.page_by_page();
             }
-            self.supported = segment.populate(at..until).is_ok();
+            // Whatever else was wrong, memory that is short for one, may be over with the next piece.
+            self.supported = !segment.populate(at..until).is_err_and(|error| is_unknown_call(error.kind()));
             self.done = segment.base() + until as u64;
         }
     }
+}
+
+/// What kernels before 5.14 say, and systems that are like Linux only.
+fn is_unknown_call(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported)
 }
