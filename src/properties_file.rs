@@ -22,6 +22,8 @@ pub use key::{Effect, Key, Kind};
 pub use notice::Notice;
 pub use settings::{Origin, Refusal, Settings, Update};
 
+use std::borrow::Cow;
+
 use encoding_rs::{UTF_8, WINDOWS_1252};
 use java_properties::{LineContent, PropertiesIter};
 use thiserror::Error;
@@ -87,9 +89,11 @@ pub struct Entry {
 /// # Errors
 /// [`SettingsError::Syntax`] with the line.
 pub fn entries(file: &str, text: &[u8]) -> Result<Vec<Entry>, SettingsError> {
-    let encoding = if std::str::from_utf8(text).is_ok() { UTF_8 } else { WINDOWS_1252 };
+    let text =
+        std::str::from_utf8(text).map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(text).0, Cow::Borrowed);
     let mut entries = Vec::new();
-    for line in PropertiesIter::new_with_encoding(text, encoding) {
+    // The library is given whole characters only: at half of one, or of a byte order mark, at the end it panics.
+    for line in PropertiesIter::new_with_encoding(text.as_bytes(), UTF_8) {
         let line = line.map_err(|error| SettingsError::Syntax {
             file: file.into(),
             line: error.line_number().unwrap_or(0),

@@ -143,6 +143,13 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(line, 0..6).prop_map(|lines| lines.concat())
 }
 
+#[test]
+fn what_looks_like_half_a_byte_order_mark_is_text() {
+    for text in [&b"\xef"[..], b"\xef\xbb", b"\xff", b"\xff\xfe", b"\xfe\xff\x00", b"name=\xff\xfe", b"\xff\xfea"] {
+        settings().read("a.conf", text).unwrap();
+    }
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_settings_or_an_error_that_names_the_file(text in text()) {
