@@ -32,6 +32,14 @@ use crate::protocol::units::{ConsumedOffset, Opaque, PhysicalOffset, QueueId, Qu
 pub const CODES: [i32; 3] =
     [request::QUERY_CONSUMER_OFFSET, request::UPDATE_CONSUMER_OFFSET, request::GET_ALL_CONSUMER_OFFSET];
 
+/// Of these, the ones that are answered late rather than told that the broker is busy: a 4.9.7 client takes any refusal for
+/// "there is no offset" and begins at the end of the queue, which loses it messages. After five seconds without an answer it
+/// leaves the queue out and asks again.
+pub const NEVER_BUSY: [i32; 1] = [request::QUERY_CONSUMER_OFFSET];
+
+/// How long after a failure to find out where a queue begins that is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// A group has come this far.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -149,14 +157,27 @@ impl OffsetActor {
         let zero_if_young = header.set_zero_if_not_found.unwrap_or(true);
         let OffsetParts { queue_of, pool, memory_bytes, .. } = &self.parts;
         let start = start_of(queue_of.clone(), pool.clone(), *memory_bytes, header.topic.clone(), queue_id);
-        ctx.spawn(start.into_actor(self).map(move |start, actor, _| {
+        ctx.spawn(start.into_actor(self).map(move |start, actor, ctx| {
             let start = match start {
                 Ok(start) => start.unwrap_or(QueueStart { min: QueueOffset(0), zero_in_memory: true }),
-                Err(refusal) => return reply.refuse(refusal),
+                Err(refusal) => {
+                    tracing::warn!(?refusal, topic = header.topic, "cannot tell where a queue begins; trying again");
+                    return actor.query_later(header, reply, ctx);
+                }
             };
             let (topic, group) = (&header.topic, &header.consumer_group);
             answer(reply, actor.parts.offsets.query(topic, group, queue_id, start, zero_if_young));
         }));
+    }
+
+    /// Asks again as long as there is somebody to be answered: see [`NEVER_BUSY`].
+    fn query_later(&mut self, header: QueryConsumerOffset, reply: ReplyTo, ctx: &mut Context<Self>) {
+        if reply.peer().is_closed() {
+            return;
+        }
+        ctx.run_later(RETRY_AFTER, |actor, ctx| {
+            guarded(actor, ctx, "query again", |actor, ctx| actor.query(header, reply, ctx));
+        });
     }
 
     fn persist(&mut self) {

@@ -1,8 +1,11 @@
 //! Requests on their way to an actor: all of a lane that one read of a socket brought, as one message.
 
+use std::time::Duration;
+
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use super::fault::notify;
+use crate::net::peer::Patience;
 use crate::net::reply::{ReplyTo, when_ready};
 use crate::net::router::{Request, Service};
 use crate::protocol::codes::{request, response};
@@ -10,6 +13,11 @@ use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::Opaque;
 
+/// What a request is told that nobody answers. Sends wait as long as `waitTimeMillsInSendQueue` says instead.
+pub(super) const PATIENCE: Patience = Patience {
+    limit: Duration::from_millis(3_500),
+    remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
+};
 /// Requests that change nothing and may have large answers. No order is kept among them.
 const QUESTIONS: [i32; 13] = [
     request::GET_ALL_TOPIC_CONFIG,

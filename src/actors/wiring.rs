@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::Recipient;
 use actix_rt::ArbiterHandle;
@@ -33,7 +32,7 @@ use super::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use super::queue_directory::Directory;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationParts, RegistrationPorts};
-use super::requests::{Requests, ToActor};
+use super::requests::{PATIENCE, Requests, ToActor};
 use super::send_reply::SendStyle;
 use super::send_service::SendService;
 use super::tables::Tables;
@@ -50,11 +49,6 @@ use crate::net::router::{Lane, Router};
 use crate::protocol::codes::request;
 use crate::store::{self, CommitLog, Durable, Index, LogFlush, LogView, OpenStore, Queues};
 
-/// What a request is told that nobody answers. Sends wait as long as `waitTimeMillsInSendQueue` says instead.
-const PATIENCE: Patience = Patience {
-    limit: Duration::from_millis(3_500),
-    remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
-};
 /// Codes that store messages.
 const SEND_CODES: [i32; 3] = [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE];
 /// Codes that ask for messages: lite consumers of 5.x have one of their own for the same request.
@@ -310,6 +304,7 @@ impl Wiring<'_> {
         Router::new()
             .route(&client_actor::CODES, actor(&state.client.requests))
             .route(&offset_actor::CODES, actor(&state.offsets.requests))
+            .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
             .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
             .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
             .route(&lookup_service::CODES, asked(Lane::to(lookups)))

@@ -79,10 +79,10 @@ impl ConsumerOffsets {
         before
     }
 
-    /// The stored offset.
+    /// The stored offset. A negative one, which a client may have sent, is none: no queue begins there.
     #[must_use]
     pub fn stored(&self, topic: &str, group: &str, queue: QueueId) -> Option<ConsumedOffset> {
-        self.queues(topic, group)?.get(&queue).copied()
+        self.queues(topic, group)?.get(&queue).copied().filter(|offset| offset.0 >= 0)
     }
 
     /// What QUERY_CONSUMER_OFFSET answers; `None` is QUERY_NOT_FOUND, after which the client follows its own
@@ -202,6 +202,8 @@ mod tests {
         assert_eq!(offsets.commit("T", "G", QUEUE, ConsumedOffset(2)), Some(ConsumedOffset(7)));
         assert_eq!(offsets.stored("T", "G", QUEUE), Some(ConsumedOffset(2)));
         assert_eq!(offsets.stored("T", "Other", QUEUE), None);
+        offsets.commit("T", "G", QUEUE, ConsumedOffset(-1));
+        assert_eq!(offsets.stored("T", "G", QUEUE), None);
     }
 
     #[test]

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::produce::progress;
 use super::unless_reader_left;
-use crate::client::{Connections, Limits, PullStatus, Pulled, Puller, Queue, Routes, route};
+use crate::client::{ClientError, Connections, Limits, PullStatus, Pulled, Puller, Queue, Routes, route};
+use crate::protocol::codes::response;
 use crate::protocol::message::Message;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::properties;
@@ -23,6 +24,8 @@ use crate::protocol::units::QueueOffset;
 const MESSAGES_PER_PULL: u32 = 32;
 /// How long the broker may hold a pull that finds nothing, when new messages are waited for.
 const HOLD: Duration = Duration::from_secs(15);
+/// When a queue that could not be read is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// Pulls that may wait to be printed, so that a slow reader of the output slows the pulls down.
 const PULLS_WAITING: usize = 16;
 
@@ -78,7 +81,10 @@ impl FromStr for From {
         match text {
             "first" => Ok(Self::First),
             "last" => Ok(Self::Last),
-            number => number.parse().map(Self::Offset).map_err(|_| "expected first, last or an offset"),
+            number => match number.parse() {
+                Ok(offset) if i64::try_from(offset).is_ok() => Ok(Self::Offset(offset)),
+                _ => Err("expected first, last or an offset"),
+            },
         }
     }
 }
@@ -101,12 +107,21 @@ pub fn run(args: &ConsumeArgs) -> Result<()> {
             readers.spawn(read(puller.clone(), queue, args.from, args.follow, sender.clone()));
         }
         drop(sender);
-        print(args, pulls).await?;
-        // Whoever has read enough stops the readers; otherwise they are through, or failed.
-        while let Some(outcome) = readers.try_join_next() {
-            outcome??;
+        let mut printing = std::pin::pin!(print(args, pulls));
+        let mut failure = Ok(());
+        loop {
+            tokio::select! {
+                // Whoever has read enough stops the readers; otherwise they are through, or failed.
+                printed = &mut printing => return printed.and(failure),
+                Some(outcome) = readers.join_next() => {
+                    failure = failure.and(outcome?);
+                    // The others would go on and on, and nobody would learn that one queue is missing.
+                    if args.follow && failure.is_err() {
+                        return failure;
+                    }
+                }
+            }
         }
-        Ok(())
     }))
 }
 
@@ -125,13 +140,25 @@ async fn read(
     };
     let hold = if follow { HOLD } else { Duration::ZERO };
     loop {
-        let pulled = puller.pull(&queue, offset, MESSAGES_PER_PULL, hold).await?;
+        let pulled = match puller.pull(&queue, offset, MESSAGES_PER_PULL, hold).await {
+            Err(error) if follow && may_pass(&error) => {
+                tracing::warn!("queue {} of {}: {error}; trying again", queue.id, queue.broker_name);
+                tokio::time::sleep(RETRY_AFTER).await;
+                continue;
+            }
+            pulled => pulled?,
+        };
         let at_end = pulled.status == PullStatus::NothingYet || pulled.next == offset;
         offset = pulled.next;
         if sender.send((queue.clone(), pulled)).await.is_err() || (at_end && !follow) {
             return Ok(());
         }
     }
+}
+
+/// Whether it may be over in a moment: a broker that starts again, or has too much to do.
+fn may_pass(error: &ClientError) -> bool {
+    error.is_of_transport() || error.refusal() == Some(response::SYSTEM_BUSY)
 }
 
 /// Prints what the readers bring.
@@ -200,6 +227,8 @@ mod tests {
         assert_eq!("first".parse(), Ok(From::First));
         assert_eq!("last".parse(), Ok(From::Last));
         assert_eq!("12".parse(), Ok(From::Offset(12)));
-        assert!("-1".parse::<From>().is_err() && "begin".parse::<From>().is_err());
+        for text in ["-1", "begin", "9223372036854775808"] {
+            assert!(text.parse::<From>().is_err(), "{text}");
+        }
     }
 }

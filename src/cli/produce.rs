@@ -11,10 +11,13 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::unless_reader_left;
 use crate::client::{OutgoingMessage, Producer, SendReceipt};
 use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::properties::keys;
 use crate::time::SystemClock;
 
 /// The group that messages are sent as unless another is named.
 const GROUP: &str = "ferromq-produce";
+/// Properties that have an option of their own, or that the producer makes.
+const SET_OTHERWISE: [&str; 4] = [keys::TAGS, keys::KEYS, keys::UNIQ_KEY, keys::WAIT];
 
 /// Send messages to a topic: a text, a file, or each line that comes in.
 ///
@@ -44,10 +47,10 @@ pub struct ProduceArgs {
     #[arg(short, long, value_name = "PATH")]
     pub file: Option<PathBuf>,
     /// A tag by which consumers choose.
-    #[arg(long)]
+    #[arg(long, value_parser = clean)]
     pub tag: Option<String>,
     /// A key by which the message is found again; may be given several times.
-    #[arg(long = "key", value_name = "KEY")]
+    #[arg(long = "key", value_name = "KEY", value_parser = clean)]
     pub keys: Vec<String>,
     /// Anything else to travel along, as name=value; may be given several times.
     #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
@@ -171,11 +174,18 @@ fn content(path: &PathBuf) -> Result<Vec<u8>> {
 
 fn property(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
-    let clean = |part: &str| !part.is_empty() && !part.contains(['\u{1}', '\u{2}']);
-    if clean(name) && clean(value) {
-        Ok((name.into(), value.into()))
-    } else {
-        Err("a part is empty or has control characters".into())
+    if SET_OTHERWISE.contains(&name) {
+        return Err(format!("{name} is set by --tag, by --key or by ferromq itself"));
+    }
+    Ok((clean(name)?, clean(value)?))
+}
+
+/// A text that may stand among properties: what separates them would smuggle in others.
+fn clean(text: &str) -> Result<String, String> {
+    match text {
+        "" => Err("is empty".into()),
+        text if text.contains(['\u{1}', '\u{2}']) => Err("has the control characters that separate properties".into()),
+        text => Ok(text.into()),
     }
 }
 
@@ -186,7 +196,7 @@ mod tests {
     #[test]
     fn a_property_has_a_name_and_a_value() {
         assert_eq!(property("a=b=c"), Ok(("a".into(), "b=c".into())));
-        for text in ["a", "=b", "a=", "a\u{2}=b"] {
+        for text in ["a", "=b", "a=", "a\u{2}=b", "a=b\u{1}", "TAGS=a", "UNIQ_KEY=a"] {
             assert!(property(text).is_err(), "{text:?}");
         }
     }

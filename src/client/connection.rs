@@ -4,7 +4,7 @@
 //! [`ClientError::Closed`] and so does each later one.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -120,12 +120,19 @@ impl Connection {
     ///
     /// # Errors
     /// The connection is or gets closed, or no reply comes within `limit`. In both cases the server may have done what
-    /// it was asked to.
+    /// it was asked to. When nothing at all came meanwhile, the connection is closed: what a firewall has forgotten would
+    /// otherwise be used until the system gives up.
     pub async fn request(&self, command: Command, limit: Duration) -> Result<Command, ClientError> {
         let code = command.code;
+        let heard = self.shared.waiting.heard.load(Ordering::Relaxed);
         match timeout(limit, self.exchange(command)).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit }),
+            Err(_) => {
+                if self.shared.waiting.heard.load(Ordering::Relaxed) == heard {
+                    self.shared.waiting.close();
+                }
+                Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit })
+            }
         }
     }
 
@@ -182,12 +189,14 @@ impl Connection {
 /// Who waits for which reply. `None` once the connection has ended, so that nobody begins to wait in vain.
 #[derive(Debug)]
 struct Waiting {
+    /// Counts what has come from the server.
+    heard: AtomicU64,
     calls: Mutex<Option<HashMap<Opaque, oneshot::Sender<Command>>>>,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { calls: Mutex::new(Some(HashMap::new())) }
+        Self { heard: AtomicU64::new(0), calls: Mutex::new(Some(HashMap::new())) }
     }
 }
 
@@ -278,6 +287,7 @@ async fn read_frames(
 /// Gives a reply to who waits for it. A request of the server is answered that it is not supported.
 fn handle(frame: &Frame, waiting: &Waiting, outgoing: &mpsc::WeakSender<Bytes>) -> Result<(), ProtocolError> {
     let command = frame.command()?;
+    waiting.heard.fetch_add(1, Ordering::Relaxed);
     if command.is_reply() {
         waiting.complete(command);
     } else if !command.is_oneway() {

@@ -96,6 +96,12 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// Whether it is the way to the peer that failed, and not the peer that refused.
+    #[must_use]
+    pub fn is_of_transport(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. })
+    }
+
     /// The code of a refusal.
     #[must_use]
     pub fn refusal(&self) -> Option<i32> {

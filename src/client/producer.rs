@@ -31,6 +31,8 @@ use crate::time::SharedClock;
 
 /// How long a route is believed.
 pub const ROUTE_AGE_MAX: Duration = Duration::from_secs(30);
+/// When the name servers are asked again after none of them could be reached.
+const ROUTE_RETRY: Duration = Duration::from_secs(5);
 /// How often a message is sent at most, the first time included.
 const TRIES: usize = 3;
 /// Time for all tries together.
@@ -248,12 +250,16 @@ impl Producer {
     async fn queues_of(&self, topic: &Topic, refresh: bool) -> Result<Arc<TopicQueues>, ClientError> {
         let now = self.clock.elapsed();
         let known = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(topic).cloned();
-        if let Some(known) = known.filter(|known| !refresh && known.stale_at > now) {
-            return Ok(known);
+        if let Some(known) = known.as_ref().filter(|known| !refresh && known.stale_at > now) {
+            return Ok(Arc::clone(known));
         }
-        let queues = publish_queues(&self.routes.of_publishing(topic).await?);
+        let (queues, age) = match (self.routes.of_publishing(topic).await, known) {
+            // Brokers serve without name servers, and where they were is where they most likely are.
+            (Err(error), Some(known)) if error.is_of_transport() => (known.queues.clone(), ROUTE_RETRY),
+            (route, _) => (publish_queues(&route?), ROUTE_AGE_MAX),
+        };
         let turn = AtomicUsize::new(fastrand::usize(..=queues.len()));
-        let fresh = Arc::new(TopicQueues { queues, turn, stale_at: now + ROUTE_AGE_MAX });
+        let fresh = Arc::new(TopicQueues { queues, turn, stale_at: now + age });
         self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), fresh.clone());
         Ok(fresh)
     }
@@ -324,7 +330,7 @@ fn may_try_again(error: &ClientError) -> bool {
         response::NOT_IN_CURRENT_UNIT,
     ];
     match error {
-        ClientError::Connect { .. } | ClientError::Closed { .. } | ClientError::Timeout { .. } => true,
+        error if error.is_of_transport() => true,
         error => error.refusal().is_some_and(|code| WORTH_IT.contains(&code)),
     }
 }

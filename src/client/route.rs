@@ -66,12 +66,14 @@ impl Routes {
         let mut failure = ClientError::NoNameServer;
         for turn in 0..self.name_servers.len() {
             let at = (first + turn) % self.name_servers.len();
-            match self.ask(&self.name_servers[at], topic).await {
-                Err(
-                    error @ (ClientError::Connect { .. } | ClientError::Closed { .. } | ClientError::Timeout { .. }),
-                ) => {
-                    failure = error;
-                }
+            let address = &self.name_servers[at];
+            let answer = match self.ask(address, topic).await {
+                // It may have been idle for longer than the server allows: a new one tells.
+                Err(ClientError::Closed { .. }) => self.ask(address, topic).await,
+                answer => answer,
+            };
+            match answer {
+                Err(error) if error.is_of_transport() => failure = error,
                 answer => {
                     self.chosen.store(at, Ordering::Relaxed);
                     return answer;

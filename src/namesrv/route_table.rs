@@ -117,7 +117,10 @@ impl RouteTable {
     }
 
     /// Enters a broker into its set and cluster; returns whether its number is new there.
+    ///
+    /// An address is one broker's: what was known under it by another name is forgotten, or nothing would ever end that.
     fn enlist(&mut self, broker: BrokerId<'_>) -> bool {
+        self.forget_address(broker.address, |set| set != broker.name);
         self.clusters.entry(broker.cluster.into()).or_default().insert(broker.name.into());
         let set = self.brokers.entry(broker.name.into()).or_insert_with(|| BrokerData {
             broker_addrs: BTreeMap::new(),
@@ -149,14 +152,12 @@ impl RouteTable {
         VersionCheck { changed, known: Some(live.version) }
     }
 
-    /// Takes a broker out. With the last of its set, the set's queues and topics that nobody else holds go too.
+    /// Takes out the broker of an address, whatever it calls itself by now. With the last of its set, the set's queues and
+    /// topics that nobody else holds go too.
     pub fn unregister(&mut self, broker: BrokerId<'_>) {
         self.live.remove(broker.address);
         self.filter_servers.remove(broker.address);
-        if let Some(set) = self.brokers.get_mut(broker.name) {
-            set.broker_addrs.remove(&broker.id);
-            self.drop_if_empty(broker.name);
-        }
+        self.forget_address(broker.address, |_| true);
     }
 
     /// Takes out the brokers that registered on a connection that has ended, and returns their addresses.
@@ -176,13 +177,21 @@ impl RouteTable {
         for (address, _) in &gone {
             self.live.remove(address);
             self.filter_servers.remove(address);
-            let set = self.brokers.values_mut().find(|set| set.broker_addrs.values().any(|known| known == address));
-            let Some(set) = set else { continue };
-            set.broker_addrs.retain(|_, known| known != address);
-            let name = set.broker_name.clone();
-            self.drop_if_empty(&name);
+            self.forget_address(address, |_| true);
         }
         gone
+    }
+
+    /// Takes an address out of the sets that `affected` says yes to.
+    fn forget_address(&mut self, address: &str, affected: impl Fn(&str) -> bool) {
+        let holds = |set: &&BrokerData| set.broker_addrs.values().any(|known| known == address);
+        let names = self.brokers.values().filter(holds).map(|set| set.broker_name.clone());
+        for name in names.filter(|name| affected(name)).collect::<Vec<_>>() {
+            if let Some(set) = self.brokers.get_mut(name.as_str()) {
+                set.broker_addrs.retain(|_, known| known != address);
+            }
+            self.drop_if_empty(&name);
+        }
     }
 
     fn drop_if_empty(&mut self, name: &str) {

@@ -67,7 +67,8 @@ pub(crate) fn reply(to: &Command, code: i32) -> Command {
     Command::reply(code, to.opaque)
 }
 
-fn route_reply(to: &Command, address: &str, queues: u32) -> Command {
+/// The answer of a name server: a topic with queues on this broker.
+pub(crate) fn route_reply(to: &Command, address: &str, queues: u32) -> Command {
     let route = TopicRouteData {
         broker_datas: vec![BrokerData {
             broker_addrs: [(0, address.to_owned())].into(),

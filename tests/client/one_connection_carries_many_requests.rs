@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use ferromq::client::{ClientError, Connection, Limits};
+use ferromq::client::{ClientError, Connection, Connections, Limits};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::units::Opaque;
@@ -9,6 +9,8 @@ use ferromq::protocol::units::Opaque;
 use crate::fake_broker::{FakeBroker, reply};
 
 const LONG: Duration = Duration::from_secs(10);
+/// Long enough for an answer on loopback.
+const SHORT: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn replies_in_another_order_find_their_requests() {
@@ -38,10 +40,26 @@ async fn a_call_that_is_not_answered_ends_alone() {
     })
     .await;
     let connection = Connection::open(&broker.address, Limits::default()).await.unwrap();
-    let silent = connection.request(Command::request(request::HEART_BEAT), Duration::ZERO).await;
+    let silent = connection.request(Command::request(request::HEART_BEAT), SHORT);
+    let next = async {
+        // The first one is on its way; this one is answered while it waits.
+        connection.call(Command::request(request::HEART_BEAT), LONG).await
+    };
+    let (silent, next) = tokio::join!(silent, next);
     assert!(matches!(silent, Err(ClientError::Timeout { code: request::HEART_BEAT, .. })), "{silent:?}");
-    let next = connection.call(Command::request(request::HEART_BEAT), LONG).await;
     assert!(next.is_ok() && !connection.is_closed());
+}
+
+/// A firewall that has forgotten the connection does not say so.
+#[tokio::test]
+async fn a_connection_that_says_nothing_any_more_is_given_up() {
+    let broker = FakeBroker::start(|_, _| Some(Vec::new())).await;
+    let connections = Connections::new(Limits::default());
+    let first = connections.to(&broker.address).await.unwrap();
+    let silent = first.request(Command::request(request::HEART_BEAT), Duration::ZERO).await;
+    assert!(matches!(silent, Err(ClientError::Timeout { .. })), "{silent:?}");
+    assert!(first.is_closed());
+    assert!(!connections.to(&broker.address).await.unwrap().is_closed());
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
+use ferromq::client::producer::ROUTE_AGE_MAX;
 use ferromq::client::{ClientError, OutgoingMessage, Producer, SendStatus};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
 use ferromq::protocol::message::decode_batch;
 use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::protocol::properties::{find, keys};
-use ferromq::time::SystemClock;
+use ferromq::time::{ManualClock, SystemClock};
 
-use crate::fake_broker::{FakeBroker, reply};
+use crate::fake_broker::{FakeBroker, reply, route_reply};
 
 fn producer(broker: &FakeBroker) -> Producer {
     Producer::new(&broker.address, GroupName::parse("G").unwrap(), SystemClock::shared(), 7).unwrap()
@@ -74,6 +75,28 @@ async fn a_lost_connection_is_opened_again() {
     .await;
     assert!(producer(&broker).send(&message("x")).await.is_ok());
     assert_eq!(broker.received(request::SEND_MESSAGE_V2).len(), 2);
+}
+
+/// Brokers serve without name servers. A name server that has closed an idle connection is asked on another one.
+#[tokio::test]
+async fn an_old_route_is_used_when_nobody_tells_a_newer_one() {
+    for (closed_for, asked) in [(1, 4), (usize::MAX, 5)] {
+        let broker = FakeBroker::start(|command, _| Some(vec![stored(command, response::SUCCESS)])).await;
+        let address = broker.address.clone();
+        let name_server = FakeBroker::start(move |command, number| {
+            (number == 0 || number > closed_for).then(|| vec![route_reply(command, &address, 1)])
+        })
+        .await;
+        let clock = ManualClock::at(0);
+        let group = GroupName::parse("G").unwrap();
+        let producer = Producer::new(&name_server.address, group, clock.clone(), 7).unwrap();
+        for _ in 0..3 {
+            producer.send(&message("x")).await.unwrap();
+            clock.advance(ROUTE_AGE_MAX);
+        }
+        assert_eq!(broker.received(request::SEND_MESSAGE_V2).len(), 3);
+        assert_eq!(name_server.received(request::GET_ROUTEINFO_BY_TOPIC).len(), asked, "{closed_for}");
+    }
 }
 
 #[tokio::test]

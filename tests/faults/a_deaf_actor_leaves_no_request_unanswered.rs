@@ -13,10 +13,11 @@ use ferromq::actors::offset_actor::OffsetPorts;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::queue_actor::QueuePorts;
 use ferromq::protocol::codes::{request, response};
-use ferromq::protocol::command::Command;
+use ferromq::protocol::command::{Command, Serialization};
 use ferromq::protocol::headers::offset::QueryConsumerOffset;
 
 use crate::load::{LIMIT, Load, codes, connect, make_topic, pull_all, pull_from, words_of};
+use crate::raw::Raw;
 use crate::support::small;
 use crate::writers::{deaf, deaf_here};
 
@@ -117,6 +118,32 @@ async fn pulls_that_a_deaf_actor_holds_are_told_busy_when_their_time_is_over() {
     broker.stop().await.unwrap();
 }
 
+/// A 4.9.7 consumer takes any refusal of this question for "no offset" and goes to the end of the queue.
+#[actix::test]
+async fn a_question_for_an_offset_is_rather_not_answered_than_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::builder(small(&directory))
+        .offset(|_, on| OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) })
+        .start()
+        .await
+        .unwrap();
+    let mut client = Raw::connect(broker.address()).await;
+    let header = QueryConsumerOffset {
+        consumer_group: "readers".into(),
+        topic: "Deaf".into(),
+        queue_id: 0,
+        set_zero_if_not_found: None,
+    };
+    let query = Command::request(request::QUERY_CONSUMER_OFFSET).with_ext(header.to_ext());
+    client.send_as(query, Serialization::Json).await;
+    // What is asked later is told busy, and each answer is to what was asked last.
+    for _ in 0..2 {
+        let busy = client.ask(Command::request(request::GET_ALL_CONSUMER_OFFSET)).await;
+        assert_eq!(busy.code, response::SYSTEM_BUSY, "{busy:?}");
+    }
+    broker.stop().await.unwrap();
+}
+
 #[actix::test]
 async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
@@ -128,15 +155,7 @@ async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
         .unwrap();
     make_topic(&broker, "Deaf").await;
     let load = Load { lanes: 4, messages: 50, limit: LIMIT }.run(&broker, "Deaf");
-    let offsets = check_busy(&broker, || {
-        let header = QueryConsumerOffset {
-            consumer_group: "readers".into(),
-            topic: "Deaf".into(),
-            queue_id: 0,
-            set_zero_if_not_found: None,
-        };
-        Command::request(request::QUERY_CONSUMER_OFFSET).with_ext(header.to_ext())
-    });
+    let offsets = check_busy(&broker, || Command::request(request::GET_ALL_CONSUMER_OFFSET));
     let heartbeats = check_busy(&broker, || Command::request(request::HEART_BEAT).with_body("{}".into()));
     let (answers, (), ()) = tokio::join!(load, offsets, heartbeats);
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);

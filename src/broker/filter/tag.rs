@@ -9,7 +9,7 @@ use crate::protocol::properties::java_hash;
 /// Two tags with the same hash both pass: the consumer compares the text again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagFilter {
-    /// Sorted hashes; none: everything passes.
+    /// Sorted hashes, of which one must be the entry's; without a set everything passes.
     codes: Option<Arc<[i32]>>,
 }
 
@@ -20,13 +20,14 @@ impl TagFilter {
         Self::default()
     }
 
-    /// Reads a tag expression: tags between `||`; empty or `*` lets everything pass. `None` for one of separators only.
+    /// Reads a tag expression: tags between `||`; empty or `*` lets everything pass, and nothing but blanks lets nothing
+    /// pass. `None` for one of separators only.
     ///
     /// # Source
     /// `FilterAPI.buildSubscriptionData` 4.9.7 (read).
     #[must_use]
     pub fn parse(expression: &str) -> Option<Self> {
-        if matches!(expression.trim(), "" | "*") {
+        if matches!(expression, "" | "*") {
             return Some(Self::all());
         }
         if expression.split("||").all(str::is_empty) {
@@ -35,12 +36,12 @@ impl TagFilter {
         Some(Self::of_codes(expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()).map(java_hash)))
     }
 
-    /// The filter for tags with these hashes, as a heartbeat carries them; none lets everything pass.
+    /// The filter for tags with these hashes, as a heartbeat carries them; without any nothing passes.
     #[must_use]
     pub fn of_codes(codes: impl IntoIterator<Item = i32>) -> Self {
         let mut codes: Vec<i32> = codes.into_iter().collect();
         codes.sort_unstable();
-        Self { codes: (!codes.is_empty()).then(|| codes.into()) }
+        Self { codes: Some(codes.into()) }
     }
 
     /// Whether an entry with this tag code passes.
@@ -70,8 +71,17 @@ mod tests {
         check("", "A", true);
         check(" A || B ", "B", true);
         check("A||B", "C", false);
+        check(" ", "A", false);
+        check(" || ", "", false);
+        check(" * ", "A", false);
         assert_eq!(TagFilter::parse("||"), None);
         check("Aa", "BB", true);
         check("A", "", false);
+    }
+
+    #[test]
+    fn a_set_without_hashes_lets_nothing_pass() {
+        assert!(!TagFilter::of_codes([]).passes(tags_code("A")) && !TagFilter::of_codes([]).passes(0));
+        assert!(TagFilter::all().passes(tags_code("A")));
     }
 }

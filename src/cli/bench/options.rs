@@ -9,6 +9,13 @@ use crate::protocol::names::Topic;
 
 /// Largest body that fits into every broker's default limit.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// More under way on one connection is no load that anybody has.
+const IN_FLIGHT_MAX: usize = 1 << 20;
+/// Three years.
+const SECONDS_MAX: f64 = 1e8;
+/// One request in a quarter of an hour, and more than any machine sends.
+const RATE_MIN: f64 = 1e-3;
+const RATE_MAX: f64 = 1e9;
 /// Bytes at the head of an `--e2e` message's body that carry its mark and its time.
 pub const STAMP_BYTES: usize = 16;
 
@@ -146,7 +153,7 @@ impl BenchArgs {
     pub fn mode(&self) -> Result<Mode> {
         Topic::parse(&self.topic)?;
         ensure!(self.connections > 0, "--connections must be at least 1");
-        ensure!(self.in_flight > 0, "--in-flight must be at least 1");
+        ensure!((1..=IN_FLIGHT_MAX).contains(&self.in_flight), "--in-flight must be from 1 to {IN_FLIGHT_MAX}");
         ensure!(self.batch > 0, "--batch must be at least 1");
         ensure!(self.queues != Some(0), "--queues must be at least 1");
         ensure!(self.keys <= 100_000_000, "--keys can be 100000000 at most");
@@ -155,12 +162,18 @@ impl BenchArgs {
             (1..=BODY_BYTES_MAX).contains(&bytes),
             "a request of {bytes} bytes: brokers take 1 to {BODY_BYTES_MAX}"
         );
-        for (name, seconds) in [("--seconds", self.seconds), ("--warmup", self.warmup), ("--rate", self.rate)] {
-            ensure!(seconds.is_none_or(|value| value.is_finite() && value >= 0.0), "{name} must be a positive number");
+        for (name, seconds) in [("--seconds", self.seconds), ("--warmup", self.warmup)] {
+            ensure!(
+                seconds.is_none_or(|value| (0.0..=SECONDS_MAX).contains(&value)),
+                "{name} must be from 0 to {SECONDS_MAX}"
+            );
         }
+        ensure!(
+            self.rate.is_none_or(|rate| (RATE_MIN..=RATE_MAX).contains(&rate)),
+            "--rate must be from {RATE_MIN} to {RATE_MAX}"
+        );
         ensure!(self.seconds != Some(0.0) && self.count != Some(0), "there is nothing to measure");
         Ok(match self.rate {
-            Some(0.0) => bail!("--rate must be above 0"),
             Some(_) if self.e2e && self.size < STAMP_BYTES => bail!("--e2e needs a --size of {STAMP_BYTES} at least"),
             Some(rate) if self.e2e => Mode::EndToEnd(rate),
             Some(rate) => Mode::Paced(rate),
@@ -225,6 +238,13 @@ mod tests {
             "--size 1048576 --batch 5",
             "--rate 0",
             "--rate -1",
+            "--rate 1e-300",
+            "--rate 1e300",
+            "--seconds 1e300",
+            "--warmup 1e300",
+            "--seconds NaN",
+            "--in-flight 4294967296",
+            "--in-flight 18446744073709551615",
             "--rate inf",
             "--seconds 0",
             "--topic a.b",

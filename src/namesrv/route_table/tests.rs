@@ -191,3 +191,26 @@ fn filter_servers_come_with_the_route_until_a_registration_without_them() {
     register(&mut table, MASTER_A, 1, &body(1, &[]));
     assert!(table.route_of("T", None).unwrap().filter_server_table.is_empty());
 }
+
+/// The end of the old connection may come long after the new registration, or not at all.
+#[test]
+fn a_broker_that_comes_back_under_another_name_is_no_longer_known_by_the_first() {
+    let mut table = RouteTable::default();
+    register(&mut table, MASTER_A, 1, &body(1, &[topic("T", 4), topic("OnlyA", 1)]));
+    let renamed = BrokerId { name: "new", ..MASTER_A };
+    register(&mut table, renamed, 2, &body(1, &[topic("T", 4)]));
+    assert_eq!(queues(&table, "T"), [("new".into(), 4, 6)]);
+    assert_eq!((table.route_of("OnlyA", None), table.cluster_info().broker_addr_table.len()), (None, 1));
+    table.connection_closed(ConnectionId(2));
+    assert_eq!((table.route_of("T", None), table.cluster_info().broker_addr_table.len()), (None, 0));
+}
+
+#[test]
+fn a_broker_is_unregistered_by_its_address() {
+    let mut table = three_brokers();
+    table.unregister(BrokerId { id: 7, ..MASTER_B });
+    assert_eq!(queues(&table, "T"), [("a".into(), 4, 6)]);
+    // Another broker has taken its number: what the old one says late is no matter of that one.
+    table.unregister(BrokerId { address: "h:9", ..MASTER_A });
+    assert_eq!(queues(&table, "T"), [("a".into(), 4, 6)]);
+}
