@@ -12,7 +12,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Sup
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::group_actor::EnsureGroup;
 use super::published::{Published, Publisher};
-use super::requests::{Requests, answer, success};
+use super::requests::{Requests, Share, answer, success};
 use crate::broker::clients::{ClientEffect, Clients, Peer as ClientPeer, SubscriptionTable};
 use crate::broker::groups::GroupTable;
 use crate::net::peer::Peer;
@@ -99,7 +99,6 @@ impl ClientActor {
     fn serve(&mut self, request: &Request) -> Result<Command, Refusal> {
         let command = &request.command;
         match command.code {
-            request::HEART_BEAT => self.heartbeat(request),
             request::UNREGISTER_CLIENT => self.unregister(request),
             request::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(command),
             request::CHECK_CLIENT_CONFIG => check_client(command),
@@ -109,13 +108,18 @@ impl ClientActor {
         }
     }
 
-    fn heartbeat(&mut self, request: &Request) -> Result<Command, Refusal> {
-        let heartbeat = HeartbeatData::decode(&request.command.body)
-            .map_err(|error| Refusal::error(format!("the heartbeat cannot be read: {error}")))?;
+    /// Is answered when the retry topics of its groups are there.
+    fn heartbeat(&mut self, request: Request) {
+        let heartbeat = match HeartbeatData::decode(&request.command.body) {
+            Ok(heartbeat) => heartbeat,
+            Err(error) => {
+                return request.reply.refuse(Refusal::error(format!("the heartbeat cannot be read: {error}")));
+            }
+        };
         let peer = request.reply.peer();
         if peer.is_closed() {
             // Its end was announced already: registering it now would keep it for two minutes.
-            return Ok(success());
+            return;
         }
         self.peers.insert(peer.id, Arc::clone(peer));
         let client = ClientPeer {
@@ -128,8 +132,7 @@ impl ClientActor {
         let groups = self.parts.groups.load();
         let effects = self.clients.heartbeat(self.parts.clock.now_ms(), &client, &heartbeat, &groups);
         drop(groups);
-        self.perform(effects);
-        Ok(success())
+        self.perform(effects, Some(&Share::of(request.reply)));
     }
 
     fn unregister(&mut self, request: &Request) -> Result<Command, Refusal> {
@@ -138,7 +141,7 @@ impl ClientActor {
         let (producer, consumer) = (header.producer_group.as_deref(), header.consumer_group.as_deref());
         let effects = self.clients.unregister(request.reply.peer().id, producer, consumer, &groups);
         drop(groups);
-        self.perform(effects);
+        self.perform(effects, None);
         Ok(success())
     }
 
@@ -166,12 +169,14 @@ impl ClientActor {
         Ok(success().with_body(found.encode()))
     }
 
-    fn perform(&mut self, effects: Vec<ClientEffect>) {
+    fn perform(&mut self, effects: Vec<ClientEffect>, heartbeat: Option<&Share>) {
         for effect in effects {
             match effect {
                 ClientEffect::NotifyIdsChanged { group, connections } => self.tell(&group, &connections),
                 ClientEffect::CreateRetryTopic { group, unit_mode } => {
-                    notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode });
+                    if let Some(share) = heartbeat.cloned() {
+                        notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode, share });
+                    }
                 }
                 ClientEffect::Close(connection) => {
                     // It stays in the table until its end is heard of: it may be a member of other groups.
@@ -211,7 +216,7 @@ impl Actor for ClientActor {
         ctx.run_interval(EXPIRE_EVERY, |actor, ctx| {
             guarded(actor, ctx, "expiry", |actor, _| {
                 let effects = actor.clients.expire(actor.parts.clock.now_ms());
-                actor.perform(effects);
+                actor.perform(effects, None);
             });
         });
     }
@@ -238,8 +243,12 @@ impl Handler<Requests> for ClientActor {
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
             for request in requests.ready(ctx.address()) {
-                let outcome = actor.serve(&request);
-                answer(request.reply, outcome);
+                if request.command.code == request::HEART_BEAT {
+                    actor.heartbeat(request);
+                } else {
+                    let outcome = actor.serve(&request);
+                    answer(request.reply, outcome);
+                }
             }
         });
     }
@@ -252,7 +261,7 @@ impl Handler<PeerClosed> for ClientActor {
         guarded(self, ctx, "PeerClosed", |actor, _| {
             if actor.peers.remove(&closed.connection).is_some() {
                 let effects = actor.clients.connection_closed(closed.connection);
-                actor.perform(effects);
+                actor.perform(effects, None);
             }
         });
     }

@@ -13,7 +13,7 @@ use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::offset_actor::ForgetGroup;
 use super::published::Publisher;
 use super::pull_service::PullService;
-use super::requests::{Requests, answer};
+use super::requests::{Requests, Share, answer};
 use super::topic_actor::EnsureTopic;
 use crate::broker::groups::{GroupTable, Groups};
 use crate::broker::topics::Changed;
@@ -56,6 +56,8 @@ pub struct EnsureGroup {
     pub group: Arc<str>,
     /// Whether it belongs to one unit of a cross-unit deployment.
     pub unit_mode: bool,
+    /// The heartbeat: its client pulls from the retry topic next.
+    pub share: Share,
 }
 
 /// Write the table down: sent to itself behind everything in the mailbox.
@@ -139,7 +141,7 @@ impl GroupActor {
         Ok(config)
     }
 
-    fn ensure(&mut self, ensure: &EnsureGroup, ctx: &mut Context<Self>) {
+    fn ensure(&mut self, ensure: EnsureGroup, ctx: &mut Context<Self>) {
         // A group that may not be made, or has no legal name, gets no retry topic either.
         let Ok(config) = self.find_or_create(&ensure.group, ctx) else { return };
         let topic = GroupName::parse(&ensure.group).and_then(|group| Topic::retry_of(&group));
@@ -149,7 +151,7 @@ impl GroupActor {
             topic_sys_flag,
             ..TopicConfig::new(topic.as_str(), config.retry_queue_nums, Permission::READ_WRITE)
         };
-        notify(&self.parts.ensure_topic, EnsureTopic { topic, config });
+        notify(&self.parts.ensure_topic, EnsureTopic { topic, config, share: ensure.share });
     }
 
     fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
@@ -248,7 +250,7 @@ impl Handler<EnsureGroup> for GroupActor {
     type Result = ();
 
     fn handle(&mut self, ensure: EnsureGroup, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "EnsureGroup", |actor, ctx| actor.ensure(&ensure, ctx));
+        guarded(self, ctx, "EnsureGroup", |actor, ctx| actor.ensure(ensure, ctx));
     }
 }
 

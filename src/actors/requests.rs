@@ -1,5 +1,6 @@
 //! Requests on their way to an actor: all of a lane that one read of a socket brought, as one message.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
@@ -80,6 +81,29 @@ pub fn answer(reply: ReplyTo, outcome: Result<Command, Refusal>) {
     match outcome {
         Ok(command) => reply.send(command),
         Err(refusal) => reply.refuse(refusal),
+    }
+}
+
+/// A request that several actors have a part in: it is answered with success when the last of them drops its share.
+#[derive(Clone, Debug)]
+pub struct Share {
+    _of: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared(Option<ReplyTo>);
+
+impl Share {
+    /// The first share of a request.
+    #[must_use]
+    pub fn of(reply: ReplyTo) -> Self {
+        Self { _of: Arc::new(Shared(Some(reply))) }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(ReplyTo::succeed);
     }
 }
 

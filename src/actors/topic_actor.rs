@@ -14,7 +14,7 @@ use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::late::Late;
 use super::published::Publisher;
 use super::registration_actor::TopicsChanged;
-use super::requests::{Requests, answer};
+use super::requests::{Requests, Share, answer};
 use super::send_service::SendService;
 use crate::broker::topics::{Changed, TopicTable, Topics, Wish};
 use crate::net::reply::ReplyTo;
@@ -52,6 +52,8 @@ pub struct EnsureTopic {
     pub topic: Topic,
     /// What it is made as.
     pub config: TopicConfig,
+    /// What waits for it.
+    pub share: Share,
 }
 
 /// The name servers say which topics are ordered.
@@ -110,6 +112,8 @@ pub struct TopicActor {
 enum AfterPersist {
     Send(Box<Request>, Arc<SendService>),
     Reply(ReplyTo),
+    /// Goes on whatever comes of it: there is no refusal of a heartbeat that its client would understand.
+    Share(Share),
 }
 
 impl TopicActor {
@@ -212,6 +216,7 @@ impl TopicActor {
                 (AfterPersist::Send(request, service), Some(refusal)) => service.refuse(*request, refusal.clone()),
                 (AfterPersist::Reply(reply), None) => reply.succeed(),
                 (AfterPersist::Reply(reply), Some(refusal)) => reply.refuse(refusal.clone()),
+                (AfterPersist::Share(share), _) => drop(share),
             }
         }
     }
@@ -261,6 +266,10 @@ impl Handler<EnsureTopic> for TopicActor {
             if actor.parts.topics.create_if_absent(&ensure.topic, ensure.config, now_ms) == Changed::Yes {
                 actor.schedule_persist(ctx);
                 actor.changed = true;
+            }
+            // It may have been made a moment ago, and not be published yet.
+            if actor.persist_due {
+                actor.after_persist.push(AfterPersist::Share(ensure.share));
             }
         });
     }

@@ -7,7 +7,7 @@ use ferromq::protocol::command::{Command, Language};
 use serde_json::json;
 
 use crate::member::{body, consumes, heartbeat, is_refused, subscription, succeeds};
-use crate::raw::{Raw, ask_for, ext};
+use crate::raw::{Raw, ask_for, ext, pull_from};
 use crate::support::Cluster;
 
 fn list_of(group: &str) -> Command {
@@ -114,9 +114,7 @@ async fn a_group_comes_into_being_with_its_retry_topic() {
     let cluster = Cluster::start().await;
     let mut client = Raw::connect(cluster.broker.address()).await;
     succeeds(&mut client, heartbeat("c", &[], &[consumes("CG", &["T"])])).await;
-    let topics = ask_for(request::GET_ALL_TOPIC_CONFIG, &[]);
-    let has_retry_topic = |reply: &Command| body(reply)["topicConfigTable"].get("%RETRY%CG").is_some();
-    let topics = body(&client.ask_until(topics, has_retry_topic).await);
+    let topics = body(&succeeds(&mut client, ask_for(request::GET_ALL_TOPIC_CONFIG, &[])).await);
     let retry = json!({"order": false, "perm": 6, "readQueueNums": 1, "topicFilterType": "SINGLE_TAG",
         "topicName": "%RETRY%CG", "topicSysFlag": 0, "writeQueueNums": 1});
     assert_eq!(topics["topicConfigTable"]["%RETRY%CG"], retry);
@@ -163,5 +161,22 @@ async fn a_pull_relies_on_what_the_last_heartbeat_said() {
     is_refused(&mut client, newer, response::SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest").await;
     succeeds(&mut client, ask_for(request::UNREGISTER_CLIENT, &[("clientID", &"c"), ("consumerGroup", &"CG")])).await;
     is_refused(&mut client, pull("BenchmarkTest", 0), response::SUBSCRIPTION_NOT_EXIST, &offline).await;
+    cluster.stop().await;
+}
+
+/// The client pulls from it as soon as the heartbeat is answered.
+#[actix::test]
+async fn a_heartbeat_is_answered_when_its_retry_topics_are_there() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for number in 0..20 {
+        let groups = [format!("CG{number}"), format!("CH{number}")];
+        let consumers = groups.each_ref().map(|group| consumes(group, &["T"]));
+        succeeds(&mut client, heartbeat("me", &[], &consumers)).await;
+        for group in groups {
+            let reply = client.ask(pull_from(&format!("%RETRY%{group}"), 0, 0, 1)).await;
+            assert_eq!(reply.code, response::PULL_NOT_FOUND, "{reply:?}");
+        }
+    }
     cluster.stop().await;
 }
