@@ -15,7 +15,7 @@ pub const MASTER_ID: i64 = 0;
 ///
 /// # Layout
 /// There are two forms, which differ in the keys of `brokerAddrs`: `{"0":"ip:port"}` is standard JSON, for clients since
-/// 4.9.4 and whoever asks for it ([`Body::encode`]); `{0:"ip:port"}` is what older clients are sent
+/// 4.9.4 and whoever asks for it ([`Body::encode`](super::Body::encode)); `{0:"ip:port"}` is what older clients are sent
 /// ([`TopicRouteData::encode_bare`]). Go splits the text at `brokerAddrs`, so neither may hold blanks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
