@@ -111,8 +111,8 @@ pub fn run(args: &ConsumeArgs) -> Result<()> {
         let mut failure = Ok(());
         loop {
             tokio::select! {
-                // Whoever has read enough stops the readers; otherwise they are through, or failed.
-                printed = &mut printing => return printed.and(failure),
+                // First, so that no failure is missed when all is printed.
+                biased;
                 Some(outcome) = readers.join_next() => {
                     failure = failure.and(outcome?);
                     // The others would go on and on, and nobody would learn that one queue is missing.
@@ -120,6 +120,8 @@ pub fn run(args: &ConsumeArgs) -> Result<()> {
                         return failure;
                     }
                 }
+                // Whoever has read enough stops the readers; otherwise they are through, or failed.
+                printed = &mut printing => return printed.and(failure),
             }
         }
     }))
