@@ -13,7 +13,8 @@ use self::stored_text::{StoredText, Traits};
 use super::topics::{SCHEDULE_TOPIC, TopicTable};
 use crate::protocol::body::topic_config::{TopicConfig, TopicFilterType};
 use crate::protocol::codes::{request, response};
-use crate::protocol::command::CommandRef;
+use crate::protocol::command::{CommandRef, ExtFieldsRef};
+use crate::protocol::error::ProtocolError;
 use crate::protocol::ext_fields::FieldText;
 use crate::protocol::headers::send::SendHeader;
 use crate::protocol::message::{BatchItems, PROPERTIES_LENGTH_MAX};
@@ -119,7 +120,7 @@ impl Admission {
     /// See [`Denied`]; nothing is gathered then.
     pub fn admit(&mut self, request: &CommandRef<'_>, from: SocketAddr, now_ms: i64) -> Result<Admitted, Denied> {
         let Self { rules, topics, random, text, puts, .. } = self;
-        let header = SendHeader::parse(request.ext)?;
+        let header = SendHeader::parse(request.ext).or_else(|error| named(request.ext, error))?;
         if now_ms < rules.accept_from_ms {
             let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
             return Err(Refusal::error(remark).into());
@@ -206,6 +207,14 @@ fn check_traits(traits: &Traits, flags: i32) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// What is wrong with a header that cannot be read. RocketMQ looks at the topic before anything else.
+#[cold]
+fn named<T>(ext: ExtFieldsRef<'_>, error: ProtocolError) -> Result<T, Refusal> {
+    let topic = ext.get("b").or_else(|| ext.get("topic")).unwrap_or_default();
+    check_name(&topic)?;
+    Err(error.into())
+}
+
 fn check_name(topic: &str) -> Result<(), Refusal> {
     Ok(Topic::parse(topic).map(|_| ())?)
 }
@@ -259,6 +268,7 @@ fn put_items(
     for item in BatchItems::of(message.body) {
         let item = item
             .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
+        check_traits(&Traits::of(item.properties.as_bytes()), message.sys_flag)?;
         let properties = fitting(rules, text.of_item(item.properties))?;
         put.add(&NewMessage { flag: item.flag, body: item.body, properties, ..message })?;
     }

@@ -53,6 +53,11 @@ async fn names_of_topics_that_nobody_may_send_to() {
     let mut client = with_topic(&cluster).await;
     let blank = "The specified topic is blank.";
     check(&mut client, send_to(" ", 0, "", "x"), response::SYSTEM_ERROR, blank).await;
+    let alone = ask_for(request::SEND_MESSAGE_V2, &[("a", &"PG")]);
+    check(&mut client, alone, response::SYSTEM_ERROR, blank).await;
+    let null = "the custom field <defaultTopicQueueNums> is null";
+    let nearly = ask_for(request::SEND_MESSAGE_V2, &[("a", &"PG"), ("b", &"WireT")]);
+    check(&mut client, nearly, response::SYSTEM_ERROR, null).await;
     let illegal = "The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$";
     for topic in ["bad topic", "../../etc/passwd", "t\u{0}", "täg"] {
         check(&mut client, send_to(topic, 0, "", "x"), response::SYSTEM_ERROR, illegal).await;

@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, Serialization};
+use ferromq::protocol::message::encode_batch_item;
 use serde_json::Value;
 
 use crate::member::{body, is_refused, succeeds};
@@ -91,6 +92,21 @@ async fn half_and_delayed_messages_are_not_taken() {
     let delayed = client.ask(send_to("T", 0, "DELAY\u{1}3\u{2}", "delayed")).await;
     assert_eq!(delayed.code, response::MESSAGE_ILLEGAL, "{delayed:?}");
     assert!(delayed.remark.is_some_and(|remark| remark.contains("delay")));
+    for (properties, code) in [
+        ("DELAY\u{1}3", response::MESSAGE_ILLEGAL),
+        ("DELAY\u{1}soon", response::MESSAGE_ILLEGAL),
+        ("TRAN_MSG\u{1}TRUE", response::NO_PERMISSION),
+    ] {
+        let single = client.ask(send_to("T", 0, properties, "x")).await;
+        assert_eq!(single.code, code, "{properties:?}: {single:?}");
+        // What a client forgets to say of its batch counts all the same.
+        let mut items = Vec::new();
+        encode_batch_item(0, b"plain", "", &mut items).unwrap();
+        encode_batch_item(0, b"hidden", properties, &mut items).unwrap();
+        let batch = Command { code: request::SEND_BATCH_MESSAGE, ..send_to("T", 0, "", items) };
+        let batch = client.ask(batch).await;
+        assert_eq!(batch.code, code, "{properties:?} in a batch: {batch:?}");
+    }
     assert_eq!(state(&mut client).await, before);
     cluster.stop().await;
 }

@@ -87,7 +87,8 @@ impl StoredText {
 }
 
 impl Traits {
-    fn of(text: &[u8]) -> Self {
+    /// What a text says; that of a message in a batch decides about the batch.
+    pub(super) fn of(text: &[u8]) -> Self {
         let mut traits = Self { waits: true, delayed: false, transactional: false, wait: Wait::Absent };
         let mut pairs_end = 0;
         let mut pairs_only = true;
@@ -102,9 +103,10 @@ impl Traits {
                 }
                 DELAY => {
                     let level = std::str::from_utf8(value()).ok().and_then(|level| level.parse::<i32>().ok());
-                    traits.delayed = level.is_some_and(|level| level > 0);
+                    // Of what is no number nobody knows what it asks for; stored, it would be delivered at once.
+                    traits.delayed = level.is_none_or(|level| level > 0);
                 }
-                TRAN_MSG => traits.transactional = value() == b"true",
+                TRAN_MSG => traits.transactional = value().eq_ignore_ascii_case(b"true"),
                 _ => {}
             }
         }
@@ -171,8 +173,9 @@ mod tests {
             ("DELAY\u{1}3\u{2}", true, false),
             ("DELAY\u{1}0", false, false),
             ("DELAY\u{1}-1", false, false),
-            ("DELAY\u{1}x", false, false),
+            ("DELAY\u{1}x", true, false),
             ("A\u{1}a\u{2}TRAN_MSG\u{1}true", false, true),
+            ("TRAN_MSG\u{1}TRUE", false, true),
             ("TRAN_MSG\u{1}false", false, false),
         ] {
             let (_, traits) = stored(text);
