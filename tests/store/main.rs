@@ -20,6 +20,7 @@ mod pulls_get_what_java_gave;
 mod queues_and_index_are_made_anew;
 #[path = "../support/raw.rs"]
 mod raw;
+mod records_are_javas;
 mod refuses_to_open;
 #[path = "../support/mod.rs"]
 mod support;
