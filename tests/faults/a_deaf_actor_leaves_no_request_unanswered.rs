@@ -1,5 +1,7 @@
 //! Actors that take what they are sent and never answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_rt::ArbiterHandle;
@@ -7,18 +9,22 @@ use ferromq::actors::arbiters::{start_on, supervise_on};
 use ferromq::actors::broker::Broker;
 use ferromq::actors::client_actor::ClientPorts;
 use ferromq::actors::commitlog_actor::{CommitLogParts, CommitLogPorts, FlushPolicy};
+use ferromq::actors::dispatch_actor::{DispatchActor, DispatchPorts};
 use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
+use ferromq::actors::namesrv::Namesrv;
+use ferromq::actors::namesrv_actor::NamesrvPorts;
 use ferromq::actors::offset_actor::OffsetPorts;
-use ferromq::actors::options::BrokerOptions;
+use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
 use ferromq::actors::queue_actor::QueuePorts;
+use ferromq::actors::registration_actor::RegistrationActor;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, Serialization};
 use ferromq::protocol::headers::offset::QueryConsumerOffset;
 
 use crate::load::{LIMIT, Load, codes, connect, make_topic, pull_all, pull_from, words_of};
-use crate::raw::Raw;
-use crate::support::small;
+use crate::raw::{Raw, ask_for};
+use crate::support::{free_port, small};
 use crate::writers::{deaf, deaf_here};
 
 /// The longest that a request may stay unanswered.
@@ -160,4 +166,56 @@ async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let (answers, (), ()) = tokio::join!(load, offsets, heartbeats);
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
     broker.stop().await.unwrap();
+}
+
+#[actix::test]
+async fn pulls_from_queues_that_a_deaf_dispatcher_does_not_open_are_told_busy_while_sends_go_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = Broker::builder(small(&directory))
+        .dispatch(|parts, on| {
+            let ports: DispatchPorts = start_on(on, |_| DispatchActor::new(parts)).into();
+            DispatchPorts { open_queue: deaf(on), ..ports }
+        })
+        .start()
+        .await
+        .unwrap();
+    make_topic(&broker, "Deaf").await;
+    make_topic(&broker, "Unopened").await;
+    let load = Load { lanes: 4, messages: 50, limit: LIMIT }.run(&broker, "Deaf");
+    let pulls = check_busy(&broker, || pull_from("Unopened", "readers", 0, Duration::ZERO));
+    let (answers, ()) = tokio::join!(load, pulls);
+    assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
+    broker.stop().await.unwrap();
+}
+
+#[actix::test]
+async fn a_broker_that_registers_with_a_deaf_name_server_serves() {
+    let directory = tempfile::tempdir().unwrap();
+    let namesrv = Namesrv::builder(NamesrvOptions {
+        listen: free_port(),
+        ..NamesrvOptions::at(directory.path().join("namesrv"))
+    })
+    .namesrv(|_, on| NamesrvPorts { requests: deaf(on), closed: deaf(on) })
+    .start()
+    .await
+    .unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let registrations = Arc::clone(&asked);
+    let options = BrokerOptions { name_servers: vec![namesrv.address().to_string()], ..small(&directory) };
+    let broker = Broker::builder(options)
+        .registration(move |parts, on| {
+            registrations.fetch_add(1, Ordering::Relaxed);
+            supervise_on(on, |_| RegistrationActor::new(parts)).into()
+        })
+        .start()
+        .await
+        .unwrap();
+    make_topic(&broker, "Deaf").await;
+    let answers = Load { lanes: 4, messages: 10, limit: LIMIT }.run(&broker, "Deaf").await;
+    assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
+    let mut client = Raw::connect(namesrv.address()).await;
+    let busy = client.ask(ask_for(request::GET_ROUTEINFO_BY_TOPIC, &[("topic", &"Deaf")])).await;
+    assert_eq!((busy.code, asked.load(Ordering::Relaxed)), (response::SYSTEM_BUSY, 1));
+    broker.stop().await.unwrap();
+    namesrv.stop().await;
 }
