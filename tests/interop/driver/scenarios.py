@@ -43,7 +43,7 @@ class Scenarios:
 
     def kill(self, program):
         """kill -9 in the middle of sending; what was acknowledged is consumed after the restart."""
-        acked = self._folder / "acked.txt"
+        acked = self._folder / f"acked-{program.name}.txt"
         producer = self._start(program, "kill-produce", "--acked", str(acked), stdin=subprocess.PIPE)
         restarts = []
         try:

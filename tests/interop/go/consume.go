@@ -87,6 +87,52 @@ func pushRestart(session *Session) (string, error) {
 		after.without(again).exactly(texts("later", 10))
 }
 
+// pushRebalance has a second consumer of the group take queues over from the first, and give them back.
+func pushRebalance(session *Session) (string, error) {
+	client, err := session.producer()
+	if err != nil {
+		return "", err
+	}
+	sent := 0
+	send := func() error {
+		_, err := client.SendSync(context.Background(), session.message("", fmt.Sprintf("rebalance %d", sent)))
+		sent++
+		return err
+	}
+	if err := send(); err != nil {
+		return "", err
+	}
+	first, second := &Received{}, &Received{}
+	if _, err := session.pushConsumer(consumer.Clustering, "*", first); err != nil {
+		return "", err
+	}
+	if err := first.await(1, 30*time.Second); err != nil {
+		return "", err
+	}
+	leaving, err := session.pushConsumer(consumer.Clustering, "*", second)
+	if err != nil {
+		return "", err
+	}
+	start := time.Now()
+	shared := func() bool { return send() == nil && len(second.all()) > 0 }
+	if err := await("a message for the second consumer", 60*time.Second, shared); err != nil {
+		return "", err
+	}
+	waited := time.Since(start)
+	if err := leaving.Shutdown(); err != nil {
+		return "", err
+	}
+	// Messages may come to both while queues change hands, but none may be missing.
+	all := func() bool {
+		seen := map[string]bool{}
+		for _, message := range append(first.all(), second.all()...) {
+			seen[string(message.Body)] = true
+		}
+		return len(seen) == sent
+	}
+	return fmt.Sprintf("shared after %d ms", waited.Milliseconds()), await("every message", 60*time.Second, all)
+}
+
 func pushBroadcast(session *Session) (string, error) {
 	client, err := session.producer()
 	if err != nil {
