@@ -2,6 +2,7 @@
 
 // Checks of a RocketMQ broker through ali-ons: `node interop.js --namesrv HOST:PORT --broker HOST:PORT --run ID all`.
 
+const fs = require('fs');
 const { Consumer, Message, Producer } = require('ali-ons');
 
 const LIMIT_MS = 45_000;
@@ -51,6 +52,8 @@ class Session {
       consumerGroup: `G_${this.topic}`,
       consumeFromWhere: 'CONSUME_FROM_FIRST_OFFSET',
       isBroadcast,
+      // This client does not listen when the broker says that its group has changed.
+      rebalanceInterval: 1_000,
     });
     consumer.subscribe(this.topic, tags, async message => {
       received.push({ body: message.body.toString(), tags: message.tags, keys: message.keys });
@@ -167,6 +170,28 @@ const checks = {
     exactly(after, texts('after', 10));
   },
 
+  /** A second consumer takes queues over from the first; nothing is missing. */
+  async rebalance(session) {
+    const producer = await session.producer();
+    const bodies = [ 'rebalance 0' ];
+    await send(session, producer, bodies);
+    const first = [];
+    const second = [];
+    await session.consumer('*', first);
+    await awaitCount(session, first, 1);
+    await session.consumer('*', second);
+    const start = Date.now();
+    while (second.length === 0 && Date.now() < start + LIMIT_MS) {
+      bodies.push(`rebalance ${bodies.length}`);
+      await send(session, producer, bodies.slice(-1));
+      await sleep(20);
+    }
+    const waited = Date.now() - start;
+    const missing = () => bodies.filter(body => ![ ...first, ...second ].some(message => message.body === body));
+    await until(() => second.length > 0 && missing().length === 0, 'every message, some of them to each consumer');
+    return `shared after ${waited} ms`;
+  },
+
   async broadcast(session) {
     const producer = await session.producer();
     const bodies = texts('broadcast', 20);
@@ -182,6 +207,76 @@ const checks = {
   },
 };
 
+const SENDERS = 4;
+
+/** What a message with this key contains, so that the consumer can tell without having seen it sent. */
+const killBody = key => `${key} `.repeat(40);
+
+/** Nothing acknowledged is missing after the broker was killed: one process sends, another one reads. */
+const killChecks = {
+  /** Sends until standard input ends, and writes the key of every acknowledged message. */
+  async 'kill-produce'(session) {
+    const producer = await session.producer();
+    const file = option('acked');
+    fs.writeFileSync(file, '');
+    let stop = false;
+    process.stdin.on('end', () => { stop = true; }).resume();
+    let acked = 0;
+    let failed = 0;
+    const sender = async number => {
+      for (let count = 0; !stop; count++) {
+        const key = `${number}-${count}`;
+        try {
+          const result = await producer.send(new Message(session.topic, '', killBody(key)));
+          if (result.sendStatus !== 'SEND_OK') {
+            throw new Error(result.sendStatus);
+          }
+          fs.appendFileSync(file, `${key}\n`);
+          acked++;
+        } catch (error) {
+          failed++;
+          // The broker is away; there is no use in asking a thousand times a second.
+          await sleep(50);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: SENDERS }, (_, number) => sender(number)));
+    return `${acked} acknowledged, ${failed} failed`;
+  },
+
+  /** Reads the topic until every acknowledged message was seen. */
+  async 'kill-consume'(session) {
+    const missing = new Set(fs.readFileSync(option('acked'), 'utf8').split('\n').filter(Boolean));
+    const acked = missing.size;
+    const received = [];
+    await session.consumer('*', received);
+    let looked = 0;
+    const seen = () => {
+      for (; looked < received.length; looked++) {
+        const key = received[looked].body.split(' ')[0];
+        if (received[looked].body !== killBody(key)) {
+          throw new Error(`${key} has another body than was sent`);
+        }
+        missing.delete(key);
+      }
+      return missing.size === 0;
+    };
+    await until(seen, `all of ${acked} acknowledged messages`);
+    return `${acked} acknowledged, ${looked} delivered`;
+  },
+};
+
+/** Waits until something holds. */
+async function until(holds, what) {
+  const deadline = Date.now() + LIMIT_MS;
+  while (!holds()) {
+    if (Date.now() > deadline) {
+      throw new Error(`${what}: not seen within ${LIMIT_MS / 1000} s`);
+    }
+    await sleep(20);
+  }
+}
+
 /** The value of `--name` on the command line. */
 function option(name) {
   const at = process.argv.indexOf(`--${name}`);
@@ -194,8 +289,12 @@ function option(name) {
 async function main() {
   let passed = 0;
   let failed = 0;
-  for (const [ name, check ] of Object.entries(checks)) {
-    const session = new Session(option('namesrv'), option('broker'), `interop_${option('run')}_${name}`);
+  const command = process.argv.at(-1);
+  const kill = killChecks[command];
+  for (const [ name, check ] of kill ? [[ command.replace('-', '_'), kill ]] : Object.entries(checks)) {
+    // Both processes of the kill test speak of one topic.
+    const topic = `interop_${option('run')}_${kill ? 'kill' : name}`;
+    const session = new Session(option('namesrv'), option('broker'), topic);
     const start = Date.now();
     try {
       const detail = await check(session);
