@@ -1,5 +1,6 @@
 //! Actors that a panic does not end: one request is given up, the rest goes on.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferromq::actors::arbiters::supervise_on;
@@ -8,7 +9,9 @@ use ferromq::actors::builder::BrokerBuilder;
 use ferromq::actors::client_actor::ClientActor;
 use ferromq::actors::group_actor::GroupActor;
 use ferromq::actors::hold_actor::HoldActor;
-use ferromq::actors::options::BrokerOptions;
+use ferromq::actors::namesrv::Namesrv;
+use ferromq::actors::namesrv_actor::NamesrvActor;
+use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
 use ferromq::actors::topic_actor::TopicActor;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
@@ -19,7 +22,8 @@ use crate::fragile::{FragileClock, FragileDisk};
 use crate::load::{
     LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command, topic_command,
 };
-use crate::support::{small, wait_until};
+use crate::raw::{Raw, ask_for};
+use crate::support::{free_port, small, wait_until};
 
 /// Sends under way while an actor panics: none of them may notice.
 const LOAD: Load = Load { lanes: 8, messages: 40, limit: LIMIT };
@@ -175,4 +179,29 @@ async fn the_hold_actor() {
     let (answers, ()) = tokio::join!(LOAD.run(&broker, "Steady"), answered);
     assert_eq!(codes(&answers).into_iter().collect::<Vec<_>>(), [(response::SUCCESS, answers.len())]);
     broker.stop().await.unwrap();
+}
+
+/// Its routes are what brokers have said; they say it again.
+#[actix::test]
+async fn the_namesrv_actor() {
+    let directory = tempfile::tempdir().unwrap();
+    // The first look is for the first registration.
+    let clock = FragileClock::breaking_at_look(2);
+    let fragile = Arc::clone(&clock);
+    let options = NamesrvOptions { listen: free_port(), ..NamesrvOptions::at(directory.path().join("namesrv")) };
+    let namesrv = Namesrv::builder(options).namesrv(|mut parts, on| {
+        parts.clock = fragile;
+        supervise_on(on, |_| NamesrvActor::new(parts)).into()
+    });
+    let namesrv = namesrv.start().await.unwrap();
+    let name_servers = vec![namesrv.address().to_string()];
+    let options = BrokerOptions { name_servers, register_every: Duration::from_millis(20), ..small(&directory) };
+    let broker = Broker::builder(options).start().await.unwrap();
+    make_topic(&broker, "Steady").await;
+    wait_until(LIMIT, "the clock breaks", || clock.has_broken()).await;
+    let mut client = Raw::connect(namesrv.address()).await;
+    let route = ask_for(request::GET_ROUTEINFO_BY_TOPIC, &[("topic", &"Steady")]);
+    client.ask_until(route, |reply| reply.code == response::SUCCESS).await;
+    broker.stop().await.unwrap();
+    namesrv.stop().await;
 }
