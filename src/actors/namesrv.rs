@@ -15,17 +15,16 @@ use super::config_writer::ConfigWriter;
 use super::fault::{Faults, notify};
 use super::namesrv_actor::{self, NamesrvActor, NamesrvParts, NamesrvPorts};
 use super::options::{NamesrvOptions, connections_max};
-use super::requests::ToActor;
+use super::requests::{self, ToActor};
 use super::wiring::serve_on;
 use crate::namesrv::kv_config::KvConfig;
 use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::peer::Patience;
 use crate::net::router::{Lane, Router};
 
-const PATIENCE: Patience = Patience {
-    limit: Duration::from_millis(3_500),
-    remark: "[TIMEOUT_CLEAN_QUEUE]name server busy, start flow control for a while",
-};
+/// As a broker's, in its own words.
+const PATIENCE: Patience =
+    Patience { remark: "[TIMEOUT_CLEAN_QUEUE]name server busy, start flow control for a while", ..requests::PATIENCE };
 /// How long a stop waits for the last replies.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);
 

@@ -329,10 +329,7 @@ fn may_try_again(error: &ClientError) -> bool {
         response::NO_BUYER_ID,
         response::NOT_IN_CURRENT_UNIT,
     ];
-    match error {
-        error if error.is_of_transport() => true,
-        error => error.refusal().is_some_and(|code| WORTH_IT.contains(&code)),
-    }
+    error.is_of_transport() || error.refusal().is_some_and(|code| WORTH_IT.contains(&code))
 }
 
 #[cfg(test)]

@@ -155,9 +155,7 @@ impl RouteTable {
     /// Takes out the broker of an address, whatever it calls itself by now. With the last of its set, the set's queues and
     /// topics that nobody else holds go too.
     pub fn unregister(&mut self, broker: BrokerId<'_>) {
-        self.live.remove(broker.address);
-        self.filter_servers.remove(broker.address);
-        self.forget_address(broker.address, |_| true);
+        self.take_out(broker.address);
     }
 
     /// Takes out the brokers that registered on a connection that has ended, and returns their addresses.
@@ -175,11 +173,15 @@ impl RouteTable {
         let gone = self.live.iter().filter(|(_, live)| gone(live));
         let gone: Vec<_> = gone.map(|(address, live)| (address.clone(), live.connection)).collect();
         for (address, _) in &gone {
-            self.live.remove(address);
-            self.filter_servers.remove(address);
-            self.forget_address(address, |_| true);
+            self.take_out(address);
         }
         gone
+    }
+
+    fn take_out(&mut self, address: &str) {
+        self.live.remove(address);
+        self.filter_servers.remove(address);
+        self.forget_address(address, |_| true);
     }
 
     /// Takes an address out of the sets that `affected` says yes to.

@@ -48,6 +48,14 @@ impl Budget {
         }
     }
 
+    /// Takes or gives back what lies between two counts of the same thing.
+    pub fn recount(&self, before: usize, now: usize) {
+        match now > before {
+            true => self.take(now - before),
+            false => self.give_back(before - now),
+        }
+    }
+
     /// Whether nothing more should be taken in.
     #[must_use]
     pub fn is_spent(&self) -> bool {

@@ -166,11 +166,7 @@ impl Reader {
     fn account(&mut self) {
         let unfinished = if self.buffer.len() > READ_BYTES_MIN { self.buffer.len() } else { 0 };
         let held = self.intake.held_bytes();
-        let (before, now) = (self.unfinished_bytes + self.held_bytes, unfinished + held);
-        match now > before {
-            true => self.shared.unserved.take(now - before),
-            false => self.shared.unserved.give_back(before - now),
-        }
+        self.shared.unserved.recount(self.unfinished_bytes + self.held_bytes, unfinished + held);
         (self.unfinished_bytes, self.held_bytes) = (unfinished, held);
         self.turn = self.turn.take().filter(|_| unfinished > 0);
     }

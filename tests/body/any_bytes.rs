@@ -5,88 +5,39 @@ use std::fmt::Debug;
 use std::fs;
 
 use ferromq::protocol::body::Body;
-use ferromq::protocol::body::cluster::ClusterInfo;
-use ferromq::protocol::body::connection::{Connection, ConsumerConnection, ProducerConnection, ProducerTableInfo};
-use ferromq::protocol::body::data_version::DataVersion;
-use ferromq::protocol::body::heartbeat::HeartbeatData;
-use ferromq::protocol::body::kv::KvTable;
-use ferromq::protocol::body::lists::{ConsumerList, GroupList, TopicList};
-use ferromq::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
-use ferromq::protocol::body::offsets::{
-    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, ResetOffsetBody, ResetOffsetList,
-};
+use ferromq::protocol::body::connection::Connection;
 use ferromq::protocol::body::queue_table::QueueTable;
-use ferromq::protocol::body::register::RegisterBrokerBody;
 use ferromq::protocol::body::route::TopicRouteData;
-use ferromq::protocol::body::stats::{BrokerStatsData, ConsumeStats, ConsumeStatsList, TopicStatsTable};
-use ferromq::protocol::body::subscription::{CheckClientRequestBody, SubscriptionData};
-use ferromq::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
-use ferromq::protocol::body::topic_config::{TopicConfig, TopicConfigTable};
+use ferromq::protocol::body::topic_config::TopicConfig;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::Fixture;
+use super::kinds::KINDS;
 
 /// Reads bytes as one kind of body; what is read must be written so that it reads back.
 type Reader = fn(&[u8]);
 
-/// Every kind of body with a recording of it, or a text where there is none.
-const BODIES: [(&str, Reader); 35] = [
-    ("broker_stats", read::<BrokerStatsData>),
-    ("check_client", read::<CheckClientRequestBody>),
-    ("cluster_info", read::<ClusterInfo>),
-    ("consume_stats", read::<ConsumeStats>),
-    ("consume_stats_list", read::<ConsumeStatsList>),
-    ("consumer_connection", read::<ConsumerConnection>),
-    ("consumer_list", read::<ConsumerList>),
-    ("consumer_offset", read::<ConsumerOffsetTable>),
-    ("consumer_status", read::<ConsumerStatusBody>),
-    ("consumer_status_admin", read::<ConsumerStatusBody>),
-    ("correction_offset", read::<CorrectionOffsets>),
-    ("data_version", read::<DataVersion>),
-    ("fastjson_ref", read::<TopicStatsTable>),
-    ("group_list", read::<GroupList>),
-    ("heartbeat", read::<HeartbeatData>),
-    ("kv_table", read::<KvTable>),
-    ("local_offsets", read::<ResetOffsetBody>),
-    ("lock_batch_request", read::<LockBatchRequestBody>),
-    ("lock_batch_response", read::<LockBatchResponseBody>),
-    ("producer_connection", read::<ProducerConnection>),
-    ("producer_table", read::<ProducerTableInfo>),
-    ("register_broker", read::<RegisterBrokerBody>),
-    ("reset_offset", read::<ResetOffsetBody>),
-    ("reset_offset_for_c", read::<ResetOffsetList>),
-    ("route_legacy", read_route),
-    ("route_order_conf", read_route),
-    ("route_standard", read_route),
-    ("subscription_group_config", read::<SubscriptionGroupConfig>),
-    ("subscription_group_wrapper", read::<SubscriptionGroupTable>),
-    ("subscription_tag", read::<SubscriptionData>),
-    ("topic_config_wrapper", read::<TopicConfigTable>),
-    ("topic_list", read::<TopicList>),
-    ("topic_stats", read::<TopicStatsTable>),
-    (r#"{"clientAddr":"127.0.0.1:1","clientId":"c","language":"GO","version":317}"#, read::<Connection>),
-    (
-        r#"{"order":true,"perm":6,"readQueueNums":4,"topicFilterType":"SINGLE_TAG","topicName":"T"}"#,
-        read::<TopicConfig>,
-    ),
-];
+/// A text of every kind of body, recorded but for two that are no bodies of their own.
+fn bodies() -> Vec<(Vec<u8>, Reader)> {
+    let recorded = KINDS.map(|kind| (Fixture::load(kind.name).bytes(), kind.read));
+    let connection = r#"{"clientAddr":"127.0.0.1:1","clientId":"c","language":"GO","version":317}"#;
+    let topic = r#"{"order":true,"perm":6,"readQueueNums":4,"topicFilterType":"SINGLE_TAG","topicName":"T"}"#;
+    let others: [(&str, Reader); 2] = [(connection, read::<Connection>), (topic, read::<TopicConfig>)];
+    recorded.into_iter().chain(others.map(|(text, read)| (text.into(), read))).collect()
+}
 
-fn read<T: Body + PartialEq + Debug>(bytes: &[u8]) {
+pub(crate) fn read<T: Body + PartialEq + Debug>(bytes: &[u8]) {
     if let Ok(body) = T::decode(bytes) {
         assert_eq!(T::decode(&body.encode()).unwrap(), body, "{}", bytes.escape_ascii());
     }
 }
 
-fn read_route(bytes: &[u8]) {
+pub(crate) fn read_route(bytes: &[u8]) {
     read::<TopicRouteData>(bytes);
     if let Ok(route) = TopicRouteData::decode(bytes) {
         assert_eq!(TopicRouteData::decode(&route.encode_bare()).unwrap(), route, "{}", bytes.escape_ascii());
     }
-}
-
-fn recorded(name: &str) -> Vec<u8> {
-    if name.starts_with('{') { name.into() } else { Fixture::load(name).bytes() }
 }
 
 /// A change to a text, at a place of it.
@@ -142,22 +93,22 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_recorded_body_that_was_changed((name, read) in prop::sample::select(&BODIES[..]), edits in prop::collection::vec(edit(), 1..5)) {
-        read(&changed(recorded(name), &edits));
+    fn a_recorded_body_that_was_changed((body, read) in prop::sample::select(bodies()), edits in prop::collection::vec(edit(), 1..5)) {
+        read(&changed(body, &edits));
     }
 
     #[test]
-    fn any_bytes((_, read) in prop::sample::select(&BODIES[..]), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+    fn any_bytes((_, read) in prop::sample::select(bodies()), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         read(&bytes);
     }
 }
 
 #[test]
 fn every_body_as_it_was_recorded() {
-    for (name, read) in BODIES {
-        read(&recorded(name));
+    for (body, read) in bodies() {
+        read(&body);
     }
-    let names: BTreeSet<&str> = BODIES.iter().map(|(name, _)| *name).collect();
+    let names: BTreeSet<&str> = KINDS.iter().map(|kind| kind.name).collect();
     for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/body")).unwrap() {
         let file = file.unwrap().file_name().into_string().unwrap();
         let name = file.trim_start_matches("body_").trim_end_matches(".json");

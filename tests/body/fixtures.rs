@@ -3,28 +3,19 @@
 use std::fmt::Debug;
 
 use ferromq::protocol::body::cluster::ClusterInfo;
-use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
-use ferromq::protocol::body::data_version::DataVersion;
-use ferromq::protocol::body::heartbeat::HeartbeatData;
-use ferromq::protocol::body::kv::KvTable;
-use ferromq::protocol::body::lists::{ConsumerList, GroupList, TopicList};
-use ferromq::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
-use ferromq::protocol::body::offsets::{
-    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, ResetOffsetBody, ResetOffsetList,
-};
-use ferromq::protocol::body::register::RegisterBrokerBody;
+use ferromq::protocol::body::offsets::{ConsumerOffsetTable, CorrectionOffsets, ResetOffsetBody};
 use ferromq::protocol::body::route::TopicRouteData;
-use ferromq::protocol::body::stats::{BrokerStatsData, ConsumeStats, ConsumeStatsList, TopicStatsTable};
-use ferromq::protocol::body::subscription::{CheckClientRequestBody, SubscriptionData};
-use ferromq::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
+use ferromq::protocol::body::stats::TopicStatsTable;
 use ferromq::protocol::body::topic_config::TopicConfigTable;
 use ferromq::protocol::body::{Body, lenient};
 use serde_json::{Value, json};
 
 use super::Fixture;
+use super::kinds::KINDS;
 
 /// What a written body is to be compared with.
-enum Written {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Written {
     /// The reference's text, byte for byte: nothing in the body has hash order or bare keys.
     SameText,
     /// The reference's values: its text has hash order or keys without quotes.
@@ -55,20 +46,20 @@ fn values(body: &[u8]) -> Value {
 }
 
 /// There are peers that know the flag of a topic by its old name only, so that ours writes both.
-fn with_both_names_of_the_flag(route: &mut Value) {
+pub(crate) fn with_both_names_of_the_flag(route: &mut Value) {
     for queues in route["queueDatas"].as_array_mut().unwrap() {
         queues["topicSynFlag"] = queues["topicSysFlag"].clone();
     }
 }
 
 /// A reference to an object that was written before is not followed: defaults stand there.
-fn with_defaults_for_the_reference(stats: &mut Value) {
+pub(crate) fn with_defaults_for_the_reference(stats: &mut Value) {
     let queues = stats["offsetTable"].as_object_mut().unwrap().values_mut();
     let mut references = queues.filter(|held| held.get("$ref").is_some());
     *references.next().unwrap() = json!({"lastUpdateTimestamp": 0, "maxOffset": 0, "minOffset": 0});
 }
 
-fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
+pub(crate) fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
     let fixture = Fixture::load(name);
     let bytes = fixture.bytes();
     assert_eq!(String::from_utf8(bytes.clone()).unwrap(), fixture.text, "{name}: text and bytes of the fixture");
@@ -88,39 +79,9 @@ fn check<T: Body + PartialEq + Debug>(name: &str, written: Written) {
 
 #[test]
 fn every_recorded_body_reads_and_is_written_as_it_was() {
-    check::<BrokerStatsData>("broker_stats", SameText);
-    check::<CheckClientRequestBody>("check_client", SameText);
-    check::<ClusterInfo>("cluster_info", SameValues);
-    check::<ConsumeStats>("consume_stats", SameText);
-    check::<ConsumeStatsList>("consume_stats_list", SameText);
-    check::<ConsumerConnection>("consumer_connection", SameText);
-    check::<ConsumerList>("consumer_list", SameText);
-    check::<ConsumerOffsetTable>("consumer_offset", SameValues);
-    check::<ConsumerStatusBody>("consumer_status", SameText);
-    check::<ConsumerStatusBody>("consumer_status_admin", SameText);
-    check::<CorrectionOffsets>("correction_offset", SameValues);
-    check::<DataVersion>("data_version", SameText);
-    check::<TopicStatsTable>("fastjson_ref", ValuesAfter(with_defaults_for_the_reference));
-    check::<GroupList>("group_list", SameText);
-    check::<HeartbeatData>("heartbeat", SameText);
-    check::<KvTable>("kv_table", SameText);
-    check::<ResetOffsetBody>("local_offsets", SameValues);
-    check::<LockBatchRequestBody>("lock_batch_request", SameText);
-    check::<LockBatchResponseBody>("lock_batch_response", SameText);
-    check::<ProducerConnection>("producer_connection", SameText);
-    check::<ProducerTableInfo>("producer_table", SameText);
-    check::<RegisterBrokerBody>("register_broker", SameValues);
-    check::<ResetOffsetBody>("reset_offset", SameText);
-    check::<ResetOffsetList>("reset_offset_for_c", SameText);
-    check::<TopicRouteData>("route_legacy", ValuesAfter(with_both_names_of_the_flag));
-    check::<TopicRouteData>("route_order_conf", ValuesAfter(with_both_names_of_the_flag));
-    check::<TopicRouteData>("route_standard", ValuesAfter(with_both_names_of_the_flag));
-    check::<SubscriptionGroupConfig>("subscription_group_config", SameText);
-    check::<SubscriptionGroupTable>("subscription_group_wrapper", SameText);
-    check::<SubscriptionData>("subscription_tag", SameText);
-    check::<TopicConfigTable>("topic_config_wrapper", SameValues);
-    check::<TopicList>("topic_list", SameText);
-    check::<TopicStatsTable>("topic_stats", SameValues);
+    for kind in KINDS {
+        (kind.check)(kind.name, kind.written);
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod any_bytes;
 mod fixtures;
+mod kinds;
 mod registration;
 mod written_text;
 

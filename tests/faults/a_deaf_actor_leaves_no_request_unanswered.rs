@@ -14,8 +14,8 @@ use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::namesrv_actor::NamesrvPorts;
-use ferromq::actors::offset_actor::OffsetPorts;
-use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
+use ferromq::actors::offset_actor::{OffsetParts, OffsetPorts};
+use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::queue_actor::QueuePorts;
 use ferromq::actors::registration_actor::RegistrationActor;
 use ferromq::protocol::codes::{request, response};
@@ -24,7 +24,7 @@ use ferromq::protocol::headers::offset::QueryConsumerOffset;
 
 use crate::load::{LIMIT, Load, codes, connect, make_topic, pull_all, pull_from, words_of};
 use crate::raw::{Raw, ask_for};
-use crate::support::{free_port, small};
+use crate::support::{namesrv_in, small};
 use crate::writers::{deaf, deaf_here};
 
 /// The longest that a request may stay unanswered.
@@ -43,6 +43,10 @@ async fn check_busy(broker: &Broker, ask: impl Fn() -> Command) {
         let answer = answer.await.unwrap();
         assert_eq!(answer.code, response::SYSTEM_BUSY, "{:?}", answer.remark);
     }
+}
+
+fn deaf_offsets(_: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
+    OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) }
 }
 
 fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
@@ -128,11 +132,7 @@ async fn pulls_that_a_deaf_actor_holds_are_told_busy_when_their_time_is_over() {
 #[actix::test]
 async fn a_question_for_an_offset_is_rather_not_answered_than_refused() {
     let directory = tempfile::tempdir().unwrap();
-    let broker = Broker::builder(small(&directory))
-        .offset(|_, on| OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) })
-        .start()
-        .await
-        .unwrap();
+    let broker = Broker::builder(small(&directory)).offset(deaf_offsets).start().await.unwrap();
     let mut client = Raw::connect(broker.address()).await;
     let header = QueryConsumerOffset {
         consumer_group: "readers".into(),
@@ -154,7 +154,7 @@ async fn a_question_for_an_offset_is_rather_not_answered_than_refused() {
 async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::builder(small(&directory))
-        .offset(|_, on| OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) })
+        .offset(deaf_offsets)
         .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on) })
         .start()
         .await
@@ -191,14 +191,11 @@ async fn pulls_from_queues_that_a_deaf_dispatcher_does_not_open_are_told_busy_wh
 #[actix::test]
 async fn a_broker_that_registers_with_a_deaf_name_server_serves() {
     let directory = tempfile::tempdir().unwrap();
-    let namesrv = Namesrv::builder(NamesrvOptions {
-        listen: free_port(),
-        ..NamesrvOptions::at(directory.path().join("namesrv"))
-    })
-    .namesrv(|_, on| NamesrvPorts { requests: deaf(on), closed: deaf(on) })
-    .start()
-    .await
-    .unwrap();
+    let namesrv = Namesrv::builder(namesrv_in(&directory))
+        .namesrv(|_, on| NamesrvPorts { requests: deaf(on), closed: deaf(on) })
+        .start()
+        .await
+        .unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let registrations = Arc::clone(&asked);
     let options = BrokerOptions { name_servers: vec![namesrv.address().to_string()], ..small(&directory) };

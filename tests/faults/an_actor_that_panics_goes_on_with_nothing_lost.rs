@@ -11,7 +11,7 @@ use ferromq::actors::group_actor::GroupActor;
 use ferromq::actors::hold_actor::HoldActor;
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::namesrv_actor::NamesrvActor;
-use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
+use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::topic_actor::TopicActor;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
@@ -23,7 +23,7 @@ use crate::load::{
     LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command, topic_command,
 };
 use crate::raw::{Raw, ask_for};
-use crate::support::{free_port, small, wait_until};
+use crate::support::{namesrv_in, small, wait_until};
 
 /// Sends under way while an actor panics: none of them may notice.
 const LOAD: Load = Load { lanes: 8, messages: 40, limit: LIMIT };
@@ -188,8 +188,7 @@ async fn the_namesrv_actor() {
     // The first look is for the first registration.
     let clock = FragileClock::breaking_at_look(2);
     let fragile = Arc::clone(&clock);
-    let options = NamesrvOptions { listen: free_port(), ..NamesrvOptions::at(directory.path().join("namesrv")) };
-    let namesrv = Namesrv::builder(options).namesrv(|mut parts, on| {
+    let namesrv = Namesrv::builder(namesrv_in(&directory)).namesrv(|mut parts, on| {
         parts.clock = fragile;
         supervise_on(on, |_| NamesrvActor::new(parts)).into()
     });

@@ -20,15 +20,13 @@ use ferromq::store::{self, FileDisk, NewMessage, PutBatch};
 use tempfile::TempDir;
 
 use crate::load::{LIMIT, Load, acknowledged, codes, connect, make_topic, pull_all, pull_from, send_command};
-use crate::support::{free_port, small, wait_until};
+use crate::support::{namesrv_in, small, wait_until};
 
 /// How often the broker registers.
 const EVERY: Duration = Duration::from_millis(20);
 
 async fn serve_and_stop(directory: &TempDir, layout: Layout, connection_threads: usize) {
-    let options =
-        NamesrvOptions { listen: free_port(), layout, ..NamesrvOptions::at(directory.path().join("namesrv")) };
-    let namesrv = Namesrv::builder(options).start().await.unwrap();
+    let namesrv = Namesrv::builder(NamesrvOptions { layout, ..namesrv_in(directory) }).start().await.unwrap();
     let name_servers = vec![namesrv.address().to_string()];
     let options = BrokerOptions { layout, connection_threads, name_servers, register_every: EVERY, ..small(directory) };
     let flush = Arc::new(OnceLock::<FlushPorts>::new());

@@ -28,6 +28,12 @@ pub(crate) fn small(directory: &TempDir) -> BrokerOptions {
     BrokerOptions { listen: free_port(), store, ..BrokerOptions::at(directory.path()) }
 }
 
+/// Options for a name server in the same directory.
+#[allow(dead_code, reason = "not every test that includes this file has name servers")]
+pub(crate) fn namesrv_in(directory: &TempDir) -> NamesrvOptions {
+    NamesrvOptions { listen: free_port(), ..NamesrvOptions::at(directory.path().join("namesrv")) }
+}
+
 /// A name server and a broker that is registered with it.
 #[allow(dead_code, reason = "not every test that includes this file has name servers")]
 pub(crate) struct Cluster {
@@ -44,8 +50,7 @@ impl Cluster {
 
     pub(crate) async fn start_with(change: impl FnOnce(BrokerOptions) -> BrokerOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let options = NamesrvOptions { listen: free_port(), ..NamesrvOptions::at(directory.path().join("namesrv")) };
-        let namesrv = Namesrv::builder(options).start().await.unwrap();
+        let namesrv = Namesrv::builder(namesrv_in(&directory)).start().await.unwrap();
         let name_servers = vec![namesrv.address().to_string()];
         let options = change(BrokerOptions { name_servers, ..small(&directory) });
         let broker = Broker::builder(options).start().await.unwrap();

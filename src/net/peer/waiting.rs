@@ -30,11 +30,8 @@ impl Peer {
 
     /// Counts what waits now among that of all connections.
     pub(super) fn note_waiting(&self, state: &mut State) {
-        let (before, now) = (state.noted_bytes, state.waiting_bytes());
-        match now > before {
-            true => self.replies.take(now - before),
-            false => self.replies.give_back(before - now),
-        }
+        let now = state.waiting_bytes();
+        self.replies.recount(state.noted_bytes, now);
         state.noted_bytes = now;
     }
 }

@@ -107,3 +107,22 @@ pub(crate) fn pretty<T: Serialize + ?Sized>(value: &T) -> String {
         .expect("a body's keys are texts or numbers, which is all that serde_json asks for");
     String::from_utf8(text).expect("serde_json writes UTF-8")
 }
+
+/// Appends a list or a table by hand, where serde_json would write its keys otherwise: `items` between two brackets, with
+/// commas between them.
+pub(crate) fn write_list<T>(
+    out: &mut Vec<u8>,
+    open: u8,
+    items: impl IntoIterator<Item = T>,
+    close: u8,
+    write_item: impl Fn(&mut Vec<u8>, T),
+) {
+    out.push(open);
+    for (index, item) in items.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_item(out, item);
+    }
+    out.push(close);
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::queue_table::QueueTable;
-use super::{Body, json, plain_body};
+use super::{Body, json, plain_body, write_list};
 
 /// All consumer offsets of a broker: answer of GET_ALL_CONSUMER_OFFSET, and `consumerOffset.json`.
 ///
@@ -96,16 +96,13 @@ pub struct ConsumerStatusBody {
 
 impl Body for ConsumerStatusBody {
     fn encode(&self) -> Bytes {
-        let mut out = br#"{"consumerTable":{"#.to_vec();
-        for (index, (client_id, table)) in self.consumer_table.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
+        let mut out = br#"{"consumerTable":"#.to_vec();
+        write_list(&mut out, b'{', &self.consumer_table, b'}', |out, (client_id, table)| {
             out.extend(json(client_id));
             out.push(b':');
-            table.write(&mut out);
-        }
-        out.extend(br#"},"messageQueueTable":"#);
+            table.write(out);
+        });
+        out.extend(br#","messageQueueTable":"#);
         self.message_queue_table.write(&mut out);
         out.push(b'}');
         out.into()

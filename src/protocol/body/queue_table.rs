@@ -12,7 +12,7 @@ use std::ops::{Deref, DerefMut};
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Body, json, lenient};
+use super::{Body, json, lenient, write_list};
 
 /// Names one queue in the whole cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,16 +42,11 @@ impl<V: Serialize> QueueTable<V> {
 impl<V> QueueTable<V> {
     /// Appends the table with objects as keys and values as `write_value` writes them.
     pub(crate) fn write_with(&self, out: &mut Vec<u8>, write_value: impl Fn(&mut Vec<u8>, &V)) {
-        out.push(b'{');
-        for (index, (queue, value)) in self.0.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
+        write_list(out, b'{', &self.0, b'}', |out, (queue, value)| {
             out.extend(json(queue));
             out.push(b':');
             write_value(out, value);
-        }
-        out.push(b'}');
+        });
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::topic_config::Permission;
-use super::{json, plain_body};
+use super::{json, plain_body, write_list};
 
 /// The id of a set's master; every other id is a slave's.
 pub const MASTER_ID: i64 = 0;
@@ -69,18 +69,15 @@ impl TopicRouteData {
     /// The body in the dialect of fastjson 1.2.69, in which numbers that are keys stand without quotes.
     #[must_use]
     pub fn encode_bare(&self) -> Bytes {
-        let mut out = b"{\"brokerDatas\":[".to_vec();
-        for (index, broker) in self.broker_datas.iter().enumerate() {
-            out.extend(if index > 0 { &b","[..] } else { b"" });
-            broker.write_bare(&mut out);
-        }
-        out.extend(b"],\"filterServerTable\":");
+        let mut out = br#"{"brokerDatas":"#.to_vec();
+        write_list(&mut out, b'[', &self.broker_datas, b']', |out, broker| broker.write_bare(out));
+        out.extend(br#","filterServerTable":"#);
         out.extend(json(&self.filter_server_table));
         if let Some(order) = &self.order_topic_conf {
-            out.extend(b",\"orderTopicConf\":");
+            out.extend(br#","orderTopicConf":"#);
             out.extend(json(order));
         }
-        out.extend(b",\"queueDatas\":");
+        out.extend(br#","queueDatas":"#);
         out.extend(json(&self.queue_datas));
         out.push(b'}');
         out.into()
@@ -89,15 +86,14 @@ impl TopicRouteData {
 
 impl BrokerData {
     fn write_bare(&self, out: &mut Vec<u8>) {
-        out.extend(b"{\"brokerAddrs\":{");
-        for (index, (id, address)) in self.broker_addrs.iter().enumerate() {
-            out.extend(if index > 0 { &b","[..] } else { b"" });
+        out.extend(br#"{"brokerAddrs":"#);
+        write_list(out, b'{', &self.broker_addrs, b'}', |out, (id, address)| {
             out.extend(format!("{id}:").into_bytes());
             out.extend(json(address));
-        }
-        out.extend(b"},\"brokerName\":");
+        });
+        out.extend(br#","brokerName":"#);
         out.extend(json(&self.broker_name));
-        out.extend(b",\"cluster\":");
+        out.extend(br#","cluster":"#);
         out.extend(json(&self.cluster));
         out.push(b'}');
     }

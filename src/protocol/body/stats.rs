@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::queue_table::QueueTable;
-use super::{Body, json, plain_body};
+use super::{Body, json, plain_body, write_list};
 
 /// Answer of GET_CONSUME_STATS.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -80,23 +80,6 @@ impl Body for ConsumeStatsList {
         out.push(b'}');
         out.into()
     }
-}
-
-fn write_list<T>(
-    out: &mut Vec<u8>,
-    open: u8,
-    items: impl IntoIterator<Item = T>,
-    close: u8,
-    write_item: impl Fn(&mut Vec<u8>, T),
-) {
-    out.push(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_item(out, item);
-    }
-    out.push(close);
 }
 
 /// Answer of GET_TOPIC_STATS_INFO.

@@ -88,15 +88,22 @@ function sleep(millis) {
   return new Promise(done => setTimeout(done, millis));
 }
 
-async function awaitCount(session, received, count) {
+/** Waits until something holds; `wanted` says what was waited for in vain. */
+async function until(holds, wanted) {
   const deadline = Date.now() + LIMIT_MS;
-  while (received.length < count) {
+  while (!holds()) {
     if (Date.now() > deadline) {
-      const last = session.troubles.length ? `, last error: ${session.troubles.at(-1).message}` : '';
-      throw new Error(`${count} messages: only ${received.length} within ${LIMIT_MS / 1000} s${last}`);
+      throw new Error(`${wanted()} within ${LIMIT_MS / 1000} s`);
     }
     await sleep(20);
   }
+}
+
+async function awaitCount(session, received, count) {
+  await until(() => received.length >= count, () => {
+    const last = session.troubles.length ? ` (last error: ${session.troubles.at(-1).message})` : '';
+    return `${count} messages: only ${received.length}${last}`;
+  });
 }
 
 /** Each of the bodies came once and nothing else did. */
@@ -188,7 +195,8 @@ const checks = {
     }
     const waited = Date.now() - start;
     const missing = () => bodies.filter(body => ![ ...first, ...second ].some(message => message.body === body));
-    await until(() => second.length > 0 && missing().length === 0, 'every message, some of them to each consumer');
+    await until(() => second.length > 0 && missing().length === 0,
+      () => `${missing().length} of ${bodies.length} messages missing, ${second.length} to the second consumer`);
     return `shared after ${waited} ms`;
   },
 
@@ -261,21 +269,10 @@ const killChecks = {
       }
       return missing.size === 0;
     };
-    await until(seen, `all of ${acked} acknowledged messages`);
+    await until(seen, () => `${missing.size} of ${acked} acknowledged messages missing`);
     return `${acked} acknowledged, ${looked} delivered`;
   },
 };
-
-/** Waits until something holds. */
-async function until(holds, what) {
-  const deadline = Date.now() + LIMIT_MS;
-  while (!holds()) {
-    if (Date.now() > deadline) {
-      throw new Error(`${what}: not seen within ${LIMIT_MS / 1000} s`);
-    }
-    await sleep(20);
-  }
-}
 
 /** The value of `--name` on the command line. */
 function option(name) {
