@@ -20,7 +20,8 @@ use thiserror::Error;
 
 use super::arbiters::Arbiters;
 use super::builder::BrokerBuilder;
-use super::commitlog_actor::AppendBatch;
+use super::commitlog_actor::{AppendBatch, CommitLogPorts, Seal};
+use super::delay_offset_actor::{DelayOffsetPorts, PersistDelays};
 use super::dispatch_actor::{DispatchPorts, Settled, SettledUpTo};
 use super::fault::{Faults, Terminal};
 use super::flush_actor::{CloseStore, FlushPorts};
@@ -28,6 +29,7 @@ use super::index_actor::{CurrentFile, IndexPorts};
 use super::offset_actor::{OffsetPorts, Persist};
 use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
+use super::schedule_actor::SchedulePorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
 use crate::store::{LogView, StoreError};
@@ -97,12 +99,15 @@ pub struct Broker {
 
 /// What a stop goes through.
 pub(super) struct Parts {
-    pub(super) append: Recipient<AppendBatch>,
+    pub(super) commit_log: CommitLogPorts,
     pub(super) dispatch: DispatchPorts,
     pub(super) index: Option<IndexPorts>,
     pub(super) flush: FlushPorts,
     pub(super) offsets: OffsetPorts,
     pub(super) registration: RegistrationPorts,
+    pub(super) delay_offsets: DelayOffsetPorts,
+    /// Held, as an actor ends with its last address.
+    pub(super) _levels: Vec<SchedulePorts>,
     pub(super) log: LogView,
     pub(super) faults: Faults,
 }
@@ -123,7 +128,7 @@ impl Broker {
     /// Puts messages into the log without a socket: for applications that embed the broker.
     #[must_use]
     pub fn append(&self) -> &Recipient<AppendBatch> {
-        &self.parts.append
+        &self.parts.commit_log.append
     }
 
     /// Where failures that end the broker are declared.
@@ -166,14 +171,16 @@ impl Parts {
         if let Some(terminal) = self.faults.terminal() {
             return Err(terminal.clone().into());
         }
-        // Whatever was sent to the writer before this is in the log when it returns.
-        self.append.send(AppendBatch::empty()).await?;
+        // From here on the log does not grow, whoever would like to go on: delay levels, transactions.
+        self.commit_log.seal.send(Seal).await?;
         let settled = self.settle().await?;
         let index = match &self.index {
             Some(index) => index.current.send(CurrentFile).await?,
             None => None,
         };
-        Ok(self.flush.close.send(CloseStore { settled, index }).await??)
+        self.flush.close.send(CloseStore { settled, index }).await??;
+        // What was delivered lasts now, and so may the note of it.
+        Ok(self.delay_offsets.persist.send(PersistDelays).await?)
     }
 
     async fn settle(&self) -> Result<Settled, StopError> {

@@ -9,6 +9,7 @@ use super::arbiters::{Arbiters, start_on, supervise_on};
 use super::broker::{Broker, StartError};
 use super::client_actor::{ClientActor, ClientParts, ClientPorts};
 use super::commitlog_actor::{CommitLogActor, CommitLogParts, CommitLogPorts};
+use super::delay_offset_actor::{DelayOffsetActor, DelayOffsetParts, DelayOffsetPorts};
 use super::dispatch_actor::{DispatchActor, DispatchParts, DispatchPorts};
 use super::flush_actor::{FlushActor, FlushParts, FlushPorts};
 use super::group_actor::{GroupActor, GroupParts, GroupPorts};
@@ -18,6 +19,7 @@ use super::offset_actor::{OffsetActor, OffsetParts, OffsetPorts};
 use super::options::BrokerOptions;
 use super::queue_actor::QueuePorts;
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
+use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::wiring;
 
@@ -29,6 +31,7 @@ pub struct BrokerBuilder {
     pub(super) options: BrokerOptions,
     pub(super) storage: StorageMakers,
     pub(super) state: StateMakers,
+    pub(super) aside: AsideMakers,
 }
 
 /// Make the actors that every message passes.
@@ -50,6 +53,15 @@ pub(super) struct StateMakers {
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
 }
 
+/// Make the actors that bring messages on which were stored elsewhere first.
+pub(super) struct AsideMakers {
+    pub(super) delay_offset: Make<DelayOffsetParts, DelayOffsetPorts>,
+    pub(super) schedule: MakeLevel,
+}
+
+/// Makes the actor of a delay level.
+type MakeLevel = Box<dyn Fn(ScheduleParts, &ArbiterHandle) -> SchedulePorts + Send>;
+
 /// Takes a queue's own ports and gives those that others are to use.
 pub type QueueWrap = Box<dyn Fn(QueuePorts) -> QueuePorts + Send>;
 
@@ -69,7 +81,12 @@ macro_rules! replaceable {
 
 impl BrokerBuilder {
     pub(super) fn new(options: BrokerOptions) -> Self {
-        Self { options, storage: StorageMakers::default(), state: StateMakers::default() }
+        Self {
+            options,
+            storage: StorageMakers::default(),
+            state: StateMakers::default(),
+            aside: AsideMakers::default(),
+        }
     }
 
     replaceable! {
@@ -93,6 +110,15 @@ impl BrokerBuilder {
         state.client: ClientParts => ClientPorts,
         /// Replaces the RegistrationActor.
         state.registration: RegistrationParts => RegistrationPorts,
+        /// Replaces the DelayOffsetActor.
+        aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
+    }
+
+    /// Replaces the ScheduleActor of every delay level.
+    #[must_use]
+    pub fn schedule(mut self, make: impl Fn(ScheduleParts, &ArbiterHandle) -> SchedulePorts + Send + 'static) -> Self {
+        self.aside.schedule = Box::new(make);
+        self
     }
 
     /// Puts something in front of every QueueActor.
@@ -133,6 +159,15 @@ impl Default for StateMakers {
             offset: Box::new(|parts, on| supervise_on(on, |_| OffsetActor::new(parts)).into()),
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
+        }
+    }
+}
+
+impl Default for AsideMakers {
+    fn default() -> Self {
+        Self {
+            delay_offset: Box::new(|parts, on| supervise_on(on, |_| DelayOffsetActor::new(parts)).into()),
+            schedule: Box::new(|parts, on| supervise_on(on, |_| ScheduleActor::new(parts)).into()),
         }
     }
 }

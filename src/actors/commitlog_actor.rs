@@ -32,12 +32,6 @@ pub struct AppendBatch {
 }
 
 impl AppendBatch {
-    /// No puts: whatever was sent before it is in the log when it is handled.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self { puts: PutBatch::default(), answer: AppendAnswer::Nobody }
-    }
-
     /// Each put as a batch of its own. One that is told of as a whole stays whole.
     #[must_use]
     pub fn into_each(self) -> Vec<Self> {
@@ -50,6 +44,11 @@ impl AppendBatch {
         }
     }
 }
+
+/// Takes nothing more: whatever was sent before this is in the log when it is answered, and nothing comes behind it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Seal;
 
 /// The log is on the disk up to a place.
 #[derive(Clone, Copy, Debug, Message)]
@@ -66,11 +65,13 @@ pub struct CommitLogPorts {
     pub append: Recipient<AppendBatch>,
     /// Tells how far the log is on the disk.
     pub synced: Recipient<Synced>,
+    /// Ends the log when the broker stops.
+    pub seal: Recipient<Seal>,
 }
 
 impl From<Addr<CommitLogActor>> for CommitLogPorts {
     fn from(log: Addr<CommitLogActor>) -> Self {
-        Self { append: log.clone().recipient(), synced: log.recipient() }
+        Self { append: log.clone().recipient(), synced: log.clone().recipient(), seal: log.recipient() }
     }
 }
 
@@ -112,6 +113,8 @@ pub struct CommitLogActor {
     promises: Promises<Promised>,
     /// Whether a timer is set for the promise that has to be broken first.
     timed: bool,
+    /// Whether the broker stops, and takes nothing any more.
+    sealed: bool,
 }
 
 /// What is answered when a promise is kept, or broken.
@@ -125,11 +128,15 @@ impl CommitLogActor {
     #[must_use]
     pub fn new(parts: CommitLogParts) -> Self {
         let promises = Promises::new(parts.sync_limit);
-        Self { parts, outcomes: Outcomes::default(), promises, timed: false }
+        Self { parts, outcomes: Outcomes::default(), promises, timed: false, sealed: false }
     }
 
     fn append(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
         let AppendBatch { puts, answer } = batch;
+        if self.sealed {
+            let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, "the broker is stopping");
+            return answer.refuse_all(&refusal, puts.len());
+        }
         let now = StoreTime(self.parts.clock.now_ms());
         self.outcomes.clear();
         // What nobody awaits any more is not stored: its producer was told to send it again.
@@ -239,6 +246,14 @@ impl Handler<AppendBatch> for CommitLogActor {
 
     fn handle(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AppendBatch", |actor, ctx| actor.append(batch, ctx));
+    }
+}
+
+impl Handler<Seal> for CommitLogActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Seal, _: &mut Context<Self>) {
+        self.sealed = true;
     }
 }
 

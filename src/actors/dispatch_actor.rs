@@ -56,6 +56,14 @@ pub struct QueueOf {
     pub key: QueueKey,
 }
 
+/// How to reach a queue, which is made if there is none.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Arc<QueuePorts>, StoreError>")]
+pub struct MakeQueue {
+    /// Which.
+    pub key: QueueKey,
+}
+
 /// Up to where every record is in its queue and in the index?
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Settled")]
@@ -88,6 +96,8 @@ pub struct DispatchPorts {
     pub open_queue: Recipient<OpenQueue>,
     /// Asks for a queue.
     pub queue_of: Recipient<QueueOf>,
+    /// Asks for a queue that is to exist.
+    pub make_queue: Recipient<MakeQueue>,
     /// Asks how far queues and index have come.
     pub settled: Recipient<SettledUpTo>,
 }
@@ -98,6 +108,7 @@ impl From<Addr<DispatchActor>> for DispatchPorts {
             appended: dispatch.clone().recipient(),
             open_queue: dispatch.clone().recipient(),
             queue_of: dispatch.clone().recipient(),
+            make_queue: dispatch.clone().recipient(),
             settled: dispatch.recipient(),
         }
     }
@@ -301,8 +312,12 @@ impl DispatchActor {
         if !exists {
             return Ok(None);
         }
+        self.make_queue(key).map(Some)
+    }
+
+    fn make_queue(&mut self, key: &QueueKey) -> Result<Arc<QueuePorts>, StoreError> {
         let line = self.rows.open(key, &mut self.parts)?;
-        Ok(self.rows.ports(line).map(Arc::clone))
+        Ok(Arc::clone(self.rows.ports(line).expect("a line that was opened is there")))
     }
 }
 
@@ -347,6 +362,14 @@ impl Handler<QueueOf> for DispatchActor {
 
     fn handle(&mut self, of: QueueOf, ctx: &mut Context<Self>) -> Self::Result {
         guarded(self, ctx, "QueueOf", |actor, _| actor.queue_of(&of.key)).unwrap_or(Err(StoreError::Poisoned))
+    }
+}
+
+impl Handler<MakeQueue> for DispatchActor {
+    type Result = Result<Arc<QueuePorts>, StoreError>;
+
+    fn handle(&mut self, make: MakeQueue, ctx: &mut Context<Self>) -> Self::Result {
+        guarded(self, ctx, "MakeQueue", |actor, _| actor.make_queue(&make.key)).unwrap_or(Err(StoreError::Poisoned))
     }
 }
 

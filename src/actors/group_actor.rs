@@ -1,6 +1,6 @@
 //! Owns the consumer groups' settings. Publishes them for those who pull, and writes `subscriptionGroup.json`.
 //!
-//! Takes [`CreateOnPull`] from the pull service, [`EnsureGroup`] from the ClientActor, [`Requests`] with the group codes.
+//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`Requests`] with the group codes.
 //! When it dies it goes on with the table that it published last.
 
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use super::offset_actor::ForgetGroup;
 use super::published::Publisher;
 use super::pull_service::PullService;
 use super::requests::{Requests, Share, answer};
+use super::send_service::SendService;
 use super::topic_actor::EnsureTopic;
 use crate::broker::groups::{GroupTable, Groups};
 use crate::broker::topics::Changed;
@@ -48,6 +49,18 @@ pub struct CreateOnPull {
     pub then: PullService,
 }
 
+/// A send to the retry topic of an unknown group: makes the group if it may be made, and has the send served then.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct CreateOnSendBack {
+    /// The group.
+    pub group: Box<str>,
+    /// The send.
+    pub request: Request,
+    /// Who serves it.
+    pub then: Arc<SendService>,
+}
+
 /// A group that has sent a heartbeat is to exist, and its retry topic with it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -72,13 +85,20 @@ pub struct GroupPorts {
     pub requests: Recipient<Requests>,
     /// Makes groups for pulls.
     pub create: Recipient<CreateOnPull>,
+    /// Makes groups for sends to their retry topics.
+    pub create_on_send_back: Recipient<CreateOnSendBack>,
     /// Makes groups for heartbeats.
     pub ensure: Recipient<EnsureGroup>,
 }
 
 impl From<Addr<GroupActor>> for GroupPorts {
     fn from(groups: Addr<GroupActor>) -> Self {
-        Self { requests: groups.clone().recipient(), create: groups.clone().recipient(), ensure: groups.recipient() }
+        Self {
+            requests: groups.clone().recipient(),
+            create: groups.clone().recipient(),
+            create_on_send_back: groups.clone().recipient(),
+            ensure: groups.recipient(),
+        }
     }
 }
 
@@ -122,6 +142,14 @@ impl GroupActor {
         match made {
             Ok(()) => then.serve(vec![request]),
             Err(refusal) => request.reply.refuse(refusal),
+        }
+    }
+
+    fn create_on_send_back(&mut self, create: CreateOnSendBack, ctx: &mut Context<Self>) {
+        let CreateOnSendBack { group, request, then } = create;
+        match self.find_or_create(&group, ctx) {
+            Ok(_) => then.serve_again(request),
+            Err(refusal) => then.refuse(request, refusal),
         }
     }
 
@@ -243,6 +271,14 @@ impl Handler<CreateOnPull> for GroupActor {
 
     fn handle(&mut self, create: CreateOnPull, ctx: &mut Context<Self>) {
         guarded(self, ctx, "CreateOnPull", |actor, ctx| actor.create_on_pull(create, ctx));
+    }
+}
+
+impl Handler<CreateOnSendBack> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, create: CreateOnSendBack, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "CreateOnSendBack", |actor, ctx| actor.create_on_send_back(create, ctx));
     }
 }
 

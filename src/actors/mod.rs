@@ -5,6 +5,7 @@
 //!      │                            │ AwaitSync                │   ▲           │
 //!      │                            ▼                          ▼   │           ▼
 //!      │                        FlushActor ──doorbell──► (same) IndexActor   ReadPool
+//!      │      ScheduleActor (one per delay level) ── follows a QueueActor, appends to CommitLogActor ─► DelayOffsetActor
 //!      ├─ PullService ─────────────────────────────────────────────┘
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
@@ -19,11 +20,13 @@
 //!
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
-//! | CommitLogActor | AppendBatch, Synced | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | CommitLogActor | AppendBatch, Synced, Seal | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
 //! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, CloseIdle, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
 //! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
+//! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
+//! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
@@ -38,6 +41,7 @@ pub mod builder;
 pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
+pub mod delay_offset_actor;
 pub mod dispatch_actor;
 mod dispatch_rows;
 mod doorbell;
@@ -62,6 +66,7 @@ pub mod queue_directory;
 pub mod read_pool;
 pub mod registration_actor;
 pub mod requests;
+pub mod schedule_actor;
 pub mod send_reply;
 pub mod send_service;
 mod tables;

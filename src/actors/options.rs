@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
+use crate::broker::config::TransactionSettings;
 use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
@@ -89,6 +90,10 @@ pub struct BrokerOptions {
     pub connections_max: usize,
     /// `flushConsumerOffsetInterval`.
     pub persist_offsets_every: Duration,
+    /// `flushDelayOffsetInterval`.
+    pub persist_delays_every: Duration,
+    /// What the configuration says about transactions.
+    pub transactions: TransactionSettings,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -160,6 +165,8 @@ impl BrokerOptions {
             idle_limit: seconds(120),
             connections_max: connections_max(),
             persist_offsets_every: seconds(5),
+            persist_delays_every: seconds(10),
+            transactions: TransactionSettings::default(),
             register_every: seconds(30),
             register_limit: seconds(6),
             compressed_register: false,

@@ -1,7 +1,7 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) from whoever asks, [`CloseIdle`] when too many queues are open. Sends
+//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open. Sends
 //! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the
 //! broker ends: recovery rebuilds the queue from the log.
 
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
+use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::dispatch_actor::Turn;
@@ -77,6 +78,16 @@ pub struct BoundsOf;
 #[rtype(result = "QueueSnapshot")]
 pub struct SnapshotOf;
 
+/// Tells when the queue is longer than so many entries: for parts of the broker that follow a queue of its own.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AwaitGrowth {
+    /// The entry that is waited for.
+    pub entry: QueueOffset,
+    /// Is told; dropped without a word when the broker ends.
+    pub tell: oneshot::Sender<()>,
+}
+
 /// The pool has read the entries that a pull looks at.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -96,6 +107,8 @@ pub struct QueuePorts {
     pub bounds: Recipient<BoundsOf>,
     /// Asks for what another thread can search.
     pub snapshot: Recipient<SnapshotOf>,
+    /// Waits for an entry.
+    pub await_growth: Recipient<AwaitGrowth>,
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
@@ -104,7 +117,8 @@ impl From<Addr<QueueActor>> for QueuePorts {
             enqueue: queue.clone().recipient(),
             pull: queue.clone().recipient(),
             bounds: queue.clone().recipient(),
-            snapshot: queue.recipient(),
+            snapshot: queue.clone().recipient(),
+            await_growth: queue.recipient(),
         }
     }
 }
@@ -138,6 +152,8 @@ pub struct QueueActor {
     scratch: Vec<QueueEntry>,
     /// Entries that are not in the queue yet, mostly for want of room.
     left: Backlog<Enqueue>,
+    /// Who waits for which entry.
+    growth: Vec<AwaitGrowth>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -160,6 +176,7 @@ impl QueueActor {
             shared,
             scratch: Vec::new(),
             left: Backlog::new(),
+            growth: Vec::new(),
             awaited: false,
             cold_below,
             warm: 0..0,
@@ -366,6 +383,17 @@ impl Handler<SnapshotOf> for QueueActor {
 
     fn handle(&mut self, _: SnapshotOf, _: &mut Context<Self>) -> Self::Result {
         actix::MessageResult(self.queue.snapshot())
+    }
+}
+
+impl Handler<AwaitGrowth> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, await_growth: AwaitGrowth, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "AwaitGrowth", |actor, _| {
+            actor.growth.push(await_growth);
+            actor.tell_of_growth();
+        });
     }
 }
 

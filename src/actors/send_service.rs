@@ -1,6 +1,7 @@
 //! Takes the sends of one read of a socket and hands those that are admitted to the CommitLogActor as one message.
 //!
-//! Runs in the connections' tasks; sends to the CommitLogActor, and to the TopicActor what needs a topic first.
+//! Runs in the connections' tasks; sends to the CommitLogActor, and to the TopicActor and the GroupActor what needs a topic
+//! or a group first.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,9 +12,11 @@ use bytes::Bytes;
 use super::append_answer::AppendAnswer;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{Faults, notify};
+use super::group_actor::CreateOnSendBack;
 use super::published::Published;
 use super::send_reply::{AllAsked, Asked, SendReplies, SendStyle};
-use super::topic_actor::CreateOnSend;
+use super::topic_actor::{CreateOnSend, TopicWanted};
+use crate::broker::groups::GroupTable;
 use crate::broker::send::{Admission, Admitted, Denied, SendRules};
 use crate::broker::topics::TopicTable;
 use crate::net::peer::Peer;
@@ -32,10 +35,14 @@ pub struct SendService {
     pub style: Arc<SendStyle>,
     /// The topics there are.
     pub topics: Published<TopicTable>,
+    /// The groups there are.
+    pub groups: Published<GroupTable>,
     /// The CommitLogActor.
     pub append: Recipient<AppendBatch>,
     /// The TopicActor.
     pub create: Recipient<CreateOnSend>,
+    /// The GroupActor.
+    pub create_group: Recipient<CreateOnSendBack>,
     /// Tells the time of day.
     pub clock: SharedClock,
     /// Queues are chosen after it for producers that leave that to the broker; each connection takes another one.
@@ -59,7 +66,8 @@ pub struct SendBatch {
 
 /// A send that is not handed to the writer.
 enum Other {
-    UnknownTopic(Command, Serialization),
+    NoTopic(TopicWanted, Command, Serialization),
+    NoGroup(Box<str>, Command, Serialization),
     Refused(Refusal),
 }
 
@@ -105,7 +113,7 @@ impl SendBatch {
     }
 
     fn begin(&mut self) {
-        self.admission.begin(self.service.topics.load_full());
+        self.admission.begin(self.service.topics.load_full(), self.service.groups.load_full());
         if self.admission.looks_at_time() {
             self.now_ms = self.service.clock.now_ms();
         }
@@ -117,8 +125,15 @@ impl SendBatch {
         // From the back, so that numbers keep their meaning while handles are taken out.
         for (number, other) in self.others.drain(..).rev() {
             let reply = replies.take_out(number);
+            let then = || Arc::clone(&self.service);
             match other {
-                Other::UnknownTopic(command, serialization) => unknown.push(Request { command, serialization, reply }),
+                Other::NoTopic(wanted, command, serialization) => {
+                    unknown.push((Request { command, serialization, reply }, wanted));
+                }
+                Other::NoGroup(group, command, serialization) => {
+                    let request = Request { command, serialization, reply };
+                    notify(&self.service.create_group, CreateOnSendBack { group, request, then: then() });
+                }
                 Other::Refused(refusal) => self.service.style.refuse(reply, refusal),
             }
         }
@@ -131,14 +146,27 @@ impl SendBatch {
 
 impl Batch for SendBatch {
     fn take(&mut self, request: &CommandRef<'_>, serialization: Serialization, peer: &Peer) {
-        match self.admit(request, peer) {
-            Ok(Admitted { queue_id, waits }) => self.asked.push(Asked { queue_id, waits }),
-            Err(Denied::UnknownTopic) => {
-                let command = request.to_command(Bytes::copy_from_slice(request.body));
-                self.others.push((self.taken, Other::UnknownTopic(command, serialization)));
+        let copy = || (request.to_command(Bytes::copy_from_slice(request.body)), serialization);
+        let other = match self.admit(request, peer) {
+            Ok(Admitted { queue_id, waits }) => {
+                self.asked.push(Asked { queue_id, waits });
+                None
             }
-            Err(Denied::Refused(refusal)) => self.others.push((self.taken, Other::Refused(refusal))),
-        }
+            Err(Denied::Refused(refusal)) => Some(Other::Refused(refusal)),
+            Err(Denied::UnknownTopic) => {
+                let (command, serialization) = copy();
+                Some(Other::NoTopic(TopicWanted::AsSent, command, serialization))
+            }
+            Err(Denied::NoDeadLetters(topic)) => {
+                let (command, serialization) = copy();
+                Some(Other::NoTopic(TopicWanted::DeadLetters(topic), command, serialization))
+            }
+            Err(Denied::UnknownGroup(group)) => {
+                let (command, serialization) = copy();
+                Some(Other::NoGroup(group, command, serialization))
+            }
+        };
+        self.others.extend(other.map(|other| (self.taken, other)));
         self.taken += 1;
     }
 

@@ -7,10 +7,17 @@ use super::config_writer::ConfigWriter;
 use super::options::BrokerOptions;
 use crate::broker::groups::Groups;
 use crate::broker::offsets::ConsumerOffsets;
+use crate::broker::schedule::DelayOffsets;
 use crate::broker::topics::Topics;
 
-/// What the files said, and what writes them from now on.
+/// All of them.
 pub(super) struct Tables {
+    pub(super) state: StateTables,
+    pub(super) delays: DelayTable,
+}
+
+/// What the files about topics, groups and offsets said, and what writes them from now on.
+pub(super) struct StateTables {
     pub(super) topics: Topics,
     pub(super) topics_file: ConfigWriter,
     pub(super) groups: Groups,
@@ -19,14 +26,20 @@ pub(super) struct Tables {
     pub(super) offsets_file: ConfigWriter,
 }
 
+/// What `delayOffset.json` said, and what writes it from now on.
+pub(super) struct DelayTable {
+    pub(super) offsets: DelayOffsets,
+    pub(super) file: ConfigWriter,
+}
+
 impl Tables {
     /// Lays the files over the defaults.
     pub(super) fn load(options: &BrokerOptions) -> Result<Self, StartError> {
         let now_ms = options.clock.now_ms();
         let file =
             |name: &str| ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name));
-        let (topics_file, groups_file, offsets_file) =
-            (file("topics.json"), file("subscriptionGroup.json"), file("consumerOffset.json"));
+        let (topics_file, groups_file) = (file("topics.json"), file("subscriptionGroup.json"));
+        let (offsets_file, delays_file) = (file("consumerOffset.json"), file("delayOffset.json"));
         let default_topics = || Topics::new(options.topics.clone(), now_ms);
         let topics = topics_file.load(|text| {
             let mut topics = default_topics();
@@ -38,13 +51,15 @@ impl Tables {
             groups.load(text).map(|()| groups)
         })?;
         let offsets = offsets_file.load(ConsumerOffsets::load)?;
-        Ok(Self {
+        let delays = delays_file.load(DelayOffsets::load)?;
+        let state = StateTables {
             topics: topics.unwrap_or_else(default_topics),
             topics_file,
             groups: groups.unwrap_or_else(default_groups),
             groups_file,
             offsets: offsets.unwrap_or_default(),
             offsets_file,
-        })
+        };
+        Ok(Self { state, delays: DelayTable { offsets: delays.unwrap_or_default(), file: delays_file } })
     }
 }

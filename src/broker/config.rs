@@ -70,6 +70,8 @@ pub struct BrokerConfig {
     pub store: StoreOptions,
     /// When what is written is on disk.
     pub flush: FlushSettings,
+    /// Transactions.
+    pub transactions: TransactionSettings,
     /// Pulls that find nothing.
     pub polling: PollingSettings,
     /// How long requests may wait to be served.
@@ -96,6 +98,28 @@ pub struct FlushSettings {
     pub checkpoint_interval: Duration,
     /// `flushConsumerOffsetInterval`: between two writes of consumerOffset.json.
     pub offsets_interval: Duration,
+    /// `flushDelayOffsetInterval`: between two writes of delayOffset.json.
+    pub delay_offsets_interval: Duration,
+}
+
+/// Transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransactionSettings {
+    /// `rejectTransactionMessage`: half messages are refused.
+    pub reject: bool,
+    /// `transactionTimeOut`: how long a half message is left to its producer before that is asked.
+    pub timeout: Duration,
+    /// `transactionCheckMax`: how often it is asked.
+    pub check_max: u32,
+    /// `transactionCheckInterval`: between two rounds of asking.
+    pub check_interval: Duration,
+}
+
+impl Default for TransactionSettings {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { reject: false, timeout: seconds(6), check_max: 15, check_interval: seconds(60) }
+    }
 }
 
 /// Pulls that find nothing.
@@ -206,6 +230,7 @@ impl BrokerConfig {
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),
+            transactions: transactions(&settings),
             polling: PollingSettings {
                 long: settings.switch("longPollingEnable"),
                 short_hold: settings.millis("shortPollingTimeMills"),
@@ -319,6 +344,16 @@ fn flush(settings: &Settings) -> FlushSettings {
         log_interval: settings.millis("flushIntervalCommitLog"),
         checkpoint_interval: settings.millis("flushConsumeQueueThoroughInterval"),
         offsets_interval: settings.millis("flushConsumerOffsetInterval"),
+        delay_offsets_interval: settings.millis("flushDelayOffsetInterval"),
+    }
+}
+
+fn transactions(settings: &Settings) -> TransactionSettings {
+    TransactionSettings {
+        reject: settings.switch("rejectTransactionMessage"),
+        timeout: settings.millis("transactionTimeOut"),
+        check_max: settings.number("transactionCheckMax"),
+        check_interval: settings.millis("transactionCheckInterval"),
     }
 }
 

@@ -10,5 +10,6 @@ pub mod hold;
 pub mod offsets;
 pub mod promises;
 pub mod pull;
+pub mod schedule;
 pub mod send;
 pub mod topics;

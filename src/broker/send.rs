@@ -4,13 +4,19 @@
 //! Order of the checks, codes and texts: `AbstractSendMessageProcessor`, `SendMessageProcessor`, `DefaultMessageStore`
 //! 4.9.7 (read; texts confirmed by the recorded probe).
 
+pub(crate) mod dead_letter;
+mod detour;
 mod stored_text;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::stored_text::{StoredText, Traits};
-use super::topics::{SCHEDULE_TOPIC, TopicTable};
+use self::detour::Detour;
+use self::stored_text::{Delay, StoredText, Traits};
+use super::groups::GroupTable;
+use super::topics::{
+    CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC, TopicTable,
+};
 use crate::protocol::body::topic_config::{TopicConfig, TopicFilterType};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{CommandRef, ExtFieldsRef};
@@ -25,14 +31,8 @@ use crate::protocol::units::{BornTime, QueueId};
 use crate::store::{NewMessage, PutBatch};
 
 /// Topics that only the broker itself writes to.
-const FORBIDDEN_TOPICS: [&str; 6] = [
-    SCHEDULE_TOPIC,
-    "RMQ_SYS_TRANS_HALF_TOPIC",
-    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
-    "TRANS_CHECK_MAX_TIME_TOPIC",
-    "SELF_TEST_TOPIC",
-    "OFFSET_MOVED_EVENT",
-];
+const FORBIDDEN_TOPICS: [&str; 6] =
+    [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC, CHECKED_TOO_OFTEN_TOPIC, "SELF_TEST_TOPIC", OFFSET_MOVED_EVENT];
 
 /// What the configuration says about sends.
 #[derive(Clone, Debug)]
@@ -47,6 +47,10 @@ pub struct SendRules {
     pub accept_from_ms: i64,
     /// Whether the broker's own permission lets it be written to.
     pub writable: bool,
+    /// How many levels of delay there are.
+    pub delay_levels: u32,
+    /// `rejectTransactionMessage`.
+    pub reject_transactions: bool,
 }
 
 /// A send that is taken: its messages stand in the batch.
@@ -63,6 +67,10 @@ pub struct Admitted {
 pub enum Denied {
     /// The topic does not exist; whether it may be made is for the owner of the topics to say.
     UnknownTopic,
+    /// The group whose retry topic it goes to does not exist; whether it may be made is for the owner of the groups to say.
+    UnknownGroup(Box<str>),
+    /// It belongs to the dead letters of a group that has none yet.
+    NoDeadLetters(Topic),
     /// It is not taken.
     Refused(Refusal),
 }
@@ -78,6 +86,7 @@ impl<E: Into<Refusal>> From<E> for Denied {
 pub struct Admission {
     rules: Arc<SendRules>,
     topics: KnownTopics,
+    groups: Arc<GroupTable>,
     /// Chooses the queue where the producer leaves that to the broker.
     random: fastrand::Rng,
     text: StoredText,
@@ -91,12 +100,14 @@ impl Admission {
     #[must_use]
     pub fn new(rules: Arc<SendRules>, random: fastrand::Rng) -> Self {
         let text = StoredText::new(&rules.cluster);
-        Self { rules, topics: KnownTopics::default(), random, text, puts: PutBatch::default(), usual: (0, 0) }
+        let (topics, groups) = (KnownTopics::default(), Arc::default());
+        Self { rules, topics, groups, random, text, puts: PutBatch::default(), usual: (0, 0) }
     }
 
-    /// Begins a batch, with the topics as they are now.
-    pub fn begin(&mut self, topics: Arc<TopicTable>) {
+    /// Begins a batch, with topics and groups as they are now.
+    pub fn begin(&mut self, topics: Arc<TopicTable>, groups: Arc<GroupTable>) {
         self.topics.replace(topics);
+        self.groups = groups;
         self.puts = PutBatch::with_capacity(self.usual.0, self.usual.1);
     }
 
@@ -119,13 +130,14 @@ impl Admission {
     /// # Errors
     /// See [`Denied`]; nothing is gathered then.
     pub fn admit(&mut self, request: &CommandRef<'_>, from: SocketAddr, now_ms: i64) -> Result<Admitted, Denied> {
-        let Self { rules, topics, random, text, puts, .. } = self;
+        let Self { rules, topics, groups, random, text, puts, .. } = self;
         let header = SendHeader::parse(request.ext).or_else(|error| named(request.ext, error))?;
         if now_ms < rules.accept_from_ms {
             let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
             return Err(Refusal::error(remark).into());
         }
-        let Some((topic, config)) = topics.find(header.topic) else {
+        let known = topics.recall(header.topic);
+        let Some((mut topic, mut config)) = topics.last().filter(|_| known) else {
             check_name(&header.topic.text())?;
             return Err(Denied::UnknownTopic);
         };
@@ -140,16 +152,26 @@ impl Admission {
             Ok(_) => return Err(illegal_queue(header.queue_id, config, from).into()),
             Err(_) => QueueId(random.u32(0..config.write_queue_nums.max(1))),
         };
-        let traits = text.read(header.properties.unwrap_or_default());
-        check_traits(&traits, header.sys_flag)?;
+        let mut traits = text.read(header.properties.unwrap_or_default());
+        let mut stored_in = queue_id;
+        if topic.is_retry()
+            && let Some(dead_letters) = dead_letter::instead_of(topic, &header, request.version, groups)?
+        {
+            // What nobody could consume has waited often enough.
+            traits.delay = Delay::None;
+            stored_in = QueueId(0);
+            (topic, config) = topics.table.find(dead_letters.as_str()).ok_or(Denied::NoDeadLetters(dead_letters))?;
+        }
+        let (detour, sys_flag) = Detour::of(&traits, &header, rules)?;
+        check_inner_batch(sys_flag)?;
         if request.body.len() > rules.message_bytes_max {
             return Err(illegal_message(rules).into());
         }
         let message = NewMessage {
             topic,
-            queue_id,
+            queue_id: stored_in,
             flag: header.flag,
-            sys_flag: header.sys_flag | multi_tags(config),
+            sys_flag: sys_flag | multi_tags(config),
             born_time: BornTime(header.born_timestamp),
             born_host: from,
             store_host: rules.store_host,
@@ -159,7 +181,11 @@ impl Admission {
             body: request.body,
         };
         if header.batch || request.code == request::SEND_BATCH_MESSAGE {
+            check_batch(&traits, sys_flag)?;
             put_items(rules, message, text, puts)?;
+        } else if let Some(aside) = detour.aside(topic, stored_in, text) {
+            let properties = fitting(rules, aside.properties)?;
+            puts.push(&NewMessage { topic: aside.topic, queue_id: aside.queue_id, properties, ..message })?;
         } else {
             let properties = fitting(rules, text.finish(&traits))?;
             puts.push(&NewMessage { properties, ..message })?;
@@ -182,27 +208,39 @@ impl KnownTopics {
         }
     }
 
-    fn find(&mut self, name: FieldText<'_>) -> Option<(&Topic, &TopicConfig)> {
+    /// Looks a topic up, unless it is the last one; whether there is one.
+    fn recall(&mut self, name: FieldText<'_>) -> bool {
         let is_last = |(last, _): &(Topic, _)| name.plain() == Some(last.as_str().as_bytes());
-        if !self.last.as_ref().is_some_and(is_last) {
-            let (topic, config) = self.table.entry(&name.text())?;
-            self.last = Some((topic.clone(), Arc::clone(config)));
+        if self.last.as_ref().is_some_and(is_last) {
+            return true;
         }
+        let Some((topic, config)) = self.table.entry(&name.text()) else { return false };
+        self.last = Some((topic.clone(), Arc::clone(config)));
+        true
+    }
+
+    /// The topic that was looked up last.
+    fn last(&self) -> Option<(&Topic, &TopicConfig)> {
         self.last.as_ref().map(|(topic, config)| (topic, &**config))
     }
 }
 
-/// Storing these as ordinary messages would deliver them at once, which is worse than refusing them.
-fn check_traits(traits: &Traits, flags: i32) -> Result<(), Refusal> {
-    if traits.transactional || sys_flag::transaction_type(flags) != sys_flag::TRANSACTION_NONE {
-        return Err(Refusal::new(response::NO_PERMISSION, "this broker does not take transactional messages yet"));
-    }
-    if traits.delayed {
-        return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take delayed messages yet"));
-    }
-    // Stored, it would look like a record of RocketMQ 5 that no start may pass over.
+/// Stored, it would look like a record of RocketMQ 5 that no start may pass over.
+fn check_inner_batch(flags: i32) -> Result<(), Refusal> {
     if flags & sys_flag::INNER_BATCH != 0 {
         return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take inner batches (sysFlag 0x80)"));
+    }
+    Ok(())
+}
+
+/// The messages of a batch go to one queue at once: one that is to go somewhere else first cannot be among them.
+fn check_batch(traits: &Traits, flags: i32) -> Result<(), Refusal> {
+    let straight = traits.delay == Delay::None
+        && !traits.transactional
+        && sys_flag::transaction_type(flags) == sys_flag::TRANSACTION_NONE;
+    if !straight {
+        let remark = "the message is illegal: neither a batch nor a message in it can be delayed or transactional";
+        return Err(Refusal::new(response::MESSAGE_ILLEGAL, remark));
     }
     Ok(())
 }
@@ -268,7 +306,7 @@ fn put_items(
     for item in BatchItems::of(message.body) {
         let item = item
             .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
-        check_traits(&Traits::of(item.properties.as_bytes()), message.sys_flag)?;
+        check_batch(&Traits::of(item.properties.as_bytes()), message.sys_flag)?;
         let properties = fitting(rules, text.of_item(item.properties))?;
         put.add(&NewMessage { flag: item.flag, body: item.body, properties, ..message })?;
     }

@@ -23,7 +23,9 @@ use crate::protocol::names::{NameError, Topic};
 use crate::protocol::refusal::Refusal;
 
 pub use start_up::{
-    AUTO_CREATE_TOPIC, OFFSET_MOVED_EVENT, SCHEDULE_TOPIC, TopicSettings, is_system_topic, reply_topic, system_topics,
+    AUTO_CREATE_TOPIC, CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC,
+    TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, op_half_topic, reply_topic,
+    schedule_topic, system_topics,
 };
 
 /// All topics at one moment. Cloning shares everything.

@@ -125,6 +125,8 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         send_wait: config.waits.enabled.then_some(config.waits.send),
         idle_limit: config.idle_limit,
         persist_offsets_every: config.flush.offsets_interval,
+        persist_delays_every: config.flush.delay_offsets_interval,
+        transactions: config.transactions,
         register_every: config.registration.period,
         register_limit: config.registration.timeout,
         compressed_register: config.registration.compressed,

@@ -124,6 +124,14 @@ impl Topic {
         Self::parse(&format!("{RETRY_PREFIX}{group}"))
     }
 
+    /// The topic that holds a group's messages that were tried too often.
+    ///
+    /// # Errors
+    /// The group's name is too long to carry the prefix.
+    pub fn dead_letters_of(group: &GroupName) -> Result<Self, NameError> {
+        Self::parse(&format!("{DEAD_LETTER_PREFIX}{group}"))
+    }
+
     /// Whether this topic holds messages to be tried again.
     #[must_use]
     pub fn is_retry(&self) -> bool {

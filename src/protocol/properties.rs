@@ -177,6 +177,29 @@ pub fn remove(text: &str, name: &str) -> String {
     kept
 }
 
+/// The text with these pairs behind all others, and without any other pair of their names.
+#[must_use]
+pub fn with(text: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
+    let added: usize = pairs.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+    let mut out = Vec::with_capacity(text.len() + added);
+    for place in places(text) {
+        let name = text.get(place.name()).unwrap_or_default();
+        if !pairs.iter().any(|(replaced, _)| replaced.as_bytes() == name) {
+            out.extend_from_slice(text.get(place.start..place.end).unwrap_or_default());
+            out.push(PAIR_END);
+        }
+    }
+    for (name, value) in pairs {
+        out.extend_from_slice(name.as_bytes());
+        out.push(NAME_END);
+        out.extend_from_slice(value.as_bytes());
+        out.push(PAIR_END);
+    }
+    // Nothing ends with a separator that this broker writes.
+    out.pop();
+    out
+}
+
 /// Writes pairs as text. Empty values are written, though reading drops them, as the reference does.
 pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();

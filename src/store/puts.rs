@@ -9,7 +9,7 @@ use std::ops::Range;
 use smallvec::{SmallVec, smallvec};
 
 use super::error::StoreError;
-use crate::protocol::message::{PROPERTIES_LENGTH_MAX, RecordParts, body_crc};
+use crate::protocol::message::{Message, PROPERTIES_LENGTH_MAX, RecordParts, body_crc};
 use crate::protocol::names::Topic;
 use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 
@@ -56,6 +56,26 @@ impl<'a> NewMessage<'a> {
             prepared_transaction_offset: 0,
             properties: b"",
             body,
+        }
+    }
+}
+
+impl<'a> NewMessage<'a> {
+    /// A stored message once more, somewhere else: everything else is as it was.
+    #[must_use]
+    pub fn again(message: &'a Message, topic: &'a Topic, queue_id: QueueId) -> Self {
+        Self {
+            topic,
+            queue_id,
+            flag: message.flag,
+            sys_flag: message.sys_flag,
+            born_time: message.born_time,
+            born_host: message.born_host,
+            store_host: message.store_host,
+            reconsume_times: message.reconsume_times,
+            prepared_transaction_offset: 0,
+            properties: message.properties.bytes(),
+            body: &message.body,
         }
     }
 }

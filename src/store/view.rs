@@ -8,7 +8,7 @@ use super::error::StoreError;
 use super::positions::Positions;
 use super::segment::Segment;
 use super::segments::Segments;
-use crate::protocol::message::{MAGIC_BLANK, RecordError, RecordHead};
+use crate::protocol::message::{self, MAGIC_BLANK, Message, RecordError, RecordHead};
 use crate::protocol::units::PhysicalOffset;
 
 /// A read view of the log; cloning is cheap.
@@ -85,6 +85,19 @@ impl LogView {
         }
         let read = read.map_err(StoreError::io("read", segment.path()))?;
         Ok(read == size as usize)
+    }
+
+    /// The message at `at`, read through the file as by [`LogView::read_cold`]; `None` if no record begins there.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn message(&self, at: PhysicalOffset) -> Result<Option<Message>, StoreError> {
+        let Some(size) = self.record_size(at) else { return Ok(None) };
+        let mut record = BytesMut::with_capacity(size as usize);
+        if !self.read_cold(at, size, &mut record)? {
+            return Ok(None);
+        }
+        Ok(message::decode(&record.freeze()).ok().map(|(message, _)| message))
     }
 
     /// Length of the record at `at`, for who knows only where it lies; `None` if there is no record.

@@ -50,7 +50,7 @@ fn deaf_offsets(_: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
 }
 
 fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
-    CommitLogPorts { append: deaf(on), synced: deaf(on) }
+    CommitLogPorts { append: deaf(on), synced: deaf(on), seal: deaf(on) }
 }
 
 #[actix::test]

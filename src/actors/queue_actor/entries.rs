@@ -63,8 +63,20 @@ impl QueueActor {
         self.note_use(ctx);
     }
 
+    /// Tells those whose entry has come.
+    pub(super) fn tell_of_growth(&mut self) {
+        let max = self.queue.max_offset();
+        for grown in self.growth.extract_if(.., |awaited| awaited.entry < max) {
+            // Who waited may be gone.
+            let _ = grown.tell.send(());
+        }
+    }
+
     /// Tells those who sync and those who wait what has come.
-    fn announce(&self, first: QueueOffset, tags_codes: Vec<i64>) {
+    fn announce(&mut self, first: QueueOffset, tags_codes: Vec<i64>) {
+        if !self.growth.is_empty() {
+            self.tell_of_growth();
+        }
         if let Some(sync) = self.queue.untold() {
             notify(&self.shared.dirty, QueueDirty { sync });
         }

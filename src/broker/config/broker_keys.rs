@@ -79,10 +79,10 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::switch("filterSupportRetry", false).later(),
     Key::switch("enablePropertyFilter", false).later(),
     // Transactions and request-reply.
-    Key::switch("rejectTransactionMessage", false).important().later(),
-    Key::long("transactionTimeOut", "6000").important().later(),
-    Key::int("transactionCheckMax", "15").important().later(),
-    Key::long("transactionCheckInterval", "60000").important().later(),
+    Key::switch("rejectTransactionMessage", false).important(),
+    Key::long("transactionTimeOut", "6000").important().within(0, i64::MAX),
+    Key::int("transactionCheckMax", "15").important().within(0, i32::MAX as i64),
+    Key::long("transactionCheckInterval", "60000").important().within(1, i64::MAX),
     Key::switch("storeReplyMessageEnable", true).later(),
     // Access, plug-ins, statistics.
     Key::switch("aclEnable", false).important().refused("the broker would be open to everybody"),

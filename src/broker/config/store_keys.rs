@@ -91,7 +91,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::text("preferredLeaderId", "").later(),
     Key::switch("enableBatchPush", false).later(),
     // Delayed messages and light queues.
-    Key::long("flushDelayOffsetInterval", "10000").later(),
+    Key::long("flushDelayOffsetInterval", "10000").within(1, i64::MAX),
     Key::switch("enableScheduleMessageStats", true).later(),
     Key::switch("enableScheduleAsyncDeliver", false).later(),
     Key::int("scheduleAsyncDeliverMaxPendingLimit", "2000").later(),

@@ -15,9 +15,20 @@ const TRAN_MSG: &[u8] = keys::TRAN_MSG.as_bytes();
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Traits {
     pub(super) waits: bool,
-    pub(super) delayed: bool,
+    pub(super) delay: Delay,
     pub(super) transactional: bool,
     wait: Wait,
+}
+
+/// What a text says about when its message is to be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Delay {
+    /// At once.
+    None,
+    /// After the time of this level, which may be beyond the last one.
+    Level(u32),
+    /// Something that is no level. Stored, the message would be delivered at once.
+    Unreadable,
 }
 
 /// Where WAIT stands, which is for the broker and is not stored.
@@ -75,6 +86,18 @@ impl StoredText {
         &self.text
     }
 
+    /// What is stored of the text of a single message that goes somewhere else first: all of it, with these pairs and the
+    /// name of the cluster.
+    ///
+    /// # Source
+    /// WAIT stays, as in `CommitLog.asyncPutMessage` 4.9.7 (measured: recorded answers to VIEW_MESSAGE_BY_ID).
+    pub(super) fn aside(&mut self, pairs: &[(&str, &str)]) -> &[u8] {
+        self.text = properties::with(&self.text, pairs);
+        end_pair(&mut self.text);
+        self.text.extend_from_slice(&self.cluster);
+        &self.text
+    }
+
     /// What is stored of one message of a batch: its own text, that of the batch, and the name of the cluster.
     pub(super) fn of_item(&mut self, own: &str) -> &[u8] {
         self.item.clear();
@@ -89,7 +112,7 @@ impl StoredText {
 impl Traits {
     /// What a text says; that of a message in a batch decides about the batch.
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut traits = Self { waits: true, delayed: false, transactional: false, wait: Wait::Absent };
+        let mut traits = Self { waits: true, delay: Delay::None, transactional: false, wait: Wait::Absent };
         let mut pairs_end = 0;
         let mut pairs_only = true;
         for place in properties::places(text) {
@@ -101,11 +124,7 @@ impl Traits {
                     traits.waits = value() != b"false";
                     traits.wait = if traits.wait == Wait::Absent { Wait::In(place) } else { Wait::Somewhere };
                 }
-                DELAY => {
-                    let level = std::str::from_utf8(value()).ok().and_then(|level| level.parse::<i32>().ok());
-                    // Of what is no number nobody knows what it asks for; stored, it would be delivered at once.
-                    traits.delayed = level.is_none_or(|level| level > 0);
-                }
+                DELAY => traits.delay = Delay::of(value()),
                 TRAN_MSG => traits.transactional = value().eq_ignore_ascii_case(b"true"),
                 _ => {}
             }
@@ -115,6 +134,16 @@ impl Traits {
             traits.wait = Wait::Somewhere;
         }
         traits
+    }
+}
+
+impl Delay {
+    fn of(value: &[u8]) -> Self {
+        let level = std::str::from_utf8(value).ok().and_then(|level| level.parse::<i32>().ok());
+        match level {
+            None => Self::Unreadable,
+            Some(level) => u32::try_from(level).ok().filter(|level| *level > 0).map_or(Self::None, Self::Level),
+        }
     }
 }
 
@@ -169,18 +198,27 @@ mod tests {
 
     #[test]
     fn what_decides_about_a_send_is_seen() {
-        for (text, delayed, transactional) in [
-            ("DELAY\u{1}3\u{2}", true, false),
-            ("DELAY\u{1}0", false, false),
-            ("DELAY\u{1}-1", false, false),
-            ("DELAY\u{1}x", true, false),
-            ("A\u{1}a\u{2}TRAN_MSG\u{1}true", false, true),
-            ("TRAN_MSG\u{1}TRUE", false, true),
-            ("TRAN_MSG\u{1}false", false, false),
+        for (text, delay, transactional) in [
+            ("DELAY\u{1}3\u{2}", Delay::Level(3), false),
+            ("DELAY\u{1}99", Delay::Level(99), false),
+            ("DELAY\u{1}0", Delay::None, false),
+            ("DELAY\u{1}-1", Delay::None, false),
+            ("DELAY\u{1}x", Delay::Unreadable, false),
+            ("A\u{1}a\u{2}TRAN_MSG\u{1}true", Delay::None, true),
+            ("TRAN_MSG\u{1}TRUE", Delay::None, true),
+            ("TRAN_MSG\u{1}false", Delay::None, false),
         ] {
             let (_, traits) = stored(text);
-            assert_eq!((traits.delayed, traits.transactional), (delayed, transactional), "{text:?}");
+            assert_eq!((traits.delay, traits.transactional), (delay, transactional), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_goes_aside_keeps_wait_and_has_each_name_once() {
+        let mut room = StoredText::new("C");
+        room.read(FieldText::from("WAIT\u{1}true\u{2}DELAY\u{1}30\u{2}A\u{1}a\u{2}"));
+        let aside = room.aside(&[("REAL_TOPIC", "T"), ("DELAY", "18")]);
+        assert_eq!(aside, b"WAIT\x01true\x02A\x01a\x02REAL_TOPIC\x01T\x02DELAY\x0118\x02CLUSTER\x01C");
     }
 
     #[test]

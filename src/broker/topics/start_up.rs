@@ -1,12 +1,24 @@
 //! The topics that a broker has from the start, and the names that are its own.
 
+use std::sync::LazyLock;
+
 use crate::protocol::body::topic_config::{Permission, TopicConfig};
+use crate::protocol::names::Topic;
 
 /// After whose pattern topics are made when something is sent to an unknown one.
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
 pub use crate::store::dispatch::SCHEDULE_TOPIC;
 /// Where the broker reports consumers that asked for offsets it no longer has.
 pub const OFFSET_MOVED_EVENT: &str = "OFFSET_MOVED_EVENT";
+
+/// Where half messages wait for the end of their transaction.
+pub const HALF_TOPIC: &str = "RMQ_SYS_TRANS_HALF_TOPIC";
+/// Where it stands which half messages are done with.
+pub const OP_HALF_TOPIC: &str = "RMQ_SYS_TRANS_OP_HALF_TOPIC";
+/// Where half messages end about whose transaction nobody could say anything.
+pub const CHECKED_TOO_OFTEN_TOPIC: &str = "TRANS_CHECK_MAX_TIME_TOPIC";
+/// Where message traces go unless `msgTraceTopicName` says otherwise.
+pub const TRACE_TOPIC: &str = "RMQ_SYS_TRACE_TOPIC";
 
 const SELF_TEST_TOPIC: &str = "SELF_TEST_TOPIC";
 const BENCHMARK_TOPIC: &str = "BenchmarkTest";
@@ -20,10 +32,10 @@ const SYSTEM_TOPICS: [&str; 9] = [
     AUTO_CREATE_TOPIC,
     SCHEDULE_TOPIC,
     BENCHMARK_TOPIC,
-    "RMQ_SYS_TRANS_HALF_TOPIC",
-    "RMQ_SYS_TRANS_OP_HALF_TOPIC",
-    "TRANS_CHECK_MAX_TIME_TOPIC",
-    "RMQ_SYS_TRACE_TOPIC",
+    HALF_TOPIC,
+    OP_HALF_TOPIC,
+    CHECKED_TOO_OFTEN_TOPIC,
+    TRACE_TOPIC,
     SELF_TEST_TOPIC,
     OFFSET_MOVED_EVENT,
 ];
@@ -60,6 +72,39 @@ impl Default for TopicSettings {
             trace_topic: None,
         }
     }
+}
+
+static SCHEDULE: LazyLock<Topic> = LazyLock::new(|| named(SCHEDULE_TOPIC));
+static HALF: LazyLock<Topic> = LazyLock::new(|| named(HALF_TOPIC));
+static OP_HALF: LazyLock<Topic> = LazyLock::new(|| named(OP_HALF_TOPIC));
+static CHECKED_TOO_OFTEN: LazyLock<Topic> = LazyLock::new(|| named(CHECKED_TOO_OFTEN_TOPIC));
+
+fn named(name: &str) -> Topic {
+    Topic::parse(name).expect("the broker's own topics have legal names")
+}
+
+/// [`SCHEDULE_TOPIC`] as a name.
+#[must_use]
+pub fn schedule_topic() -> &'static Topic {
+    &SCHEDULE
+}
+
+/// [`HALF_TOPIC`] as a name.
+#[must_use]
+pub fn half_topic() -> &'static Topic {
+    &HALF
+}
+
+/// [`OP_HALF_TOPIC`] as a name.
+#[must_use]
+pub fn op_half_topic() -> &'static Topic {
+    &OP_HALF
+}
+
+/// [`CHECKED_TOO_OFTEN_TOPIC`] as a name.
+#[must_use]
+pub fn checked_too_often_topic() -> &'static Topic {
+    &CHECKED_TOO_OFTEN
 }
 
 /// The topic that replies of a cluster's request-reply go to.

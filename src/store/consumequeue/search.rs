@@ -59,6 +59,23 @@ impl QueueSnapshot {
         self.open(*base)?.entry_at(at - base).map(Some)
     }
 
+    /// Up to `count` entries from `from` on; none if there is no such offset. They come from one file, so there may be more
+    /// behind them.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn entries(&self, from: QueueOffset, count: usize) -> Result<Vec<QueueEntry>, StoreError> {
+        let at = from.0.saturating_mul(QUEUE_ENTRY_BYTES);
+        let holds = |base: &&u64| (**base..**base + self.file_bytes).contains(&at);
+        let Some(base) = self.bases.iter().find(holds).filter(|_| at < self.write) else { return Ok(Vec::new()) };
+        let until = (base + self.file_bytes).min(self.write).min(at + count as u64 * QUEUE_ENTRY_BYTES);
+        let mut bytes = vec![0; (until - at) as usize];
+        let EntryFile { file, path } = self.open(*base)?;
+        let read = file.read_at(&mut bytes, at - base).map_err(StoreError::io("read", &path))?;
+        bytes.truncate(read);
+        Ok(bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode).collect())
+    }
+
     /// The offset whose record was stored nearest to `time`, in the file that the reference would look into: the
     /// first one that was changed at or after that time, else the last.
     ///

@@ -1,0 +1,332 @@
+//! Owns one delay level: delivers its messages when they are due.
+//!
+//! Takes [`NextOf`] from whoever asks. Follows the level's queue, reads entries and records in the pool, sends what is due
+//! to the CommitLogActor as one batch, tells the DelayOffsetActor how far it has come. When it dies it goes on where it
+//! was: what it had sent and not been told of is delivered twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised,
+    WrapFuture,
+};
+use tokio::sync::oneshot;
+
+use super::append_answer::{AppendAnswer, Stored};
+use super::commitlog_actor::AppendBatch;
+use super::delay_offset_actor::Delivered;
+use super::dispatch_actor::MakeQueue;
+use super::fault::{Faults, Guarded, OnPanic, ask, guarded, notify};
+use super::queue_actor::{AwaitGrowth, QueuePorts, SnapshotOf};
+use super::queue_directory::QueueKey;
+use super::read_pool::ReadPool;
+use crate::broker::schedule::{LevelProgress, due_ms, real_queue};
+use crate::broker::topics::schedule_topic;
+use crate::protocol::codes::response;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
+use crate::store::{LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, StoreError};
+use crate::time::SharedClock;
+
+/// Most messages that are delivered at once,
+const MESSAGES_AT_ONCE: usize = 256;
+/// and most bytes of them, unless one alone is larger.
+const BYTES_AT_ONCE: usize = 1 << 20;
+/// How long after a message was not taken, for want of room above all, it is tried again;
+const RETRY_AFTER: Duration = Duration::from_millis(100);
+/// the same after something that should not happen.
+const RETRY_AFTER_ERROR: Duration = Duration::from_secs(10);
+/// The clock is looked at this often at least: it may have been put forward.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What does the level deliver next?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "QueueOffset")]
+pub struct NextOf;
+
+/// How to reach a ScheduleActor, or what stands in for one.
+#[derive(Clone)]
+pub struct SchedulePorts {
+    /// Asks how far it has come.
+    pub next: Recipient<NextOf>,
+}
+
+impl From<Addr<ScheduleActor>> for SchedulePorts {
+    fn from(level: Addr<ScheduleActor>) -> Self {
+        Self { next: level.recipient() }
+    }
+}
+
+/// The parts that a ScheduleActor is made of.
+pub struct ScheduleParts {
+    /// The level, from 1.
+    pub level: u32,
+    /// What it waits, in milliseconds.
+    pub delay_ms: i64,
+    /// What it delivers first.
+    pub next: QueueOffset,
+    /// The DispatchActor.
+    pub make_queue: Recipient<MakeQueue>,
+    /// Reads entries and records.
+    pub pool: ReadPool,
+    /// The CommitLogActor.
+    pub append: Recipient<AppendBatch>,
+    /// The DelayOffsetActor.
+    pub delivered: Recipient<Delivered>,
+    /// Tells what is due.
+    pub clock: SharedClock,
+    /// Where faults are declared.
+    pub faults: Faults,
+}
+
+/// Delivers one level.
+pub struct ScheduleActor {
+    parts: ScheduleParts,
+    queue: Option<Arc<QueuePorts>>,
+    progress: LevelProgress,
+}
+
+/// When a level goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// Now: there may be more.
+    More,
+    /// After so long.
+    After(Duration),
+    /// When this entry is there.
+    Grown(QueueOffset),
+}
+
+/// What is due of one look at the queue.
+#[derive(Debug)]
+struct Due {
+    puts: PutBatch,
+    /// The entries of the puts, in their order.
+    entries: Vec<QueueOffset>,
+    /// Entries that can never be delivered.
+    passed_over: Vec<QueueOffset>,
+    /// Where the queue begins, if that is behind what was asked for.
+    begins: Option<QueueOffset>,
+    then: Then,
+}
+
+/// What came of one turn.
+struct Turn {
+    due: Due,
+    /// Of each put: the end of its record, or whether it is worth another try.
+    outcomes: Vec<Result<PhysicalOffset, Refusal>>,
+}
+
+impl ScheduleActor {
+    /// An actor that owns these parts.
+    #[must_use]
+    pub fn new(parts: ScheduleParts) -> Self {
+        let progress = LevelProgress::from(parts.next);
+        Self { parts, queue: None, progress }
+    }
+
+    /// Looks at the queue and delivers what is due.
+    fn turn(&mut self, ctx: &mut Context<Self>) {
+        let ScheduleParts { make_queue, pool, append, clock, delay_ms, level, .. } = &self.parts;
+        let key = QueueKey { topic: schedule_topic().clone(), queue_id: QueueId(level - 1) };
+        let (make_queue, pool, append) = (make_queue.clone(), pool.clone(), append.clone());
+        let (queue, progress) = (self.queue.clone(), self.progress.clone());
+        let look = Look { progress, delay_ms: *delay_ms, now_ms: clock.now_ms() };
+        // In a task of its own, so that a panic of it is heard of here.
+        let turn = actix_rt::spawn(async move {
+            let queue = match queue {
+                Some(queue) => queue,
+                None => ask(&make_queue, MakeQueue { key }).await??,
+            };
+            Ok((Arc::clone(&queue), deliver(&queue, &pool, &append, look).await?))
+        });
+        ctx.spawn(turn.into_actor(self).map(|turned, actor, ctx| {
+            guarded(actor, ctx, "turn", |actor, ctx| {
+                let turned = turned.unwrap_or_else(|_| Err(Refusal::error("a turn panicked")));
+                actor.turned(turned, ctx);
+            });
+        }));
+    }
+
+    fn turned(&mut self, turned: Result<(Arc<QueuePorts>, Turn), Refusal>, ctx: &mut Context<Self>) {
+        if self.parts.faults.terminal().is_some() {
+            return;
+        }
+        let level = self.parts.level;
+        match turned {
+            Ok((queue, turn)) => {
+                self.queue = Some(queue);
+                let then = self.note(turn);
+                self.go_on(then, ctx);
+            }
+            Err(refusal) => {
+                tracing::error!(?refusal, level, "delayed messages cannot be delivered now; trying again");
+                self.go_on(Then::After(RETRY_AFTER_ERROR), ctx);
+            }
+        }
+    }
+
+    /// Notes what a turn has delivered, and says when to go on.
+    fn note(&mut self, turn: Turn) -> Then {
+        let Turn { due, outcomes } = turn;
+        let before = self.progress.next();
+        if let Some(begins) = due.begins {
+            self.progress.jump(begins);
+        }
+        due.passed_over.iter().for_each(|entry| self.progress.done(*entry));
+        let (mut end, mut then) = (PhysicalOffset(0), due.then);
+        for (entry, outcome) in due.entries.iter().zip(outcomes) {
+            match outcome {
+                Ok(stored) => {
+                    end = end.max(stored);
+                    self.progress.done(*entry);
+                }
+                Err(refusal) if refusal.code == response::MESSAGE_ILLEGAL => {
+                    self.complain(*entry, &refusal.remark);
+                    self.progress.done(*entry);
+                }
+                Err(_) => then = Then::After(RETRY_AFTER),
+            }
+        }
+        let next = self.progress.next();
+        if next != before {
+            notify(&self.parts.delivered, Delivered { level: self.parts.level, next, end });
+        }
+        then
+    }
+
+    fn complain(&self, entry: QueueOffset, problem: &str) {
+        tracing::error!(level = self.parts.level, %entry, problem, "a delayed message is not delivered; it stays in its queue");
+    }
+
+    fn go_on(&mut self, then: Then, ctx: &mut Context<Self>) {
+        match (then, &self.queue) {
+            (Then::Grown(entry), Some(queue)) => {
+                let (tell, told) = oneshot::channel();
+                notify(&queue.await_growth, AwaitGrowth { entry, tell });
+                ctx.spawn(told.into_actor(self).map(|told, actor, ctx| {
+                    // Without a word only when the broker ends.
+                    if told.is_ok() {
+                        guarded(actor, ctx, "grown", Self::turn);
+                    }
+                }));
+            }
+            (Then::After(wait), _) => {
+                ctx.run_later(wait.min(LOOK_EVERY), |actor, ctx| {
+                    guarded(actor, ctx, "timer", Self::turn);
+                });
+            }
+            (Then::More | Then::Grown(_), _) => self.turn(ctx),
+        }
+    }
+}
+
+/// One look at the queue of a level.
+struct Look {
+    progress: LevelProgress,
+    delay_ms: i64,
+    now_ms: i64,
+}
+
+/// Reads what is due and has it stored.
+async fn deliver(
+    queue: &QueuePorts,
+    pool: &ReadPool,
+    append: &Recipient<AppendBatch>,
+    look: Look,
+) -> Result<Turn, Refusal> {
+    let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+    let mut due = pool.ask(move |log| look.due(log, &snapshot)).await??;
+    let puts = std::mem::take(&mut due.puts);
+    if puts.is_empty() {
+        return Ok(Turn { due, outcomes: Vec::new() });
+    }
+    let (tell, told) = oneshot::channel();
+    notify(append, AppendBatch { puts, answer: AppendAnswer::Caller(tell) });
+    let told = told.await.map_err(|_| Refusal::error("the writer of the log is gone"))?;
+    let end = |stored: Stored| stored.placed.last().map(|placed| placed.end()).unwrap_or_default();
+    Ok(Turn { due, outcomes: told.into_iter().map(|outcome| outcome.map(end)).collect() })
+}
+
+impl Look {
+    fn due(&self, log: &LogView, queue: &QueueSnapshot) -> Result<Due, StoreError> {
+        let (min, max) = (queue.min_offset(), queue.max_offset());
+        let next = self.progress.next();
+        // What expired is gone, and what was never there was cut off behind a crash.
+        let from = next.clamp(min, max);
+        let mut due = Due {
+            puts: PutBatch::default(),
+            entries: Vec::new(),
+            passed_over: Vec::new(),
+            begins: (from != next).then_some(from),
+            then: Then::Grown(max),
+        };
+        for (number, entry) in queue.entries(from, MESSAGES_AT_ONCE)?.iter().enumerate() {
+            let offset = from.plus(number as u64);
+            due.then = Then::More;
+            let due_ms = due_ms(entry, self.delay_ms, self.now_ms);
+            if due_ms > self.now_ms {
+                due.then = Then::After(Duration::from_millis(due_ms.abs_diff(self.now_ms)));
+                break;
+            }
+            if self.progress.is_done(offset) {
+                continue;
+            }
+            due.add(log, offset, entry)?;
+            if due.puts.bytes() >= BYTES_AT_ONCE {
+                break;
+            }
+        }
+        Ok(due)
+    }
+}
+
+impl Due {
+    fn add(&mut self, log: &LogView, offset: QueueOffset, entry: &QueueEntry) -> Result<(), StoreError> {
+        let message = if entry.is_blank() { None } else { log.message(entry.physical)? };
+        let Some(message) = message else {
+            tracing::warn!(%offset, at = %entry.physical, "a delayed message is in the log no more");
+            self.passed_over.push(offset);
+            return Ok(());
+        };
+        let Some((topic, queue_id)) = real_queue(&message) else {
+            tracing::error!(%offset, at = %entry.physical, "a delayed message does not say where it goes; it stays here");
+            self.passed_over.push(offset);
+            return Ok(());
+        };
+        self.puts.push(&NewMessage::again(&message, &topic, queue_id))?;
+        self.entries.push(offset);
+        Ok(())
+    }
+}
+
+impl Actor for ScheduleActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "start", Self::turn);
+    }
+}
+
+impl Supervised for ScheduleActor {
+    // It is started again, and goes on with the progress that it knows.
+    fn restarting(&mut self, _: &mut Context<Self>) {}
+}
+
+impl Guarded for ScheduleActor {
+    const NAME: &'static str = "ScheduleActor";
+    const ON_PANIC: OnPanic = OnPanic::Restart;
+
+    fn faults(&self) -> &Faults {
+        &self.parts.faults
+    }
+}
+
+impl Handler<NextOf> for ScheduleActor {
+    type Result = MessageResult<NextOf>;
+
+    fn handle(&mut self, _: NextOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.progress.next())
+    }
+}

@@ -1,0 +1,103 @@
+//! Which request goes to whom.
+
+use std::sync::Arc;
+
+use actix::Recipient;
+
+use super::{Aside, PULL_CODES, SEND_CODES, State, Storage, Wiring};
+use crate::actors::client_actor::PeerClosed;
+use crate::actors::fault::notify;
+use crate::actors::hold_actor::ConnectionClosed;
+use crate::actors::lookup_service::LookupService;
+use crate::actors::pull_service::PullService;
+use crate::actors::requests::{PATIENCE, Requests, ToActor};
+use crate::actors::send_reply::SendStyle;
+use crate::actors::send_service::SendService;
+use crate::actors::{
+    broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, topic_actor,
+};
+use crate::broker::pull::admission::PullRules;
+use crate::broker::send::SendRules;
+use crate::net::budget::Budget;
+use crate::net::peer::Patience;
+use crate::net::router::{Lane, Router};
+
+impl Wiring<'_> {
+    /// Which request goes to whom.
+    pub(super) fn router(&self, storage: &Storage, state: &State, aside: &Aside) -> Router {
+        let options = self.options;
+        let asked = |lane: Lane| lane.patient(Some(PATIENCE));
+        let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
+        let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
+        let sends = Arc::new(self.sends(storage, state));
+        let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(send_patience));
+        let lookups = LookupService {
+            broker_name: options.broker_name.as_str().into(),
+            topics: state.topics.clone(),
+            queue_of: storage.dispatch.queue_of.clone(),
+            pool: storage.pool.clone(),
+            log: storage.log.clone(),
+            permits: lookup_service::permits(),
+        };
+        let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
+        Router::new()
+            .route(&client_actor::CODES, actor(&state.client.requests))
+            .route(&offset_actor::CODES, actor(&state.offsets.requests))
+            .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
+            .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
+            .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
+            .route(&lookup_service::CODES, asked(Lane::to(lookups)))
+            .route(&topic_actor::CODES, actor(&state.topic.requests))
+            .route(&group_actor::CODES, actor(&state.group.requests))
+            .route(&broker_actor::CODES, actor(&state.broker))
+            .route(&delay_offset_actor::CODES, actor(&aside.delay_offsets.requests))
+            .on_closed(move |peer| {
+                notify(&hold, ConnectionClosed { connection: peer.id });
+                notify(&client, PeerClosed { connection: peer.id });
+            })
+    }
+
+    fn sends(&self, storage: &Storage, state: &State) -> SendService {
+        let options = self.options;
+        let store_host = self.store_host();
+        let rules = SendRules {
+            cluster: options.cluster.clone(),
+            store_host,
+            message_bytes_max: options.message_bytes_max,
+            accept_from_ms: options.accept_from_ms,
+            writable: options.writable,
+            delay_levels: options.store.delay_levels_ms.len() as u32,
+            reject_transactions: options.transactions.reject,
+        };
+        SendService {
+            rules: Arc::new(rules),
+            style: Arc::new(SendStyle::new(store_host, &options.region, options.trace_on)),
+            topics: state.topics.clone(),
+            groups: state.groups.clone(),
+            append: storage.commit_log.append.clone(),
+            create: state.topic.create.clone(),
+            create_group: state.group.create_on_send_back.clone(),
+            clock: Arc::clone(&options.clock),
+            seed: options.seed.into(),
+            faults: self.faults.clone(),
+        }
+    }
+
+    fn pulls(&self, storage: &Storage, state: &State) -> PullService {
+        let options = self.options;
+        PullService {
+            rules: PullRules {
+                readable: options.readable,
+                short_polling: options.short_polling,
+                slave_read: options.slave_read,
+            },
+            topics: state.topics.clone(),
+            groups: state.groups.clone(),
+            subscriptions: state.subscriptions.clone(),
+            directory: storage.directory.clone(),
+            open_queue: storage.dispatch.open_queue.clone(),
+            create_group: state.group.create.clone(),
+            commit: state.offsets.commit.clone(),
+        }
+    }
+}

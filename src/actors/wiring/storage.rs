@@ -1,0 +1,115 @@
+//! Makes the actors that every message passes.
+
+use std::sync::Arc;
+
+use super::{Storage, Stored, Wiring};
+use crate::actors::broker::StartError;
+use crate::actors::builder::{QueueWrap, StorageMakers};
+use crate::actors::commitlog_actor::{CommitLogParts, FlushPolicy};
+use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
+use crate::actors::doorbell::{Bell, Doorbell};
+use crate::actors::fault::start_unbounded;
+use crate::actors::flush_actor::{FlushParts, FlushPorts, FlushTimes};
+use crate::actors::hold_actor::{HoldParts, HoldPorts};
+use crate::actors::index_actor::IndexParts;
+use crate::actors::late::Late;
+use crate::actors::open_queues::OpenQueues;
+use crate::actors::preparer::Preparer;
+use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
+use crate::actors::queue_directory::Directory;
+use crate::actors::read_pool::ReadPool;
+use crate::store::{CommitLog, LogFlush, LogView};
+
+impl Wiring<'_> {
+    pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
+        let Stored { log, queues, index, durable } = stored;
+        let options = self.options;
+        let view = log.view();
+        let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
+        let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
+        let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
+        let hold = (make.hold)(HoldParts { clock, limits: options.hold, faults }, &self.arbiters.hot);
+        // The writer and the one who syncs tell each other things, so one of them is named late.
+        let synced = Late::default();
+        let flush_parts = FlushParts {
+            log: LogFlush::new(view.clone()),
+            positions: Arc::clone(view.positions()),
+            durable,
+            preparation: log.preparation(),
+            times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
+            synced: synced.clone(),
+            sync_bell: Arc::clone(&sync_bell),
+            doorbell: Arc::clone(&doorbell),
+            faults: self.faults.clone(),
+        };
+        let flush = (make.flush)(flush_parts, &self.arbiters.flush);
+        let index = index.map(|index| {
+            let parts = IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
+            (make.index)(parts, &self.arbiters.rest)
+        });
+        let directory = Directory::default();
+        let dispatch_parts = DispatchParts {
+            log: view.clone(),
+            queues,
+            doorbell: Arc::clone(&doorbell),
+            directory: directory.writer(),
+            queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
+            index: index.as_ref().map(|index| index.keys.clone()),
+            ahead_max: options.dispatch_ahead_max,
+            delay_levels_ms: options.store.delay_levels_ms.clone(),
+            faults: self.faults.clone(),
+        };
+        let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
+        doorbell.answered_by(dispatch.clone());
+        let commit_log_parts = CommitLogParts {
+            preparer: self.preparer(&log)?,
+            log,
+            clock: Arc::clone(&options.clock),
+            policy: options.flush,
+            sync_limit: options.sync_limit,
+            await_sync: flush.await_sync.clone(),
+            sync_bell,
+            doorbell,
+            faults: self.faults.clone(),
+        };
+        let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
+        synced.name(commit_log.synced.clone());
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view })
+    }
+
+    fn queue_shared(&self, view: &LogView, hold: &HoldPorts, flush: &FlushPorts, pool: &ReadPool) -> QueueShared {
+        QueueShared {
+            log: view.clone(),
+            limits: self.options.pull_limits,
+            written_since: view.written(),
+            hold: hold.clone(),
+            dirty: flush.queue_dirty.clone(),
+            pool: pool.clone(),
+            clock: Arc::clone(&self.options.clock),
+            open: OpenQueues::new(self.options.open_queues_max),
+            faults: self.faults.clone(),
+        }
+    }
+
+    /// Starts the thread that is ahead of the writer.
+    fn preparer(&self, log: &CommitLog) -> Result<Preparer, StartError> {
+        let (options, written) = (self.options, log.view().written());
+        let populator = match options.flush {
+            FlushPolicy::Async => log.populator(),
+            FlushPolicy::Sync => log.populator().page_by_page(),
+        };
+        let (segment_bytes, pages_ahead) = (options.store.log_segment_bytes, options.appender.pages_ahead());
+        Preparer::start(log.preparation(), populator, written, segment_bytes, pages_ahead).map_err(StartError::Thread)
+    }
+}
+
+/// Makes the actors of queues on the arbiter that the DispatchActor runs on.
+fn queue_factory(shared: Arc<QueueShared>, wrap: Option<QueueWrap>) -> QueueFactory {
+    Box::new(move |queue| {
+        let ports: QueuePorts = start_unbounded(|_| QueueActor::new(queue, Arc::clone(&shared))).into();
+        match &wrap {
+            Some(wrap) => wrap(ports),
+            None => ports,
+        }
+    })
+}

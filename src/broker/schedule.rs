@@ -1,0 +1,222 @@
+//! Delayed messages: when one is due, where it goes then, and how far each level has come.
+//!
+//! A level's messages lie in one queue of [`SCHEDULE_TOPIC`](super::topics::SCHEDULE_TOPIC) in the order in which they
+//! fall due, since all of them wait equally long. What is due is stored again, in the topic it was meant for.
+//!
+//! What is deliberately absent: reading, storing and waiting, which a ScheduleActor does for each level.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::body::{BodyError, lenient, pretty};
+use crate::protocol::message::Message;
+use crate::protocol::names::Topic;
+use crate::protocol::properties::keys;
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
+use crate::store::QueueEntry;
+
+/// When an entry of a level is due, in milliseconds since the epoch.
+///
+/// The entry says so itself; a time that lies further ahead than the level waits comes of a clock that was put back, or of
+/// a level that was made shorter, and is now.
+///
+/// # Source
+/// `ScheduleMessageService.DeliverDelayedMessageTimerTask.correctDeliverTimestamp` 4.9.7 (read).
+#[must_use]
+pub fn due_ms(entry: &QueueEntry, delay_ms: i64, now_ms: i64) -> i64 {
+    if entry.tags_code > now_ms.saturating_add(delay_ms) { now_ms } else { entry.tags_code }
+}
+
+/// Where a message that was stored aside is meant to go; `None` if it does not say, or not so that it can be followed.
+#[must_use]
+pub fn real_queue(message: &Message) -> Option<(Topic, QueueId)> {
+    let topic = Topic::parse(message.property(keys::REAL_TOPIC)?).ok()?;
+    let queue_id = message.property(keys::REAL_QID)?.parse().ok()?;
+    Some((topic, QueueId(queue_id)))
+}
+
+/// What is done with in one level, some of it out of turn.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LevelProgress {
+    next: QueueOffset,
+    /// Entries behind `next` that are done with already: one before them was refused.
+    early: BTreeSet<QueueOffset>,
+}
+
+impl LevelProgress {
+    /// Goes on with `next`.
+    #[must_use]
+    pub fn from(next: QueueOffset) -> Self {
+        Self { next, early: BTreeSet::new() }
+    }
+
+    /// The first entry that is not done with.
+    #[must_use]
+    pub fn next(&self) -> QueueOffset {
+        self.next
+    }
+
+    /// Whether an entry is done with.
+    #[must_use]
+    pub fn is_done(&self, entry: QueueOffset) -> bool {
+        entry < self.next || self.early.contains(&entry)
+    }
+
+    /// Notes that an entry is done with.
+    pub fn done(&mut self, entry: QueueOffset) {
+        if entry >= self.next {
+            self.early.insert(entry);
+        }
+        while self.early.remove(&self.next) {
+            self.next = self.next.plus(1);
+        }
+    }
+
+    /// Goes on with `to`, whatever was done: there is nothing before it any more.
+    pub fn jump(&mut self, to: QueueOffset) {
+        *self = Self::from(to);
+    }
+}
+
+/// How far each level has come, and how much of that may be written down.
+///
+/// What was delivered is written down only once the delivered messages are on the disk: after a power cut a level would
+/// otherwise go on behind messages that are lost.
+///
+/// # Layout
+/// `delayOffset.json`: `{"offsetTable":{"1":5,"2":1}}`, from the level to the offset that is delivered next.
+#[derive(Clone, Debug, Default)]
+pub struct DelayOffsets {
+    levels: BTreeMap<u32, LevelOffset>,
+    changed: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct LevelOffset {
+    /// Delivered next.
+    next: QueueOffset,
+    /// The same as far as it would outlive a power cut.
+    lasting: QueueOffset,
+    /// Offsets on their way to be lasting, each with the end of the log that has to be synced for it.
+    unsynced: VecDeque<(PhysicalOffset, QueueOffset)>,
+}
+
+/// The content of `delayOffset.json`. A 5.x broker adds a data version, which is left out.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct DelayOffsetTable {
+    offset_table: BTreeMap<i32, i64>,
+}
+
+impl DelayOffsets {
+    /// Reads the content of `delayOffset.json`. What is negative is left out.
+    ///
+    /// # Errors
+    /// Text that is no such file.
+    pub fn load(text: &str) -> Result<Self, BodyError> {
+        let file: DelayOffsetTable = lenient::read(text.as_bytes())?;
+        let level = |(level, offset): (i32, i64)| {
+            let next = QueueOffset(u64::try_from(offset).ok()?);
+            Some((u32::try_from(level).ok()?, LevelOffset { next, lasting: next, unsynced: VecDeque::new() }))
+        };
+        Ok(Self { levels: file.offset_table.into_iter().filter_map(level).collect(), changed: false })
+    }
+
+    /// What a level delivers next.
+    #[must_use]
+    pub fn next(&self, level: u32) -> QueueOffset {
+        self.levels.get(&level).map(|level| level.next).unwrap_or_default()
+    }
+
+    /// Notes that a level delivers `next` next, and that everything before it was delivered into the log up to `end`.
+    pub fn delivered(&mut self, level: u32, next: QueueOffset, end: PhysicalOffset) {
+        let level = self.levels.entry(level).or_default();
+        level.next = next;
+        // One that waits for the same sync is overtaken by this one.
+        match level.unsynced.back_mut() {
+            Some(last) if last.0 == end => last.1 = next,
+            _ => level.unsynced.push_back((end, next)),
+        }
+    }
+
+    /// The text to be written, if it is another than before; `synced` is how far the log is on the disk.
+    pub fn changed_json(&mut self, synced: PhysicalOffset) -> Option<String> {
+        for level in self.levels.values_mut() {
+            while let Some((_, lasting)) = level.unsynced.front().copied().filter(|(end, _)| *end <= synced) {
+                level.unsynced.pop_front();
+                self.changed |= level.lasting != lasting;
+                level.lasting = lasting;
+            }
+        }
+        std::mem::take(&mut self.changed).then(|| self.to_json())
+    }
+
+    /// It was not written after all.
+    pub fn mark_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// The text of `delayOffset.json`.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let lasting = |(level, offset): (&u32, &LevelOffset)| (*level as i32, offset.lasting.0 as i64);
+        pretty(&DelayOffsetTable { offset_table: self.levels.iter().map(lasting).collect() })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    fn entry(due_ms: i64) -> QueueEntry {
+        QueueEntry { physical: PhysicalOffset(0), size: 100, tags_code: due_ms }
+    }
+
+    #[test]
+    fn an_entry_is_due_when_it_says_unless_that_is_further_ahead_than_its_level_waits() {
+        for (says, delay, now, expected) in [(5_000, 1_000, 4_000, 5_000), (3_000, 1_000, 4_000, 3_000)] {
+            assert_eq!(due_ms(&entry(says), delay, now), expected);
+        }
+        assert_eq!(due_ms(&entry(5_001), 1_000, 4_000), 4_000, "a clock that was put back");
+        assert_eq!(due_ms(&entry(i64::MAX), i64::MAX, 4_000), i64::MAX);
+    }
+
+    #[test]
+    fn what_is_done_out_of_turn_is_not_done_again() {
+        let mut progress = LevelProgress::from(QueueOffset(5));
+        progress.done(QueueOffset(6));
+        progress.done(QueueOffset(8));
+        assert_eq!(progress.next(), QueueOffset(5));
+        assert!(
+            progress.is_done(QueueOffset(6)) && !progress.is_done(QueueOffset(7)) && progress.is_done(QueueOffset(4))
+        );
+        progress.done(QueueOffset(5));
+        assert_eq!(progress.next(), QueueOffset(7));
+        progress.done(QueueOffset(7));
+        assert_eq!(progress, LevelProgress::from(QueueOffset(9)));
+        progress.done(QueueOffset(3));
+        assert_eq!(progress, LevelProgress::from(QueueOffset(9)));
+    }
+
+    #[test]
+    fn only_what_is_synced_is_written() {
+        let mut offsets = DelayOffsets::load(r#"{"offsetTable":{1:5,"2":1,3:-4}}"#).unwrap();
+        assert_eq!(offsets.changed_json(PhysicalOffset(0)), None);
+        offsets.delivered(1, QueueOffset(6), PhysicalOffset(100));
+        offsets.delivered(1, QueueOffset(7), PhysicalOffset(200));
+        assert_eq!(
+            (offsets.next(1), offsets.next(2), offsets.next(9)),
+            (QueueOffset(7), QueueOffset(1), QueueOffset(0))
+        );
+        assert_eq!(offsets.changed_json(PhysicalOffset(99)), None);
+        let text = offsets.changed_json(PhysicalOffset(199)).unwrap();
+        assert_eq!(DelayOffsets::load(&text).unwrap().next(1), QueueOffset(6));
+        let text = offsets.changed_json(PhysicalOffset(200)).unwrap();
+        assert_eq!(DelayOffsets::load(&text).unwrap().next(1), QueueOffset(7));
+        assert_eq!(offsets.changed_json(PhysicalOffset(300)), None);
+        offsets.mark_changed();
+        assert!(offsets.changed_json(PhysicalOffset(300)).is_some());
+    }
+}
