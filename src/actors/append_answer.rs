@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use actix::Recipient;
 use tokio::sync::oneshot;
 
+use super::commitlog_actor::AppendBatch;
+use super::fault::notify;
 use super::send_reply::SendReplies;
 use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::{Placed, StoreError};
+use crate::store::{Placed, PutBatch, StoreError};
 
 /// How far a stored message is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +87,16 @@ impl AppendAnswer {
             replies.let_wait(limit);
         }
     }
+}
+
+/// Has puts stored and waits until the promise of the flush policy is kept; tells what became of each.
+///
+/// # Errors
+/// The broker has ended.
+pub async fn append(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<Vec<Result<Stored, Refusal>>, Refusal> {
+    let (tell, told) = oneshot::channel();
+    notify(to, AppendBatch { puts, answer: AppendAnswer::Caller(tell) });
+    told.await.map_err(|_| Refusal::new(response::SERVICE_NOT_AVAILABLE, "the writer of the log is gone"))
 }
 
 /// What became of the puts of a batch, in their order.

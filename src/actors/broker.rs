@@ -30,6 +30,7 @@ use super::offset_actor::{OffsetPorts, Persist};
 use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
 use super::schedule_actor::SchedulePorts;
+use super::transaction_actor::TransactionPorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
 use crate::store::{LogView, StoreError};
@@ -108,6 +109,7 @@ pub(super) struct Parts {
     pub(super) delay_offsets: DelayOffsetPorts,
     /// Held, as an actor ends with its last address.
     pub(super) _levels: Vec<SchedulePorts>,
+    pub(super) transactions: TransactionPorts,
     pub(super) log: LogView,
     pub(super) faults: Faults,
 }
@@ -129,6 +131,12 @@ impl Broker {
     #[must_use]
     pub fn append(&self) -> &Recipient<AppendBatch> {
         &self.parts.commit_log.append
+    }
+
+    /// Begins a round of asking about half messages, for applications that do not want to wait for the next one.
+    #[must_use]
+    pub fn transactions(&self) -> &TransactionPorts {
+        &self.parts.transactions
     }
 
     /// Where failures that end the broker are declared.

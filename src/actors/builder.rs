@@ -18,9 +18,11 @@ use super::index_actor::{IndexActor, IndexParts, IndexPorts};
 use super::offset_actor::{OffsetActor, OffsetParts, OffsetPorts};
 use super::options::BrokerOptions;
 use super::queue_actor::QueuePorts;
+use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
+use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
 use super::wiring;
 
 /// Makes an actor on an arbiter.
@@ -51,12 +53,14 @@ pub(super) struct StateMakers {
     pub(super) offset: Make<OffsetParts, OffsetPorts>,
     pub(super) client: Make<ClientParts, ClientPorts>,
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
+    pub(super) queue_lock: Make<QueueLockParts, QueueLockPorts>,
 }
 
 /// Make the actors that bring messages on which were stored elsewhere first.
 pub(super) struct AsideMakers {
     pub(super) delay_offset: Make<DelayOffsetParts, DelayOffsetPorts>,
     pub(super) schedule: MakeLevel,
+    pub(super) transaction: Make<TransactionParts, TransactionPorts>,
 }
 
 /// Makes the actor of a delay level.
@@ -110,8 +114,12 @@ impl BrokerBuilder {
         state.client: ClientParts => ClientPorts,
         /// Replaces the RegistrationActor.
         state.registration: RegistrationParts => RegistrationPorts,
+        /// Replaces the QueueLockActor.
+        state.queue_lock: QueueLockParts => QueueLockPorts,
         /// Replaces the DelayOffsetActor.
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
+        /// Replaces the TransactionActor.
+        aside.transaction: TransactionParts => TransactionPorts,
     }
 
     /// Replaces the ScheduleActor of every delay level.
@@ -159,6 +167,7 @@ impl Default for StateMakers {
             offset: Box::new(|parts, on| supervise_on(on, |_| OffsetActor::new(parts)).into()),
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
+            queue_lock: Box::new(|parts, on| supervise_on(on, |_| QueueLockActor::new(parts)).into()),
         }
     }
 }
@@ -168,6 +177,7 @@ impl Default for AsideMakers {
         Self {
             delay_offset: Box::new(|parts, on| supervise_on(on, |_| DelayOffsetActor::new(parts)).into()),
             schedule: Box::new(|parts, on| supervise_on(on, |_| ScheduleActor::new(parts)).into()),
+            transaction: Box::new(|parts, on| supervise_on(on, |_| TransactionActor::new(parts)).into()),
         }
     }
 }

@@ -49,6 +49,16 @@ pub struct PeerClosed {
     pub connection: ConnectionId,
 }
 
+/// Asks one producer of a group about a transaction, each time another one.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct AskProducer {
+    /// The group.
+    pub group: String,
+    /// What it is asked; it answers by ending the transaction.
+    pub command: Command,
+}
+
 /// How to reach a ClientActor, or what stands in for one.
 #[derive(Clone)]
 pub struct ClientPorts {
@@ -56,11 +66,17 @@ pub struct ClientPorts {
     pub requests: Recipient<Requests>,
     /// Tells of connections that ended.
     pub closed: Recipient<PeerClosed>,
+    /// Asks a producer.
+    pub ask_producer: Recipient<AskProducer>,
 }
 
 impl From<Addr<ClientActor>> for ClientPorts {
     fn from(clients: Addr<ClientActor>) -> Self {
-        Self { requests: clients.clone().recipient(), closed: clients.recipient() }
+        Self {
+            requests: clients.clone().recipient(),
+            closed: clients.clone().recipient(),
+            ask_producer: clients.recipient(),
+        }
     }
 }
 
@@ -86,6 +102,8 @@ pub struct ClientActor {
     clients: Clients,
     /// The connections behind those that are registered.
     peers: HashMap<ConnectionId, Arc<Peer>>,
+    /// How many questions producers were asked: the next one goes to the next of its group.
+    asked: usize,
 }
 
 impl ClientActor {
@@ -93,7 +111,7 @@ impl ClientActor {
     #[must_use]
     pub fn new(parts: ClientParts) -> Self {
         let clients = Clients::new(parts.notifies);
-        Self { parts, clients, peers: HashMap::new() }
+        Self { parts, clients, peers: HashMap::new(), asked: 0 }
     }
 
     fn serve(&mut self, request: &Request) -> Result<Command, Refusal> {
@@ -189,6 +207,17 @@ impl ClientActor {
         }
     }
 
+    fn ask_producer(&mut self, ask: AskProducer) {
+        let producers: Vec<_> = self.clients.producers(&ask.group).map(|producer| producer.connection).collect();
+        self.asked = self.asked.wrapping_add(1);
+        let chosen = self.asked.checked_rem(producers.len()).and_then(|chosen| producers.get(chosen));
+        match chosen.and_then(|connection| self.peers.get(connection)) {
+            Some(peer) => peer.notify(ask.command),
+            // The half message is asked about again in the next round.
+            None => tracing::warn!(group = ask.group, "no producer is online to be asked about its transaction"),
+        }
+    }
+
     fn tell(&self, group: &str, connections: &[ConnectionId]) {
         let notice = OfConsumerGroup { consumer_group: group.into() };
         for peer in connections.iter().filter_map(|connection| self.peers.get(connection)) {
@@ -251,6 +280,14 @@ impl Handler<Requests> for ClientActor {
                 }
             }
         });
+    }
+}
+
+impl Handler<AskProducer> for ClientActor {
+    type Result = ();
+
+    fn handle(&mut self, ask: AskProducer, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "AskProducer", |actor, _| actor.ask_producer(ask));
     }
 }
 

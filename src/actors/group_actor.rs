@@ -61,6 +61,14 @@ pub struct CreateOnSendBack {
     pub then: Arc<SendService>,
 }
 
+/// A group's settings; an unknown one is made if it may be made.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Arc<SubscriptionGroupConfig>, Refusal>")]
+pub struct FindGroup {
+    /// Its name.
+    pub group: String,
+}
+
 /// A group that has sent a heartbeat is to exist, and its retry topic with it.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -87,6 +95,8 @@ pub struct GroupPorts {
     pub create: Recipient<CreateOnPull>,
     /// Makes groups for sends to their retry topics.
     pub create_on_send_back: Recipient<CreateOnSendBack>,
+    /// Asks for a group.
+    pub find: Recipient<FindGroup>,
     /// Makes groups for heartbeats.
     pub ensure: Recipient<EnsureGroup>,
 }
@@ -97,6 +107,7 @@ impl From<Addr<GroupActor>> for GroupPorts {
             requests: groups.clone().recipient(),
             create: groups.clone().recipient(),
             create_on_send_back: groups.clone().recipient(),
+            find: groups.clone().recipient(),
             ensure: groups.recipient(),
         }
     }
@@ -279,6 +290,15 @@ impl Handler<CreateOnSendBack> for GroupActor {
 
     fn handle(&mut self, create: CreateOnSendBack, ctx: &mut Context<Self>) {
         guarded(self, ctx, "CreateOnSendBack", |actor, ctx| actor.create_on_send_back(create, ctx));
+    }
+}
+
+impl Handler<FindGroup> for GroupActor {
+    type Result = Result<Arc<SubscriptionGroupConfig>, Refusal>;
+
+    fn handle(&mut self, find: FindGroup, ctx: &mut Context<Self>) -> Self::Result {
+        let found = guarded(self, ctx, "FindGroup", |actor, ctx| actor.find_or_create(&find.group, ctx));
+        found.unwrap_or_else(|| Err(Refusal::error("a part of the broker failed, see its log")))
     }
 }
 

@@ -13,7 +13,7 @@ use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::{Index, IndexSync};
+use crate::store::{Index, IndexSnapshot, IndexSync};
 
 /// Keys of some turns of dispatch, in log order.
 #[derive(Debug, Message)]
@@ -41,6 +41,11 @@ pub struct IndexEntry {
 #[rtype(result = "Option<IndexSync>")]
 pub struct CurrentFile;
 
+/// What does a thread need that looks for records by key?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "IndexSnapshot")]
+pub struct IndexSnapshotOf;
+
 /// How to reach an IndexActor, or what stands in for one.
 #[derive(Clone)]
 pub struct IndexPorts {
@@ -48,11 +53,13 @@ pub struct IndexPorts {
     pub keys: Recipient<IndexKeys>,
     /// Asks for the current file.
     pub current: Recipient<CurrentFile>,
+    /// Asks for what another thread can search.
+    pub snapshot: Recipient<IndexSnapshotOf>,
 }
 
 impl From<Addr<IndexActor>> for IndexPorts {
     fn from(index: Addr<IndexActor>) -> Self {
-        Self { keys: index.clone().recipient(), current: index.recipient() }
+        Self { keys: index.clone().recipient(), current: index.clone().recipient(), snapshot: index.recipient() }
     }
 }
 
@@ -169,5 +176,13 @@ impl Handler<CurrentFile> for IndexActor {
 
     fn handle(&mut self, _: CurrentFile, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.parts.index.current())
+    }
+}
+
+impl Handler<IndexSnapshotOf> for IndexActor {
+    type Result = MessageResult<IndexSnapshotOf>;
+
+    fn handle(&mut self, _: IndexSnapshotOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.index.snapshot())
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Runs in the connections' tasks and waits in tasks of its own: a question may have to open a queue first.
 
+mod query;
+
 use std::sync::Arc;
 
 use actix::Recipient;
@@ -11,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::dispatch_actor::QueueOf;
 use super::fault::ask;
+use super::index_actor::IndexSnapshotOf;
 use super::published::Published;
 use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
@@ -36,7 +39,8 @@ use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::{LogView, QueueSnapshot, StoreError};
 
 /// The codes that a LookupService answers.
-pub(super) const CODES: [i32; 6] = [
+pub(super) const CODES: [i32; 7] = [
+    request::QUERY_MESSAGE,
     request::GET_MAX_OFFSET,
     request::GET_MIN_OFFSET,
     request::SEARCH_OFFSET_BY_TIMESTAMP,
@@ -46,8 +50,12 @@ pub(super) const CODES: [i32; 6] = [
 ];
 
 /// Those that read the disk, or hold a snapshot of every queue of a topic.
-const LONG: [i32; 3] =
-    [request::SEARCH_OFFSET_BY_TIMESTAMP, request::GET_EARLIEST_MSG_STORETIME, request::GET_TOPIC_STATS_INFO];
+const LONG: [i32; 4] = [
+    request::QUERY_MESSAGE,
+    request::SEARCH_OFFSET_BY_TIMESTAMP,
+    request::GET_EARLIEST_MSG_STORETIME,
+    request::GET_TOPIC_STATS_INFO,
+];
 
 /// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
 const NO_TIME: i64 = -1;
@@ -73,6 +81,10 @@ pub(super) struct LookupService {
     pub(super) queue_of: Recipient<QueueOf>,
     /// Reads single messages.
     pub(super) pool: ReadPool,
+    /// The IndexActor; none when no index is kept.
+    pub(super) index: Option<Recipient<IndexSnapshotOf>>,
+    /// `defaultQueryMaxNum`: results of a query by a producer's id.
+    pub(super) unique_key_results: i32,
     /// Where they lie.
     pub(super) log: LogView,
     /// So many of the [`LONG`] ones are under way at once.
@@ -91,11 +103,13 @@ impl Service for LookupService {
                     move |request| lookup.serve(vec![request])
                 };
                 let Some(request) = when_ready(request, |request| &request.reply, again) else { return };
-                if request.command.code == request::VIEW_MESSAGE_BY_ID {
-                    lookup.view_message(request);
-                } else {
-                    let outcome = lookup.ask(&request.command).await;
-                    answer(request.reply, outcome);
+                match request.command.code {
+                    request::VIEW_MESSAGE_BY_ID => lookup.view_message(request),
+                    request::QUERY_MESSAGE => lookup.query_message(request).await,
+                    _ => {
+                        let outcome = lookup.ask(&request.command).await;
+                        answer(request.reply, outcome);
+                    }
                 }
             });
         }

@@ -6,11 +6,13 @@
 //!      │                            ▼                          ▼   │           ▼
 //!      │                        FlushActor ──doorbell──► (same) IndexActor   ReadPool
 //!      │      ScheduleActor (one per delay level) ── follows a QueueActor, appends to CommitLogActor ─► DelayOffsetActor
+//!      │      TransactionActor ── reads half messages, appends copies, asks producers through ClientActor
 //!      ├─ PullService ─────────────────────────────────────────────┘
+//!      ├─ SendBackService, EndTransactionService ─ read in the ReadPool, append to CommitLogActor
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
 //!      ├─► ClientActor ─► GroupActor
-//!      └─► OffsetActor, BrokerActor, LookupService
+//!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
 //! ```
 //!
 //! # Mailboxes
@@ -26,9 +28,10 @@
 //! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
+//! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
 //! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
-//! | TopicActor, GroupActor, OffsetActor, ClientActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
+//! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
 
@@ -45,6 +48,7 @@ pub mod delay_offset_actor;
 pub mod dispatch_actor;
 mod dispatch_rows;
 mod doorbell;
+mod end_transaction_service;
 pub mod fault;
 pub mod flush_actor;
 pub mod group_actor;
@@ -63,12 +67,15 @@ pub mod pull_reply;
 pub mod pull_service;
 pub mod queue_actor;
 pub mod queue_directory;
+pub mod queue_lock_actor;
 pub mod read_pool;
 pub mod registration_actor;
 pub mod requests;
 pub mod schedule_actor;
+mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
 mod tables;
 pub mod topic_actor;
+pub mod transaction_actor;
 mod wiring;

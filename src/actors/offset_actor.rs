@@ -7,7 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised,
+    WrapFuture,
+};
 
 use super::config_writer::ConfigWriter;
 use super::dispatch_actor::QueueOf;
@@ -54,6 +57,18 @@ pub struct Commit {
     pub offset: ConsumedOffset,
 }
 
+/// How far has a group come?
+#[derive(Debug, Message)]
+#[rtype(result = "Option<ConsumedOffset>")]
+pub struct StoredOffset {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The group.
+    pub group: Arc<str>,
+    /// The queue.
+    pub queue_id: QueueId,
+}
+
 /// A group is no more.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -92,6 +107,8 @@ pub struct OffsetPorts {
     pub requests: Recipient<Requests>,
     /// Notes an offset.
     pub commit: Recipient<Commit>,
+    /// Asks for an offset.
+    pub stored: Recipient<StoredOffset>,
     /// Forgets the offsets of a group.
     pub forget: Recipient<ForgetGroup>,
     /// Writes the table down.
@@ -103,6 +120,7 @@ impl From<Addr<OffsetActor>> for OffsetPorts {
         Self {
             requests: offsets.clone().recipient(),
             commit: offsets.clone().recipient(),
+            stored: offsets.clone().recipient(),
             forget: offsets.clone().recipient(),
             persist: offsets.recipient(),
         }
@@ -279,6 +297,14 @@ impl Handler<Commit> for OffsetActor {
         guarded(self, ctx, "Commit", |actor, _| {
             actor.parts.offsets.commit(&commit.topic, &commit.group, commit.queue_id, commit.offset);
         });
+    }
+}
+
+impl Handler<StoredOffset> for OffsetActor {
+    type Result = MessageResult<StoredOffset>;
+
+    fn handle(&mut self, of: StoredOffset, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.offsets.stored(&of.topic, &of.group, of.queue_id))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::broker::config::TransactionSettings;
 use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
+use crate::broker::transaction::check::CheckRules;
 use crate::namesrv::config::NamesrvConfig;
 use crate::protocol::body::topic_config::Permission;
 use crate::store::{Appender, FileDisk, MappedAppender, SharedDisk, StagedAppender, StoreOptions};
@@ -92,6 +93,8 @@ pub struct BrokerOptions {
     pub persist_offsets_every: Duration,
     /// `flushDelayOffsetInterval`.
     pub persist_delays_every: Duration,
+    /// `defaultQueryMaxNum`.
+    pub unique_key_results: i32,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
     /// `registerNameServerPeriod`.
@@ -166,6 +169,7 @@ impl BrokerOptions {
             connections_max: connections_max(),
             persist_offsets_every: seconds(5),
             persist_delays_every: seconds(10),
+            unique_key_results: 32,
             transactions: TransactionSettings::default(),
             register_every: seconds(30),
             register_limit: seconds(6),
@@ -182,6 +186,21 @@ impl BrokerOptions {
             seed: 0,
             disk: Arc::new(FileDisk),
         }
+    }
+
+    /// When producers are asked about half messages.
+    pub(super) fn check_rules(&self) -> CheckRules {
+        let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        CheckRules {
+            timeout_ms: millis(self.transactions.timeout),
+            check_max: self.transactions.check_max,
+            keep_ms: millis(self.transactions.keep),
+        }
+    }
+
+    /// How many levels of delay there are.
+    pub(super) fn delay_levels(&self) -> u32 {
+        self.store.delay_levels_ms.len() as u32
     }
 
     /// The broker's own permission, unless it allows everything.

@@ -13,7 +13,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
-use super::append_answer::{AppendAnswer, Stored};
+use super::append_answer::{self, Stored};
 use super::commitlog_actor::AppendBatch;
 use super::delay_offset_actor::Delivered;
 use super::dispatch_actor::MakeQueue;
@@ -242,9 +242,7 @@ async fn deliver(
     if puts.is_empty() {
         return Ok(Turn { due, outcomes: Vec::new() });
     }
-    let (tell, told) = oneshot::channel();
-    notify(append, AppendBatch { puts, answer: AppendAnswer::Caller(tell) });
-    let told = told.await.map_err(|_| Refusal::error("the writer of the log is gone"))?;
+    let told = append_answer::append(append, puts).await?;
     let end = |stored: Stored| stored.placed.last().map(|placed| placed.end()).unwrap_or_default();
     Ok(Turn { due, outcomes: told.into_iter().map(|outcome| outcome.map(end)).collect() })
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
 
+use tokio::sync::oneshot;
+
 use super::backlog::RETRY_AFTER;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
@@ -65,6 +67,18 @@ pub struct EnsureTopic {
     pub share: Share,
 }
 
+/// A topic of the broker's own is to exist before something is stored in it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MakeTopic {
+    /// The topic.
+    pub topic: Topic,
+    /// What it is made as.
+    pub config: TopicConfig,
+    /// Is told when it is there, or why it is not.
+    pub tell: oneshot::Sender<Result<(), Refusal>>,
+}
+
 /// The name servers say which topics are ordered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -88,6 +102,8 @@ pub struct TopicPorts {
     pub create: Recipient<CreateOnSend>,
     /// Makes topics of the broker's own.
     pub ensure: Recipient<EnsureTopic>,
+    /// The same, for who waits in this process.
+    pub make: Recipient<MakeTopic>,
     /// Marks ordered topics.
     pub apply_order: Recipient<ApplyOrder>,
 }
@@ -123,6 +139,7 @@ enum AfterPersist {
     Reply(ReplyTo),
     /// Goes on whatever comes of it: there is no refusal of a heartbeat that its client would understand.
     Share(Share),
+    Tell(oneshot::Sender<Result<(), Refusal>>),
 }
 
 impl TopicActor {
@@ -245,6 +262,9 @@ impl TopicActor {
                 (AfterPersist::Reply(reply), None) => reply.succeed(),
                 (AfterPersist::Reply(reply), Some(refusal)) => reply.refuse(refusal.clone()),
                 (AfterPersist::Share(share), _) => drop(share),
+                // Who asked may be gone.
+                (AfterPersist::Tell(tell), None) => drop(tell.send(Ok(()))),
+                (AfterPersist::Tell(tell), Some(refusal)) => drop(tell.send(Err(refusal.clone()))),
             }
         }
     }
@@ -309,6 +329,24 @@ impl Handler<EnsureTopic> for TopicActor {
     }
 }
 
+impl Handler<MakeTopic> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, make: MakeTopic, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "MakeTopic", |actor, ctx| {
+            if actor.ensure(&make.topic, make.config) == Changed::Yes {
+                actor.schedule_persist(ctx);
+            }
+            // It may have been made a moment ago, and not be published yet.
+            if actor.persist_due {
+                actor.after_persist.push(AfterPersist::Tell(make.tell));
+            } else {
+                drop(make.tell.send(Ok(())));
+            }
+        });
+    }
+}
+
 impl Handler<ApplyOrder> for TopicActor {
     type Result = ();
 
@@ -348,6 +386,7 @@ impl From<actix::Addr<TopicActor>> for TopicPorts {
             requests: topics.clone().recipient(),
             create: topics.clone().recipient(),
             ensure: topics.clone().recipient(),
+            make: topics.clone().recipient(),
             apply_order: topics.recipient(),
         }
     }

@@ -28,12 +28,14 @@ use super::offset_actor::OffsetPorts;
 use super::options::BrokerOptions;
 use super::published::Published;
 use super::queue_directory::Directory;
+use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::Requests;
 use super::schedule_actor::SchedulePorts;
 use super::tables::Tables;
 use super::topic_actor::TopicPorts;
+use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::groups::GroupTable;
 use crate::broker::topics::TopicTable;
@@ -70,7 +72,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
     let Tables { state: state_tables, delays } = tables;
     let state = wiring.state(state, state_tables, &storage);
-    let aside = wiring.aside(aside, delays, &storage);
+    let aside = wiring.aside(aside, delays, &storage, &state);
     let router = wiring.router(&storage, &state, &aside);
     arbiters.settled().await;
     let mut servers = Vec::new();
@@ -83,7 +85,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
     let State { offsets, registration, .. } = state;
-    let Aside { delay_offsets, levels } = aside;
+    let Aside { delay_offsets, levels, transactions } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -93,6 +95,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         registration,
         delay_offsets,
         _levels: levels,
+        transactions,
         log,
         faults,
     };
@@ -126,6 +129,7 @@ struct State {
     offsets: OffsetPorts,
     client: ClientPorts,
     registration: RegistrationPorts,
+    queue_lock: QueueLockPorts,
     broker: Recipient<Requests>,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
@@ -136,6 +140,7 @@ struct State {
 struct Aside {
     delay_offsets: DelayOffsetPorts,
     levels: Vec<SchedulePorts>,
+    transactions: TransactionPorts,
 }
 
 /// A broker that is being made.

@@ -64,6 +64,8 @@ pub struct BrokerConfig {
     pub accept_sends_from_ms: i64,
     /// `maxMessageSize`: greatest body in bytes.
     pub message_bytes_max: usize,
+    /// `defaultQueryMaxNum`: results of a query by the id that a producer gave.
+    pub unique_key_results: i32,
     /// The topics that there are from the start and how others are made.
     pub topics: TopicSettings,
     /// How the store is laid out.
@@ -113,12 +115,20 @@ pub struct TransactionSettings {
     pub check_max: u32,
     /// `transactionCheckInterval`: between two rounds of asking.
     pub check_interval: Duration,
+    /// `fileReservedTime`: how long messages are kept, after which nobody is asked about one.
+    pub keep: Duration,
 }
 
 impl Default for TransactionSettings {
     fn default() -> Self {
         let seconds = Duration::from_secs;
-        Self { reject: false, timeout: seconds(6), check_max: 15, check_interval: seconds(60) }
+        Self {
+            reject: false,
+            timeout: seconds(6),
+            check_max: 15,
+            check_interval: seconds(60),
+            keep: seconds(72 * 3_600),
+        }
     }
 }
 
@@ -227,6 +237,7 @@ impl BrokerConfig {
             slave_read: settings.switch("slaveReadEnable"),
             accept_sends_from_ms: settings.number("startAcceptSendRequestTimeStamp"),
             message_bytes_max: settings.number("maxMessageSize"),
+            unique_key_results: settings.number("defaultQueryMaxNum"),
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),
@@ -354,6 +365,7 @@ fn transactions(settings: &Settings) -> TransactionSettings {
         timeout: settings.millis("transactionTimeOut"),
         check_max: settings.number("transactionCheckMax"),
         check_interval: settings.millis("transactionCheckInterval"),
+        keep: Duration::from_secs(settings.number::<u64>("fileReservedTime") * 3_600),
     }
 }
 

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use super::topics::schedule_topic;
 use crate::protocol::body::{BodyError, lenient, pretty};
 use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
-use crate::protocol::properties::keys;
+use crate::protocol::properties::{self, keys};
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
-use crate::store::QueueEntry;
+use crate::store::{NewMessage, PutBatch, QueueEntry, StoreError};
 
 /// When an entry of a level is due, in milliseconds since the epoch.
 ///
@@ -34,6 +35,25 @@ pub fn real_queue(message: &Message) -> Option<(Topic, QueueId)> {
     let topic = Topic::parse(message.property(keys::REAL_TOPIC)?).ok()?;
     let queue_id = message.property(keys::REAL_QID)?.parse().ok()?;
     Some((topic, QueueId(queue_id)))
+}
+
+/// Adds a put of a message that is delivered after the time of `level`, or at once where that is 0.
+///
+/// # Errors
+/// As [`PutBatch::push`].
+pub fn push_delayed(puts: &mut PutBatch, message: &NewMessage<'_>, level: u32) -> Result<(), StoreError> {
+    if level == 0 {
+        return puts.push(message);
+    }
+    let (real_queue, delay) = (message.queue_id.to_string(), level.to_string());
+    let pairs = [(keys::REAL_TOPIC, message.topic.as_str()), (keys::REAL_QID, &real_queue), (keys::DELAY, &delay)];
+    let properties = properties::with(message.properties, &pairs);
+    puts.push(&NewMessage {
+        topic: schedule_topic(),
+        queue_id: QueueId(level - 1),
+        properties: &properties,
+        ..*message
+    })
 }
 
 /// What is done with in one level, some of it out of turn.

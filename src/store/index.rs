@@ -6,11 +6,13 @@
 //! What is deliberately absent: the records themselves, and when the files are synced; the owner asks for handles.
 
 mod file;
+mod search;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::file::IndexFile;
+pub use self::search::{Found, IndexSnapshot};
 use super::disk::{SharedDisk, SharedFile};
 use super::dispatch::Marks;
 use super::error::StoreError;
@@ -45,17 +47,6 @@ pub enum Trust {
     UpTo(StoreTime),
     /// The entries of records before this place, as our own state tells.
     Before(PhysicalOffset),
-}
-
-/// What a query found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Found {
-    /// Where the records lie, oldest first.
-    pub records: Vec<PhysicalOffset>,
-    /// Store time of the newest indexed record.
-    pub newest_time: StoreTime,
-    /// Where the newest indexed record lies.
-    pub newest: PhysicalOffset,
 }
 
 /// What a thread needs to make an index file last.
@@ -162,31 +153,6 @@ impl Index {
             self.put(hash, record.physical_offset, record.store_time)?;
         }
         Ok(())
-    }
-
-    /// The records of a topic with a key, stored between `begin` and `end`.
-    ///
-    /// # Source
-    /// `IndexService.queryOffset` 4.9.7 (measured: `queryByKey` of the store fixtures).
-    #[must_use]
-    pub fn lookup(&self, topic: &str, key: &str, max: usize, begin: StoreTime, end: StoreTime) -> Found {
-        let max = max.min(RESULTS_MAX);
-        let hash = key_hash(topic, key);
-        let mut found = Found::default();
-        if let Some(newest) = self.files.last().map(IndexFile::header) {
-            (found.newest_time, found.newest) = (newest.end_time, newest.end);
-        }
-        for file in self.files.iter().rev() {
-            let header = file.header();
-            if begin <= header.end_time && end >= header.begin_time {
-                file.lookup(hash, max, begin, end, &mut found.records);
-            }
-            if header.begin_time < begin || found.records.len() >= max {
-                break;
-            }
-        }
-        found.records.sort_unstable();
-        found
     }
 
     /// Removes the leading files that point to before `log_min` only, never the last one. Tells how many.

@@ -49,7 +49,7 @@ pub use disk::{Disk, FileDisk, SharedDisk};
 pub use durable::{CloseParts, Durable};
 pub use error::StoreError;
 pub use flush::{LogFlush, Synced};
-pub use index::{Index, IndexSync};
+pub use index::{Index, IndexSnapshot, IndexSync};
 pub use layout::StoreOptions;
 pub use open::{OpenStore, Report, open, open_with};
 pub use positions::Positions;

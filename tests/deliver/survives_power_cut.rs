@@ -65,7 +65,8 @@ fn check(disk: &PowerDisk, store: &Path, sent: usize) {
         assert!(queue.max_offset().0 >= sent as u64 / 2, "{:?} of {sent} / 2, {:?}", queue.max_offset(), store.report);
     }
     for key in ["one", "two"] {
-        let found = store.index.as_ref().unwrap().lookup("Cut", key, RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX));
+        let found =
+            store.index.as_ref().unwrap().lookup("Cut", key, RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
         assert!(found.records.len() >= sent.min(RESULTS_MAX), "{key}: {} of {sent}", found.records.len());
     }
 }

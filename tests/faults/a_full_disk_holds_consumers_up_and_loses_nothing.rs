@@ -64,7 +64,8 @@ fn check(directory: &TempDir) {
     let mut store = open(FileDisk::shared(), small(directory).store, &mut |_| {}).unwrap();
     let next = store.log.offsets().next(&Topic::parse("Full").unwrap(), QueueId(0));
     assert_eq!(next.0 as i64, MESSAGES);
-    let found = store.index.as_mut().unwrap().lookup("Full", "key", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX));
+    let found =
+        store.index.as_mut().unwrap().lookup("Full", "key", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
     assert_eq!(found.records.len() as i64, MESSAGES);
 }
 

@@ -89,7 +89,7 @@ fn read(store: &mut OpenStore) {
         }
     }
     if let Some(index) = &store.index {
-        let found = index.lookup("Any", "k1", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX));
+        let found = index.lookup("Any", "k1", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
         assert!(found.records.len() <= RESULTS_MAX);
     }
 }

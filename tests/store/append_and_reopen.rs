@@ -123,7 +123,7 @@ fn fills_and_reopens(appender: Box<dyn Appender>, clean: bool) {
     assert_eq!((store.report.unclean, store.log.end()), (!clean, end));
     assert_eq!(store.report.entries_added, 0, "the queues had everything");
     assert_eq!([bodies(&mut store, "T", 0), bodies(&mut store, "T", 1)], sent);
-    let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX));
+    let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
     assert_eq!(found.records.len(), 64);
     let next = put(&mut store, message("T", 1, b"next"), 1_000).unwrap();
     assert_eq!((next.physical, next.queue_offset), (end, QueueOffset(100)));
@@ -166,7 +166,7 @@ fn files_that_had_just_been_made_are_no_obstacle() {
     assert_eq!(bodies(&mut store, "T", 0).len(), 30);
     put(&mut store, message("T", 0, b"next"), 30).unwrap();
     assert_eq!(bodies(&mut store, "T", 0).len(), 31);
-    let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX));
+    let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
     assert_eq!(found.records.len(), 31);
 }
 
@@ -406,7 +406,7 @@ fn the_index_is_whole_after_a_loss_of_power() {
     let index = store.index.as_ref().unwrap();
     for number in 0..100 {
         let [begin, end] = [1_000_000 + 1_000 * number, 1_000_999 + 1_000 * number].map(StoreTime);
-        let found = index.lookup("T", "k2", 64, begin, end);
+        let found = index.lookup("T", "k2", 64, begin, end).unwrap();
         assert_eq!(found.records.len(), 1, "message {number}");
         let time = store.log.view().with_record(found.records[0], |head| head.store_time);
         assert_eq!(time, Some(begin));

@@ -151,7 +151,7 @@ fn as_many_messages_of_a_key_as_the_client_got() {
         for row in fixture.rows("clientAnswers").iter().filter(|row| row["queryKey"].is_string()) {
             let (topic, key) = (row["topic"].as_str().unwrap(), row["queryKey"].as_str().unwrap());
             let index = store.index.as_ref().unwrap();
-            let found = index.lookup(topic, key, 64, StoreTime(0), StoreTime(i64::MAX)).records;
+            let found = index.lookup(topic, key, 64, StoreTime(0), StoreTime(i64::MAX)).unwrap().records;
             // A hash may stand for several keys: the client drops what has another.
             let has_key = |message: &Message| message.keys().is_some_and(|keys| keys.split(' ').any(|one| one == key));
             let records = found.iter().filter_map(|at| view.slice(*at, view.record_size(*at)?));

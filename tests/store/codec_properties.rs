@@ -61,7 +61,7 @@ proptest! {
         let mut index = Index::load(FileDisk::shared(), options, trust, &mut warnings).unwrap();
         prop_assert_eq!(warnings.len(), 1);
         for (begin, end) in [range, (StoreTime(0), StoreTime(i64::MAX)), (StoreTime(i64::MIN), StoreTime(i64::MAX))] {
-            prop_assert!(index.lookup("T", &key, RESULTS_MAX, begin, end).records.len() <= RESULTS_MAX);
+            prop_assert!(index.lookup("T", &key, RESULTS_MAX, begin, end).unwrap().records.len() <= RESULTS_MAX);
         }
         let _ = index.newest();
         index.put(hash, PhysicalOffset(physical), stored).unwrap();

@@ -60,7 +60,7 @@ fn the_file_of_the_index_page() {
     assert_eq!(written, page, "written: {}", written.concat());
     let read = Index::load(disk, options, Trust::Whole, &mut Vec::new()).unwrap();
     for key in ["k1", "k2", "7F00000100002A139A0B5BB0B8B00001"] {
-        let found = read.lookup("TopicTest", key, 64, StoreTime(0), StoreTime(i64::MAX));
+        let found = read.lookup("TopicTest", key, 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
         assert_eq!(found.records, [PhysicalOffset(300)], "{key}");
     }
 }

@@ -83,7 +83,7 @@ fn check_index(name: &str, expected: &Fixture, store: &ferromq::store::OpenStore
         }
         let (topic, key) = (row["topic"].as_str().unwrap(), row["key"].as_str().unwrap());
         let [begin, end] = ["begin", "end"].map(|field| StoreTime(row[field].as_i64().unwrap()));
-        let found = index.lookup(topic, key, row["maxNum"].as_u64().unwrap() as usize, begin, end);
+        let found = index.lookup(topic, key, row["maxNum"].as_u64().unwrap() as usize, begin, end).unwrap();
         let mut wanted: Vec<PhysicalOffset> =
             row["physicalOffsets"].as_array().unwrap().iter().map(|at| PhysicalOffset(at.as_u64().unwrap())).collect();
         // Java indexes the record at the border of a replay twice and answers with it twice.

@@ -6,15 +6,18 @@ use actix::Recipient;
 
 use super::{Aside, PULL_CODES, SEND_CODES, State, Storage, Wiring};
 use crate::actors::client_actor::PeerClosed;
+use crate::actors::end_transaction_service::{self, EndTransactionService};
 use crate::actors::fault::notify;
 use crate::actors::hold_actor::ConnectionClosed;
 use crate::actors::lookup_service::LookupService;
 use crate::actors::pull_service::PullService;
 use crate::actors::requests::{PATIENCE, Requests, ToActor};
+use crate::actors::send_back_service::{self, SendBackService};
 use crate::actors::send_reply::SendStyle;
 use crate::actors::send_service::SendService;
 use crate::actors::{
-    broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, topic_actor,
+    broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
+    topic_actor,
 };
 use crate::broker::pull::admission::PullRules;
 use crate::broker::send::SendRules;
@@ -36,6 +39,8 @@ impl Wiring<'_> {
             topics: state.topics.clone(),
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
+            index: storage.index.as_ref().map(|index| index.snapshot.clone()),
+            unique_key_results: options.unique_key_results,
             log: storage.log.clone(),
             permits: lookup_service::permits(),
         };
@@ -46,9 +51,12 @@ impl Wiring<'_> {
             .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
             .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
             .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
+            .route(&send_back_service::CODES, asked(Lane::to(self.send_backs(storage, state))))
+            .route(&end_transaction_service::CODES, asked(Lane::to(self.ended_transactions(storage))))
             .route(&lookup_service::CODES, asked(Lane::to(lookups)))
             .route(&topic_actor::CODES, actor(&state.topic.requests))
             .route(&group_actor::CODES, actor(&state.group.requests))
+            .route(&queue_lock_actor::CODES, actor(&state.queue_lock.requests))
             .route(&broker_actor::CODES, actor(&state.broker))
             .route(&delay_offset_actor::CODES, actor(&aside.delay_offsets.requests))
             .on_closed(move |peer| {
@@ -66,7 +74,7 @@ impl Wiring<'_> {
             message_bytes_max: options.message_bytes_max,
             accept_from_ms: options.accept_from_ms,
             writable: options.writable,
-            delay_levels: options.store.delay_levels_ms.len() as u32,
+            delay_levels: options.delay_levels(),
             reject_transactions: options.transactions.reject,
         };
         SendService {
@@ -80,6 +88,28 @@ impl Wiring<'_> {
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
             faults: self.faults.clone(),
+        }
+    }
+
+    fn send_backs(&self, storage: &Storage, state: &State) -> SendBackService {
+        SendBackService {
+            writable: self.options.writable,
+            delay_levels: self.options.delay_levels(),
+            topics: state.topics.clone(),
+            find_group: state.group.find.clone(),
+            make_topic: state.topic.make.clone(),
+            pool: storage.pool.clone(),
+            append: storage.commit_log.append.clone(),
+        }
+    }
+
+    fn ended_transactions(&self, storage: &Storage) -> EndTransactionService {
+        EndTransactionService {
+            host: self.store_host(),
+            delay_levels: self.options.delay_levels(),
+            pool: storage.pool.clone(),
+            append: storage.commit_log.append.clone(),
+            clock: Arc::clone(&self.options.clock),
         }
     }
 

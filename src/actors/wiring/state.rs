@@ -11,6 +11,7 @@ use crate::actors::group_actor::GroupParts;
 use crate::actors::late::Late;
 use crate::actors::offset_actor::OffsetParts;
 use crate::actors::published::Published;
+use crate::actors::queue_lock_actor::QueueLockParts;
 use crate::actors::registration_actor::RegistrationParts;
 use crate::actors::tables::StateTables;
 use crate::actors::topic_actor::TopicParts;
@@ -82,7 +83,9 @@ impl Wiring<'_> {
             clock: Arc::clone(&options.clock),
             faults: self.faults.clone(),
         };
+        let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
+        let queue_lock = (make.queue_lock)(queue_lock_parts, on);
         let broker = supervise_on(on, |_| BrokerActor::new(broker_parts)).recipient();
-        State { topic, group, offsets, client, registration, broker, topics, groups, subscriptions }
+        State { topic, group, offsets, client, registration, queue_lock, broker, topics, groups, subscriptions }
     }
 }

@@ -27,7 +27,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::int("maxIndexNum", "20000000").within(2, INT_MAX).at_start(),
     Key::switch("messageIndexSafe", false).important().no_effect(),
     Key::int("maxMsgsNumBatch", "64").later(),
-    Key::int("defaultQueryMaxNum", "32").later(),
+    Key::int("defaultQueryMaxNum", "32"),
     // What is taken.
     Key::int("maxMessageSize", "4194304"),
     Key::text("messageDelayLevel", "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h").at_start(),

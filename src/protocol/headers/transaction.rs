@@ -21,6 +21,12 @@ headers! {
         transaction_id: optional_text "transactionId",
     }
 
+    /// RESUME_CHECK_HALF_MESSAGE.
+    ResumeCheck {
+        /// The offset id of the half message.
+        msg_id: text "msgId",
+    }
+
     /// CHECK_TRANSACTION_STATE.
     CheckTransaction {
         /// The number of the half message in its queue.

@@ -1,10 +1,12 @@
 //! One index file: a header, hash slots, and entries that are chained from newest to oldest.
 
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::IndexSync;
+use super::search::FileSnapshot;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
 use crate::store::error::StoreError;
@@ -27,7 +29,7 @@ pub(super) struct Header {
     pub(super) end: PhysicalOffset,
     slots_in_use: i32,
     /// At least 1: entry 0 is never used.
-    next_entry: i32,
+    pub(super) next_entry: i32,
 }
 
 /// An entry.
@@ -35,11 +37,52 @@ pub(super) struct Header {
 /// # Layout
 /// 0 hash of topic and key i32, 4 offset i64, 12 seconds since the file's begin i32, 16 next older entry i32.
 #[derive(Clone, Copy, Debug)]
-struct IndexEntry {
-    hash: i32,
-    physical: PhysicalOffset,
-    seconds: i32,
+pub(super) struct IndexEntry {
+    pub(super) hash: i32,
+    pub(super) physical: PhysicalOffset,
+    pub(super) seconds: i32,
     previous: i32,
+}
+
+impl IndexEntry {
+    pub(super) fn decode(bytes: &[u8; INDEX_ENTRY_BYTES as usize]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = *bytes;
+        Self {
+            hash: i32::from_be_bytes([a, b, c, d]),
+            physical: PhysicalOffset(i64::from_be_bytes([e, f, g, h, i, j, k, l]).max(0) as u64),
+            seconds: i32::from_be_bytes([m, n, o, p]),
+            previous: i32::from_be_bytes([q, r, s, t]),
+        }
+    }
+}
+
+/// Where the slot of a hash lies in a file with so many.
+pub(super) fn slot_at(hash: i32, slots: u32) -> u64 {
+    INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(hash.unsigned_abs() % slots)
+}
+
+/// Where an entry lies in a file with so many slots.
+pub(super) fn entry_at(number: i32, slots: u32) -> u64 {
+    INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(slots) + INDEX_ENTRY_BYTES * u64::from(number as u32)
+}
+
+/// The entries that are chained from `first` on, newest first; `next_entry` has not been written yet. Damaged links end the
+/// chain: numbers only ever go down.
+pub(super) fn chain<E>(
+    first: i32,
+    next_entry: i32,
+    mut read: impl FnMut(i32) -> Result<IndexEntry, E>,
+) -> impl Iterator<Item = Result<IndexEntry, E>> {
+    let (mut number, mut limit) = (first, next_entry);
+    std::iter::from_fn(move || {
+        if number <= 0 || number > limit {
+            return None;
+        }
+        let entry = read(number);
+        limit = number - 1;
+        number = entry.as_ref().map_or(0, |entry| entry.previous);
+        Some(entry)
+    })
 }
 
 #[derive(Debug)]
@@ -202,54 +245,23 @@ impl IndexFile {
         self.chain(hash).take_while(|entry| entry.physical >= physical).any(|entry| entry.hash == hash)
     }
 
-    /// Adds the records of a hash, newest first, until `found` has `max`.
-    pub(super) fn lookup(
-        &self,
-        hash: i32,
-        max: usize,
-        begin: StoreTime,
-        end: StoreTime,
-        found: &mut Vec<PhysicalOffset>,
-    ) {
-        let file_begin = self.header().begin_time.0;
-        for entry in self.chain(hash) {
-            if found.len() >= max || entry.seconds < 0 {
-                return;
-            }
-            // Exact to the second only: that is how it is stored.
-            let time = StoreTime(file_begin.saturating_add(i64::from(entry.seconds) * 1_000));
-            if entry.hash == hash && (begin..=end).contains(&time) {
-                found.push(entry.physical);
-            }
-            if time < begin {
-                return;
-            }
-        }
+    /// What another thread needs to look for entries, as they are now.
+    pub(super) fn snapshot(&self) -> FileSnapshot {
+        let (file, path, header) = (self.file.clone(), self.path.clone(), self.header());
+        FileSnapshot { file, path, header, slots: self.slots, entries_max: self.entries_max }
     }
 
-    /// The entries of a hash's slot, newest first. Damaged links end it: numbers only ever go down.
+    /// The entries of a hash's slot, newest first.
     fn chain(&self, hash: i32) -> impl Iterator<Item = IndexEntry> + '_ {
         let next_entry = self.header().next_entry;
-        let mut number = if next_entry <= 1 { 0 } else { self.int(self.slot_at(hash)) };
-        let mut limit = next_entry;
-        std::iter::from_fn(move || {
-            if number <= 0 || number > limit {
-                return None;
-            }
-            let entry = self.entry(self.entry_at(number));
-            limit = number - 1;
-            number = entry.previous;
-            Some(entry)
-        })
+        let first = if next_entry <= 1 { 0 } else { self.int(self.slot_at(hash)) };
+        let read = |number| Ok::<_, Infallible>(self.entry(self.entry_at(number)));
+        chain(first, next_entry, read).map(|entry| entry.unwrap_or_else(|never| match never {}))
     }
 
     fn entry(&self, at: u64) -> IndexEntry {
-        IndexEntry {
-            hash: self.int(at),
-            physical: PhysicalOffset(self.long(at + 4).max(0) as u64),
-            seconds: self.int(at + 12),
-            previous: self.int(at + 16),
-        }
+        let bytes = self.map.bytes(at as usize, INDEX_ENTRY_BYTES as usize).and_then(<[u8]>::first_chunk);
+        IndexEntry::decode(bytes.unwrap_or(&[0; INDEX_ENTRY_BYTES as usize]))
     }
 
     fn set_entry(&mut self, at: u64, entry: IndexEntry) {
@@ -273,11 +285,11 @@ impl IndexFile {
     }
 
     fn slot_at(&self, hash: i32) -> u64 {
-        INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(hash.unsigned_abs() % self.slots)
+        slot_at(hash, self.slots)
     }
 
     fn entry_at(&self, number: i32) -> u64 {
-        INDEX_HEADER_BYTES + INDEX_SLOT_BYTES * u64::from(self.slots) + INDEX_ENTRY_BYTES * u64::from(number as u32)
+        entry_at(number, self.slots)
     }
 
     /// Takes room up to `end` and a step further; in a file of Java's, which has none, for header and slots too.

@@ -1,0 +1,124 @@
+//! Brings messages back that consumers could not handle: to the retry topic of their group, or to its dead letters.
+//!
+//! Runs in the connections' tasks and waits in tasks of its own. Asks the GroupActor for the group and the TopicActor for
+//! the topic, reads the message in the pool, sends to the CommitLogActor.
+
+use std::sync::Arc;
+
+use actix::Recipient;
+use tokio::sync::oneshot;
+
+use super::append_answer::append;
+use super::commitlog_actor::AppendBatch;
+use super::fault::{ask, notify};
+use super::group_actor::FindGroup;
+use super::published::Published;
+use super::read_pool::ReadPool;
+use super::requests::{answer, success};
+use super::topic_actor::{MakeTopic, dead_letters};
+use crate::broker::send_back::{self, Fate};
+use crate::broker::topics::TopicTable;
+use crate::net::router::{Request, Service};
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
+use crate::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_flag};
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::send::SendBack;
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{PhysicalOffset, QueueId};
+use crate::store::PutBatch;
+
+/// The code that a SendBackService answers.
+pub(super) const CODES: [i32; 1] = [request::CONSUMER_SEND_MSG_BACK];
+
+/// What a SendBackService is made of.
+#[derive(Clone)]
+pub(super) struct SendBackService {
+    /// Whether the broker's own permission lets it be written to.
+    pub(super) writable: bool,
+    /// How many levels of delay there are.
+    pub(super) delay_levels: u32,
+    /// The topics there are.
+    pub(super) topics: Published<TopicTable>,
+    /// The GroupActor.
+    pub(super) find_group: Recipient<FindGroup>,
+    /// The TopicActor.
+    pub(super) make_topic: Recipient<MakeTopic>,
+    /// Reads messages.
+    pub(super) pool: ReadPool,
+    /// The CommitLogActor.
+    pub(super) append: Recipient<AppendBatch>,
+}
+
+impl Service for SendBackService {
+    fn serve(&self, requests: Vec<Request>) {
+        for request in requests {
+            let service = self.clone();
+            actix_rt::spawn(async move {
+                let outcome = service.send_back(&request.command).await;
+                answer(request.reply, outcome.map(|()| success()));
+            });
+        }
+    }
+}
+
+impl SendBackService {
+    async fn send_back(&self, command: &Command) -> Result<(), Refusal> {
+        let asked = SendBack::parse(&command.ext)?;
+        let group = ask(&self.find_group, FindGroup { group: asked.group.clone() }).await??;
+        if !self.writable {
+            return Err(Refusal::new(response::NO_PERMISSION, "the broker sending message is forbidden"));
+        }
+        if group.retry_queue_nums == 0 {
+            return Ok(());
+        }
+        let name = GroupName::parse(&asked.group)?;
+        let retry = self.made(retry_topic(&name, &group, asked.unit_mode)?).await?;
+        let missing = || Refusal::error(format!("look message by offset failed, {}", asked.offset));
+        let at = u64::try_from(asked.offset).map(PhysicalOffset).map_err(|_| missing())?;
+        let message = self.pool.ask(move |log| log.message(at)).await??.ok_or_else(missing)?;
+        let fate = Fate::of(message.reconsume_times, &asked, command.version, &group, self.delay_levels);
+        let (topic, queues) = match fate {
+            Fate::Retry(_) => (retry, group.retry_queue_nums),
+            Fate::DeadLetters => {
+                let topic = Topic::dead_letters_of(&name)?;
+                let config = dead_letters(&topic);
+                (self.made((topic, config)).await?, 1)
+            }
+        };
+        let mut puts = PutBatch::default();
+        send_back::push(&mut puts, &message, fate, &topic, QueueId(fastrand::u32(0..queues)))?;
+        append(&self.append, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))
+    }
+
+    /// The topic, once it exists and lets itself be written to.
+    async fn made(&self, (topic, config): (Topic, TopicConfig)) -> Result<Topic, Refusal> {
+        let known = || self.topics.load().config(topic.as_str()).map(Arc::clone);
+        let config = match known() {
+            Some(known) => known,
+            None => {
+                let (tell, told) = oneshot::channel();
+                notify(&self.make_topic, MakeTopic { topic: topic.clone(), config: config.clone(), tell });
+                told.await.map_err(|_| Refusal::error(format!("topic[{topic}] not exist")))??;
+                known().unwrap_or_else(|| Arc::new(config))
+            }
+        };
+        if !config.perm.writable() {
+            let remark = format!("the topic[{topic}] sending message is forbidden");
+            return Err(Refusal::new(response::NO_PERMISSION, remark));
+        }
+        Ok(topic)
+    }
+}
+
+fn retry_topic(
+    name: &GroupName,
+    group: &SubscriptionGroupConfig,
+    unit_mode: bool,
+) -> Result<(Topic, TopicConfig), Refusal> {
+    let topic = Topic::retry_of(name)?;
+    let topic_sys_flag = if unit_mode { topic_sys_flag::UNIT_SUBSCRIPTION } else { 0 };
+    let config = TopicConfig::new(topic.as_str(), group.retry_queue_nums, Permission::READ_WRITE);
+    Ok((topic, TopicConfig { topic_sys_flag, ..config }))
+}

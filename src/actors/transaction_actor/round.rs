@@ -1,0 +1,265 @@
+//! One round through the half messages: what is read and stored, in which order. What becomes of each is decided in
+//! `broker/transaction/check.rs`.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::TransactionParts;
+use crate::actors::append_answer::append;
+use crate::actors::client_actor::AskProducer;
+use crate::actors::dispatch_actor::MakeQueue;
+use crate::actors::fault::{ask, notify};
+use crate::actors::offset_actor::StoredOffset;
+use crate::actors::queue_actor::{QueuePorts, SnapshotOf};
+use crate::actors::queue_directory::QueueKey;
+use crate::actors::topic_actor::MakeTopic;
+use crate::broker::topics::{half_topic, op_half_topic};
+use crate::broker::transaction::check::{self, CheckRules, Verdict, verdict};
+use crate::broker::transaction::done::Done;
+use crate::broker::transaction::{CHECK_GROUP, ended_by};
+use crate::protocol::body::topic_config::{Permission, TopicConfig};
+use crate::protocol::message::Message;
+use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
+use crate::store::{LogView, Placed, PutBatch, QueueSnapshot, StoreError};
+
+/// Messages that are read in one go of the pool: other reads have their turn between two.
+const READ_AT_ONCE: usize = 1_024;
+/// Most copies that are stored at once,
+const COPIES_AT_ONCE: usize = 64;
+/// and most bytes of them, unless one alone is larger.
+const BYTES_AT_ONCE: usize = 1 << 20;
+
+/// How far a round has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Progress {
+    /// The half message that the next round begins with, and what was noted before.
+    pub(super) half: QueueOffset,
+    pub(super) half_before: Option<QueueOffset>,
+    /// The same of the op messages.
+    pub(super) op: QueueOffset,
+    pub(super) op_before: Option<QueueOffset>,
+    /// The end of the copies in the log.
+    pub(super) end: PhysicalOffset,
+}
+
+/// One round.
+pub(super) struct Round {
+    parts: TransactionParts,
+    began_ms: i64,
+    end: PhysicalOffset,
+}
+
+/// What one go through the half messages has found.
+struct Found {
+    /// Half messages that something is to be done with.
+    acts: Vec<(QueueOffset, Message, Verdict)>,
+    /// The next one to be looked at, if all of these are done with.
+    next: QueueOffset,
+    over: Over,
+}
+
+/// Whether a round is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    /// There may be more to do.
+    No,
+    /// What follows is too young.
+    TooYoung,
+    /// Nothing follows that was there when the round began.
+    SawAll,
+}
+
+impl Round {
+    pub(super) fn new(parts: TransactionParts) -> Self {
+        let began_ms = parts.clock.now_ms();
+        Self { parts, began_ms, end: PhysicalOffset(0) }
+    }
+
+    pub(super) async fn run(mut self) -> Result<Progress, Refusal> {
+        let halves = self.queue(half_topic()).await?;
+        let ops = self.queue(op_half_topic()).await?;
+        let (half_before, op_before) = (self.noted(half_topic()).await?, self.noted(op_half_topic()).await?);
+        let mut next = start(half_before, &ask(&halves.snapshot, SnapshotOf).await?);
+        let mut read_to = start(op_before, &ask(&ops.snapshot, SnapshotOf).await?);
+        let begins = next;
+        let mut done = Done::default();
+        let over = loop {
+            // The op messages are read last thing before anybody is asked: so nobody is whose note is there.
+            let snapshot = ask(&halves.snapshot, SnapshotOf).await?;
+            (done, read_to) = self.read_ops(&ops, done, read_to, begins).await?;
+            let found = self.look(snapshot, next, &mut done).await?;
+            next = self.act(found.acts, found.next).await?;
+            if next < found.next || found.over != Over::No {
+                break if next < found.next { Over::TooYoung } else { found.over };
+            }
+        };
+        let op = done.read_from(next, read_to, over == Over::SawAll);
+        Ok(Progress { half: next, half_before, op, op_before, end: self.end })
+    }
+
+    /// A queue of the broker's own, with its topic: tools are to see what lies in it.
+    async fn queue(&self, topic: &Topic) -> Result<Arc<QueuePorts>, Refusal> {
+        let (tell, told) = oneshot::channel();
+        let config = TopicConfig::new(topic.as_str(), 1, Permission::READ_WRITE);
+        notify(&self.parts.make_topic, MakeTopic { topic: topic.clone(), config, tell });
+        // Without the topic's settings the round is as good as with them.
+        drop(told.await);
+        let key = QueueKey { topic: topic.clone(), queue_id: QueueId(0) };
+        Ok(ask(&self.parts.make_queue, MakeQueue { key }).await??)
+    }
+
+    async fn noted(&self, topic: &Topic) -> Result<Option<QueueOffset>, Refusal> {
+        let question = StoredOffset { topic: topic.as_str().into(), group: CHECK_GROUP.into(), queue_id: QueueId(0) };
+        let stored = ask(&self.parts.stored, question).await?;
+        Ok(stored.and_then(|stored| u64::try_from(stored.0).ok()).map(QueueOffset))
+    }
+
+    /// Reads every op message that there is.
+    async fn read_ops(
+        &self,
+        ops: &QueuePorts,
+        mut done: Done,
+        mut read_to: QueueOffset,
+        begins: QueueOffset,
+    ) -> Result<(Done, QueueOffset), Refusal> {
+        let snapshot = ask(&ops.snapshot, SnapshotOf).await?;
+        while read_to < snapshot.max_offset() {
+            let queue = snapshot.clone();
+            let read = self.parts.pool.ask(move |log| read_some_ops(log, &queue, done, read_to, begins));
+            let before = read_to;
+            (done, read_to) = read.await??;
+            if read_to == before {
+                break;
+            }
+        }
+        Ok((done, read_to))
+    }
+
+    async fn look(&self, queue: QueueSnapshot, next: QueueOffset, done: &mut Done) -> Result<Found, Refusal> {
+        let (rules, began_ms, now_ms) = (self.parts.rules, self.began_ms, self.parts.clock.now_ms());
+        let known = std::mem::take(done);
+        let looked = self.parts.pool.ask(move |log| {
+            let look = Look { log, rules, began_ms, now_ms, done: &known };
+            let found = look.some_halves(&queue, next);
+            (found, known)
+        });
+        let found;
+        (found, *done) = looked.await?;
+        Ok(found?)
+    }
+
+    /// Does what was decided; gives the first half message that is not done with.
+    async fn act(
+        &mut self,
+        acts: Vec<(QueueOffset, Message, Verdict)>,
+        next: QueueOffset,
+    ) -> Result<QueueOffset, Refusal> {
+        if acts.is_empty() {
+            return Ok(next);
+        }
+        let mut puts = PutBatch::default();
+        for (offset, half, verdict) in &acts {
+            check::push(&mut puts, half, *offset, *verdict)?;
+        }
+        let outcomes = append(&self.parts.append, puts).await?;
+        for ((offset, half, verdict), outcome) in acts.iter().zip(outcomes) {
+            let copy = match outcome {
+                Ok(stored) => stored.placed.first().copied(),
+                Err(refusal) => {
+                    tracing::error!(?refusal, %offset, "a half message cannot be copied now; trying again");
+                    return Ok(*offset);
+                }
+            };
+            let Some(copy) = copy else { continue };
+            self.end = self.end.max(copy.end());
+            match verdict {
+                Verdict::Ask => self.ask_producer(half, &copy),
+                Verdict::PutAside => {
+                    tracing::warn!(%offset, at = %half.physical_offset, "a half message is put aside, its producer did not answer");
+                }
+                _ => {}
+            }
+        }
+        Ok(next)
+    }
+
+    fn ask_producer(&self, half: &Message, copy: &Placed) {
+        match check::question(half, copy) {
+            Ok(Some((group, command))) => notify(&self.parts.ask_producer, AskProducer { group, command }),
+            Ok(None) => tracing::warn!(at = %half.physical_offset, "a half message names no producer to be asked"),
+            Err(error) => tracing::error!(%error, at = %half.physical_offset, "a half message cannot be told again"),
+        }
+    }
+}
+
+/// Where a queue is gone on with.
+fn start(noted: Option<QueueOffset>, queue: &QueueSnapshot) -> QueueOffset {
+    noted.unwrap_or_default().clamp(queue.min_offset(), queue.max_offset())
+}
+
+fn read_some_ops(
+    log: &LogView,
+    queue: &QueueSnapshot,
+    mut done: Done,
+    from: QueueOffset,
+    begins: QueueOffset,
+) -> Result<(Done, QueueOffset), StoreError> {
+    let entries = queue.entries(from, READ_AT_ONCE)?;
+    let mut ended = Vec::with_capacity(entries.len());
+    for entry in entries.iter().filter(|entry| !entry.is_blank()) {
+        if let Some(op) = log.message(entry.physical)? {
+            ended.extend(ended_by(&op.body));
+        }
+    }
+    done.take(from, ended, begins);
+    Ok((done, from.plus(entries.len() as u64)))
+}
+
+/// A look at half messages, from a thread of the pool.
+struct Look<'a> {
+    log: &'a LogView,
+    rules: CheckRules,
+    began_ms: i64,
+    now_ms: i64,
+    done: &'a Done,
+}
+
+impl Look<'_> {
+    fn some_halves(&self, queue: &QueueSnapshot, from: QueueOffset) -> Result<Found, StoreError> {
+        let mut found = Found { acts: Vec::new(), next: from, over: Over::No };
+        let mut bytes = 0;
+        let entries = queue.entries(from, READ_AT_ONCE)?;
+        if entries.is_empty() {
+            found.over = Over::SawAll;
+        }
+        for entry in &entries {
+            let offset = found.next;
+            // Most have ended: they need not be read.
+            let half =
+                if self.done.contains(offset) || entry.is_blank() { None } else { self.log.message(entry.physical)? };
+            if let Some(half) = half {
+                let verdict = verdict(&half, offset, self.done, &self.rules, self.began_ms, self.now_ms);
+                match verdict {
+                    Verdict::Ended => {}
+                    Verdict::TooYoung => {
+                        let is_new = half.store_time.0 >= self.began_ms;
+                        found.over = if is_new { Over::SawAll } else { Over::TooYoung };
+                        break;
+                    }
+                    _ => {
+                        bytes += half.stored_size();
+                        found.acts.push((offset, half, verdict));
+                    }
+                }
+            }
+            found.next = offset.plus(1);
+            if found.acts.len() == COPIES_AT_ONCE || bytes >= BYTES_AT_ONCE {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
