@@ -16,6 +16,9 @@ public final class Main {
             case "retry" -> RetryChecks.run(checks);
             case "send-back" -> SendBackChecks.run(checks);
             case "transaction" -> TransactionChecks.run(checks);
+            case "order" -> OrderChecks.run(checks);
+            case "filter" -> FilterChecks.run(checks);
+            case "query" -> QueryChecks.run(checks);
             case "short" -> ShortChecks.run(checks);
             case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
             case "parked" -> checks.run("parked_sends", ParkedCheck::run);
