@@ -36,18 +36,24 @@ def _is_free(port):
 
 
 class Ferromq:
-    """`ferromq standalone`: name server and broker in one process."""
+    """`ferromq standalone`: name server and broker in one process.
+
+    `settings` are lines of broker.conf, as "key=value".
+    """
 
     title = "ferromq"
 
-    def __init__(self, binary, data, logs, ports):
+    def __init__(self, binary, data, logs, ports, settings=()):
         self.binary, self.data, self.logs, self.ports = binary, data, logs, ports
+        self.settings = list(settings)
         self._process = None
 
     def start(self):
         """Starts it and gives the seconds until it serves."""
         begin = time.monotonic()
-        command = [self.binary, "standalone", "--data", self.data, "--host", HOST,
+        configuration = self.logs / "broker.conf"
+        configuration.write_text("".join(f"{line}\n" for line in self.settings))
+        command = [self.binary, "standalone", "--data", self.data, "--host", HOST, "-c", configuration,
                    "--namesrv-port", str(self.ports.namesrv), "--port", str(self.ports.broker)]
         self._process = Process(self.title, command, self.logs / "ferromq.log")
         self._process.wait_for_line(lambda line: line.startswith("ready"), 60)

@@ -1,8 +1,10 @@
 package interop;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 
-/** Runs named checks one after the other and prints a line for each, and the count at the end. */
+/** Runs named checks, one after the other or beside each other, and prints a line for each, and the count at the end. */
 final class Checks {
     /** A check throws when what it saw is not what a RocketMQ broker does; what it returns is printed behind its name. */
     interface Check {
@@ -10,6 +12,7 @@ final class Checks {
     }
 
     private final Options options;
+    private final List<Thread> beside = new ArrayList<>();
     private int passed;
     private int failed;
 
@@ -25,19 +28,36 @@ final class Checks {
         long start = System.nanoTime();
         try (Session session = new Session(options, name)) {
             String detail = check.run(session);
-            passed++;
             long millis = (System.nanoTime() - start) / 1_000_000;
-            System.out.printf("ok %s (%s%d ms)%n", name, detail.isEmpty() ? "" : detail + ", ", millis);
+            report(true, String.format("ok %s (%s%d ms)", name, detail.isEmpty() ? "" : detail + ", ", millis));
         } catch (Throwable error) {
-            failed++;
-            System.out.printf("FAILED %s %s%n", name, oneLine(error));
+            report(false, String.format("FAILED %s %s", name, oneLine(error)));
         }
     }
 
-    /** Prints the count and gives the exit code of the process. */
-    int finish() {
+    /** Starts a check beside those that run already: checks that mostly wait are waited for together. */
+    void start(String name, Check check) {
+        Thread thread = new Thread(() -> run(name, check), name);
+        thread.start();
+        beside.add(thread);
+    }
+
+    /** Waits for what was started, prints the count and gives the exit code of the process. */
+    int finish() throws InterruptedException {
+        for (Thread thread : beside) {
+            thread.join();
+        }
         System.out.printf("%d passed, %d failed%n", passed, failed);
         return failed == 0 && passed > 0 ? 0 : 1;
+    }
+
+    private synchronized void report(boolean ok, String line) {
+        if (ok) {
+            passed++;
+        } else {
+            failed++;
+        }
+        System.out.println(line);
     }
 
     static void that(boolean holds, String otherwise) {
@@ -50,8 +70,12 @@ final class Checks {
         that(Objects.equals(expected, found), what + ": expected " + expected + ", found " + found);
     }
 
+    /** The causes too: the client wraps what the broker answered. */
     private static String oneLine(Throwable error) {
-        String text = error instanceof AssertionError ? error.getMessage() : error.toString();
-        return String.valueOf(text).replaceAll("\\s+", " ");
+        StringBuilder text = new StringBuilder(String.valueOf(error instanceof AssertionError ? error.getMessage() : error));
+        for (Throwable cause = error.getCause(); cause != null; cause = cause.getCause()) {
+            text.append("; caused by ").append(cause);
+        }
+        return text.toString().replaceAll("\\s+", " ");
     }
 }

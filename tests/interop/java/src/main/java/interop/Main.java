@@ -12,7 +12,13 @@ public final class Main {
             case "pull" -> PullChecks.run(checks);
             case "offsets" -> OffsetChecks.run(checks);
             case "refuse" -> RefusalChecks.run(checks);
-            case "refuse-later" -> RefusalChecks.runNotBuiltYet(checks);
+            case "delay" -> DelayChecks.run(checks);
+            case "retry" -> RetryChecks.run(checks);
+            case "send-back" -> SendBackChecks.run(checks);
+            case "transaction" -> TransactionChecks.run(checks);
+            case "order" -> OrderChecks.run(checks);
+            case "filter" -> FilterChecks.run(checks);
+            case "query" -> QueryChecks.run(checks);
             case "short" -> ShortChecks.run(checks);
             case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
             case "parked" -> checks.run("parked_sends", ParkedCheck::run);

@@ -15,7 +15,6 @@ final class OffsetChecks {
     static void run(Checks checks) {
         checks.run("offset_max_min", OffsetChecks::maxAndMin);
         checks.run("offset_search", OffsetChecks::search);
-        checks.run("view_message", OffsetChecks::view);
     }
 
     static String maxAndMin(Session session) throws Exception {
@@ -47,19 +46,6 @@ final class OffsetChecks {
         equal(0L, producer.searchOffset(queue, times.get(0) - 60_000), "long before the first");
         for (int number = 0; number < 10; number++) {
             equal((long) number, producer.searchOffset(queue, times.get(number)), "at the time of message " + number);
-        }
-        return "";
-    }
-
-    static String view(Session session) throws Exception {
-        DefaultMQProducer producer = session.producer();
-        session.createTopic(producer, 4);
-        for (int number = 0; number < 10; number++) {
-            SendResult result = producer.send(session.message("viewed " + number));
-            MessageExt byOffsetId = producer.viewMessage(session.topic(), result.getOffsetMsgId());
-            equal("viewed " + number, Received.text(byOffsetId), "body");
-            equal(result.getQueueOffset(), byOffsetId.getQueueOffset(), "queue offset");
-            equal(result.getMessageQueue().getQueueId(), byOffsetId.getQueueId(), "queue");
         }
         return "";
     }

@@ -53,7 +53,7 @@ final class RebalanceChecks {
         Session.await(count + " queues: " + who, NOTIFIED_WITHIN_S, () -> queues(session, consumer) == count);
     }
 
-    private static long queues(Session session, DefaultMQPushConsumer consumer) {
+    static long queues(Session session, DefaultMQPushConsumer consumer) {
         return consumer.getDefaultMQPushConsumerImpl().getRebalanceImpl().getProcessQueueTable().keySet().stream()
             .filter(queue -> queue.getTopic().equals(session.topic()))
             .count();

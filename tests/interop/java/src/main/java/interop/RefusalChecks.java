@@ -5,13 +5,8 @@ import static interop.Checks.that;
 
 import java.util.Random;
 import org.apache.rocketmq.client.exception.MQBrokerException;
-import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
-import org.apache.rocketmq.client.producer.LocalTransactionState;
-import org.apache.rocketmq.client.producer.TransactionListener;
-import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.common.message.Message;
-import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.protocol.header.SendMessageRequestHeader;
 import org.apache.rocketmq.remoting.netty.NettyClientConfig;
 import org.apache.rocketmq.remoting.netty.NettyRemotingClient;
@@ -31,12 +26,6 @@ final class RefusalChecks {
         checks.run("refuse_big_message", RefusalChecks::bigMessage);
         checks.run("refuse_long_properties", RefusalChecks::longProperties);
         checks.run("refuse_unknown_code", RefusalChecks::unknownCode);
-    }
-
-    /** Kinds of messages that FerroMQ does not deliver yet and therefore must not take; the Java broker takes them. */
-    static void runNotBuiltYet(Checks checks) {
-        checks.run("refuse_delayed_send", RefusalChecks::delayedSend);
-        checks.run("refuse_transactional_send", RefusalChecks::transactionalSend);
     }
 
     /** The client tests the name as well, so this one goes to the broker without it. */
@@ -81,44 +70,6 @@ final class RefusalChecks {
         return "";
     }
 
-    static String delayedSend(Session session) throws Exception {
-        DefaultMQProducer producer = session.producer();
-        session.createTopic(producer, 1);
-        Message message = session.message("delayed");
-        message.setDelayTimeLevel(3);
-        int code = refusal(producer, message);
-        equal(0L, session.stored(producer), "stored messages");
-        return "code " + code;
-    }
-
-    static String transactionalSend(Session session) throws Exception {
-        DefaultMQProducer observer = session.producer();
-        session.createTopic(observer, 1);
-        TransactionMQProducer producer = new TransactionMQProducer(session.group() + "_T");
-        producer.setNamesrvAddr(session.options().namesrv());
-        producer.setTransactionListener(new TransactionListener() {
-            @Override
-            public LocalTransactionState executeLocalTransaction(Message message, Object argument) {
-                return LocalTransactionState.COMMIT_MESSAGE;
-            }
-
-            @Override
-            public LocalTransactionState checkLocalTransaction(MessageExt message) {
-                return LocalTransactionState.COMMIT_MESSAGE;
-            }
-        });
-        producer.start();
-        try {
-            producer.sendMessageInTransaction(session.message("half"), null);
-            throw new AssertionError("the half message was taken");
-        } catch (MQClientException refused) {
-            equal(0L, session.stored(observer), "stored messages");
-            return "";
-        } finally {
-            producer.shutdown();
-        }
-    }
-
     /** The code with which the broker refuses the message. */
     private static int refusal(DefaultMQProducer producer, Message message) throws Exception {
         try {
@@ -144,7 +95,8 @@ final class RefusalChecks {
         return invoke(session, request);
     }
 
-    private static RemotingCommand invoke(Session session, RemotingCommand request) throws Exception {
+    /** The broker's answer to a request that no client of RocketMQ sends in this form. */
+    static RemotingCommand invoke(Session session, RemotingCommand request) throws Exception {
         NettyRemotingClient client = new NettyRemotingClient(new NettyClientConfig());
         client.start();
         try {

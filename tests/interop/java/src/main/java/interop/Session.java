@@ -5,17 +5,26 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
 import org.apache.rocketmq.client.ClientConfig;
 import org.apache.rocketmq.client.consumer.DefaultLitePullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
+import org.apache.rocketmq.client.consumer.PullResult;
+import org.apache.rocketmq.client.consumer.PullStatus;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.client.producer.TransactionListener;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
+import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 
 /** The clients, topic and groups of one check. Closing it shuts down every client that it made. */
 final class Session implements AutoCloseable {
@@ -80,6 +89,24 @@ final class Session implements AutoCloseable {
         return producer;
     }
 
+    /** All of them are in one group, so that the broker may ask any of them about a transaction of another. */
+    TransactionMQProducer transactionProducer(TransactionListener listener) throws MQClientException {
+        TransactionMQProducer producer = new TransactionMQProducer(group() + "_T");
+        address(producer, newInstance());
+        producer.setTransactionListener(listener);
+        producer.start();
+        closers.push(producer::shutdown);
+        return producer;
+    }
+
+    DefaultMQAdminExt admin() throws MQClientException {
+        DefaultMQAdminExt admin = new DefaultMQAdminExt();
+        address(admin, newInstance());
+        admin.start();
+        closers.push(admin::shutdown);
+        return admin;
+    }
+
     /** A clustered consumer that begins at the oldest message; not started. */
     DefaultMQPushConsumer pushConsumer() {
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group());
@@ -105,6 +132,29 @@ final class Session implements AutoCloseable {
         return consumer;
     }
 
+    /** The first message of a topic that fits, as soon as it is there: for topics that the broker fills itself. */
+    MessageExt awaitIn(String topic, int seconds, Predicate<MessageExt> wanted) throws Exception {
+        DefaultMQPullConsumer reader = pullConsumer(newInstance());
+        AtomicReference<MessageExt> found = new AtomicReference<>();
+        eventually("the message in " + topic, seconds, () -> {
+            for (MessageQueue queue : reader.fetchSubscribeMessageQueues(topic)) {
+                readAll(reader, queue).stream().filter(wanted).findFirst().ifPresent(found::set);
+            }
+            return found.get() != null;
+        });
+        return found.get();
+    }
+
+    static List<MessageExt> readAll(DefaultMQPullConsumer reader, MessageQueue queue) throws Exception {
+        List<MessageExt> messages = new ArrayList<>();
+        PullResult result = reader.pull(queue, "*", reader.minOffset(queue), 32);
+        while (result.getPullStatus() == PullStatus.FOUND) {
+            messages.addAll(result.getMsgFoundList());
+            result = reader.pull(queue, "*", result.getNextBeginOffset(), 32);
+        }
+        return messages;
+    }
+
     String newInstance() {
         return options.runId() + "-" + INSTANCES.incrementAndGet();
     }
@@ -127,6 +177,24 @@ final class Session implements AutoCloseable {
                 return false;
             }
         });
+    }
+
+    /** Asks a broker until the answer is yes. A refusal counts as no; the last one is told when the time is over. */
+    static void eventually(String what, int seconds, Callable<Boolean> question) throws InterruptedException {
+        long deadline = System.nanoTime() + seconds * 1_000_000_000L;
+        String refusal = "";
+        while (true) {
+            try {
+                if (question.call()) {
+                    return;
+                }
+                refusal = "";
+            } catch (Exception refused) {
+                refusal = ", but " + refused;
+            }
+            Checks.that(System.nanoTime() < deadline, what + ": not so within " + seconds + " s" + refusal);
+            Thread.sleep(20);
+        }
     }
 
     /** Polls until the condition holds; what happens elsewhere cannot be waited for in any other way. */
