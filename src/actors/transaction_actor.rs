@@ -9,7 +9,11 @@ mod round;
 
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, SpawnHandle,
+    Supervised, WrapFuture,
+};
+use tokio::sync::oneshot;
 
 use self::round::{Progress, Round};
 use super::client_actor::AskProducer;
@@ -30,7 +34,8 @@ use crate::time::SharedClock;
 /// How long after a round it is looked whether its copies are on the disk.
 const SYNC_LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Begins a round now, unless one is under way: for tests, and for who does not want to wait.
+/// Begins a round now, unless one is under way; answered when it is over and noted. For tests, and for who does not want to
+/// wait.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub struct CheckNow;
@@ -82,13 +87,17 @@ pub struct TransactionActor {
     parts: TransactionParts,
     /// Whether a round is under way.
     busy: bool,
+    /// Begins the next one.
+    timer: Option<SpawnHandle>,
+    /// Who waits for the end of this one.
+    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl TransactionActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: TransactionParts) -> Self {
-        Self { parts, busy: false }
+        Self { parts, busy: false, timer: None, waiting: Vec::new() }
     }
 
     fn check(&mut self, ctx: &mut Context<Self>) {
@@ -138,9 +147,16 @@ impl TransactionActor {
 
     fn rest(&mut self, ctx: &mut Context<Self>) {
         self.busy = false;
-        ctx.run_later(self.parts.every, |actor, ctx| {
+        for waiting in self.waiting.drain(..) {
+            // Who waited may be gone.
+            let _ = waiting.send(());
+        }
+        if let Some(timer) = self.timer.take() {
+            ctx.cancel_future(timer);
+        }
+        self.timer = Some(ctx.run_later(self.parts.every, |actor, ctx| {
             guarded(actor, ctx, "interval", Self::check);
-        });
+        }));
     }
 }
 
@@ -153,7 +169,11 @@ impl Actor for TransactionActor {
 }
 
 impl Supervised for TransactionActor {
-    fn restarting(&mut self, _: &mut Context<Self>) {}
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        // Its timers and its round are gone with the context.
+        self.timer = None;
+        self.busy = false;
+    }
 }
 
 impl Guarded for TransactionActor {
@@ -166,9 +186,15 @@ impl Guarded for TransactionActor {
 }
 
 impl Handler<CheckNow> for TransactionActor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: CheckNow, ctx: &mut Context<Self>) {
+    fn handle(&mut self, _: CheckNow, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        let (tell, told) = oneshot::channel();
+        self.waiting.push(tell);
         guarded(self, ctx, "CheckNow", Self::check);
+        Box::pin(async {
+            // Without a word when the actor was restarted: its next round begins in its time.
+            drop(told.await);
+        })
     }
 }

@@ -115,7 +115,7 @@ pub struct TransactionSettings {
     pub check_max: u32,
     /// `transactionCheckInterval`: between two rounds of asking.
     pub check_interval: Duration,
-    /// `fileReservedTime`: how long messages are kept, after which nobody is asked about one.
+    /// How long a half message may be asked about: as long as messages are kept (`fileReservedTime` at its default).
     pub keep: Duration,
 }
 
@@ -365,7 +365,7 @@ fn transactions(settings: &Settings) -> TransactionSettings {
         timeout: settings.millis("transactionTimeOut"),
         check_max: settings.number("transactionCheckMax"),
         check_interval: settings.millis("transactionCheckInterval"),
-        keep: Duration::from_secs(settings.number::<u64>("fileReservedTime") * 3_600),
+        keep: TransactionSettings::default().keep,
     }
 }
 

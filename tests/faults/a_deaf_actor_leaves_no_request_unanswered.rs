@@ -14,7 +14,7 @@ use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::namesrv_actor::NamesrvPorts;
-use ferromq::actors::offset_actor::{OffsetParts, OffsetPorts};
+use ferromq::actors::offset_actor::{OffsetActor, OffsetParts, OffsetPorts};
 use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::queue_actor::QueuePorts;
 use ferromq::actors::registration_actor::RegistrationActor;
@@ -45,8 +45,9 @@ async fn check_busy(broker: &Broker, ask: impl Fn() -> Command) {
     }
 }
 
-fn deaf_offsets(_: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
-    OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on) }
+fn deaf_offsets(parts: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
+    let ports: OffsetPorts = supervise_on(on, |_| OffsetActor::new(parts)).into();
+    OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on), ..ports }
 }
 
 fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
@@ -155,7 +156,7 @@ async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::builder(small(&directory))
         .offset(deaf_offsets)
-        .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on) })
+        .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on), ask_producer: deaf(on) })
         .start()
         .await
         .unwrap();

@@ -3,12 +3,12 @@
 use std::fmt::Display;
 
 use ferromq::protocol::codes::{request, response};
-use ferromq::protocol::command::{Command, Serialization};
+use ferromq::protocol::command::Command;
 use ferromq::protocol::message::encode_batch_item;
 use serde_json::Value;
 
 use crate::member::{body, is_refused, succeeds};
-use crate::raw::{Raw, ask_for, ext, pull_from, send_to};
+use crate::raw::{Raw, ask_for, ext, pull_from, send_to, with};
 use crate::support::Cluster;
 
 /// Everything that the broker keeps, but for the time.
@@ -38,74 +38,27 @@ async fn with_message(cluster: &Cluster) -> Raw {
     client
 }
 
-fn send_back() -> Command {
-    let fields: [(&str, &dyn Display); 7] = [
-        ("offset", &0),
-        ("group", &"CG"),
-        ("delayLevel", &0),
-        ("originMsgId", &"id"),
-        ("originTopic", &"T"),
-        ("unitMode", &false),
-        ("maxReconsumeTimes", &16),
-    ];
-    ask_for(request::CONSUMER_SEND_MSG_BACK, &fields)
-}
-
-fn end_transaction(commit_or_rollback: i32) -> Command {
-    let fields: [(&str, &dyn Display); 6] = [
-        ("producerGroup", &"PG"),
-        ("tranStateTableOffset", &0),
-        ("commitLogOffset", &0),
-        ("commitOrRollback", &commit_or_rollback),
-        ("fromTransactionCheck", &false),
-        ("msgId", &"id"),
-    ];
-    ask_for(request::END_TRANSACTION, &fields)
-}
-
+/// What is neither delivered later nor a half message that ends would be lost in silence, or delivered at once.
 #[actix::test]
-async fn messages_are_not_sent_back_and_transactions_not_ended() {
+async fn messages_that_would_be_lost_or_come_too_soon_are_not_taken() {
     let cluster = Cluster::start().await;
     let mut client = with_message(&cluster).await;
     let before = state(&mut client).await;
-    for command in [send_back(), end_transaction(8), end_transaction(12), end_transaction(0)] {
-        let text = format!(" request type {} not supported", command.code);
-        is_refused(&mut client, command.clone(), response::REQUEST_CODE_NOT_SUPPORTED, &text).await;
-        // Producers end transactions without waiting for an answer.
-        client.send_as(command.oneway(), Serialization::Json).await;
-    }
-    assert_eq!(state(&mut client).await, before);
-    let bound = ask_for(request::GET_MAX_OFFSET, &[("topic", &"T"), ("queueId", &0)]);
-    assert_eq!(succeeds(&mut client, bound).await.ext.int64("offset").unwrap(), 1);
-    cluster.stop().await;
-}
-
-/// A half message that can be neither committed nor rolled back would be lost in silence.
-#[actix::test]
-async fn half_and_delayed_messages_are_not_taken() {
-    let cluster = Cluster::start().await;
-    let mut client = with_message(&cluster).await;
-    let before = state(&mut client).await;
-    let half = client.ask(send_to("T", 0, "TRAN_MSG\u{1}true\u{2}PGROUP\u{1}PG\u{2}", "half")).await;
-    assert_eq!(half.code, response::NO_PERMISSION, "{half:?}");
-    assert!(half.remark.is_some_and(|remark| remark.contains("transaction")));
-    let delayed = client.ask(send_to("T", 0, "DELAY\u{1}3\u{2}", "delayed")).await;
-    assert_eq!(delayed.code, response::MESSAGE_ILLEGAL, "{delayed:?}");
-    assert!(delayed.remark.is_some_and(|remark| remark.contains("delay")));
-    for (properties, code) in [
-        ("DELAY\u{1}3", response::MESSAGE_ILLEGAL),
-        ("DELAY\u{1}soon", response::MESSAGE_ILLEGAL),
-        ("TRAN_MSG\u{1}TRUE", response::NO_PERMISSION),
-    ] {
-        let single = client.ask(send_to("T", 0, properties, "x")).await;
-        assert_eq!(single.code, code, "{properties:?}: {single:?}");
+    let soon = client.ask(send_to("T", 0, "DELAY\u{1}soon", "x")).await;
+    assert_eq!(soon.code, response::MESSAGE_ILLEGAL, "{soon:?}");
+    assert!(soon.remark.is_some_and(|remark| remark.contains("DELAY")));
+    for properties in ["DELAY\u{1}3", "DELAY\u{1}soon", "TRAN_MSG\u{1}TRUE"] {
         // What a client forgets to say of its batch counts all the same.
         let mut items = Vec::new();
         encode_batch_item(0, b"plain", "", &mut items).unwrap();
         encode_batch_item(0, b"hidden", properties, &mut items).unwrap();
         let batch = Command { code: request::SEND_BATCH_MESSAGE, ..send_to("T", 0, "", items) };
         let batch = client.ask(batch).await;
-        assert_eq!(batch.code, code, "{properties:?} in a batch: {batch:?}");
+        assert_eq!(batch.code, response::MESSAGE_ILLEGAL, "{properties:?} in a batch: {batch:?}");
+    }
+    for transaction_type in [4, 12] {
+        let half = client.ask(with(send_to("T", 0, "", "x"), "f", transaction_type)).await;
+        assert_eq!(half.code, response::MESSAGE_ILLEGAL, "{transaction_type}: {half:?}");
     }
     assert_eq!(state(&mut client).await, before);
     cluster.stop().await;

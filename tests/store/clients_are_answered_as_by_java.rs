@@ -1,15 +1,19 @@
 //! A broker on a copy of a store that a Java broker wrote answers the clients as that one did, and leaves the store as
 //! it was.
 
+use actix::{Actor, Context, Handler, MessageResult};
+use actix_rt::ArbiterHandle;
+use ferromq::actors::arbiters::start_on;
 use ferromq::actors::broker::Broker;
 use ferromq::actors::options::BrokerOptions;
+use ferromq::actors::schedule_actor::{NextOf, SchedulePorts};
 use ferromq::protocol::body::lenient;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::compression::plain_body;
 use ferromq::protocol::ids::parse_offset_id;
 use ferromq::protocol::message::{self, Message};
-use ferromq::protocol::units::StoreTime;
+use ferromq::protocol::units::{QueueOffset, StoreTime};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -19,6 +23,21 @@ use crate::support::small;
 
 /// No body of the fixtures is longer.
 const BODY_BYTES_MAX: usize = 1 << 20;
+
+/// A delay level that delivers nothing.
+struct Idle;
+
+impl Actor for Idle {
+    type Context = Context<Self>;
+}
+
+impl Handler<NextOf> for Idle {
+    type Result = MessageResult<NextOf>;
+
+    fn handle(&mut self, _: NextOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(QueueOffset(0))
+    }
+}
 
 /// A broker on a store, and a client of it.
 struct Served {
@@ -31,7 +50,9 @@ impl Served {
     async fn start(name: &str) -> Self {
         let fixture = Fixture::unpack(name);
         let options = BrokerOptions { store: fixture.options(), ..small(&fixture.directory) };
-        let broker = Broker::builder(options).start().await.unwrap();
+        // What is pending in the store fell due long ago, and the recorded broker had delivered nothing yet.
+        let nobody = |_, on: &ArbiterHandle| SchedulePorts { next: start_on(on, |_| Idle).recipient() };
+        let broker = Broker::builder(options).schedule(nobody).start().await.unwrap();
         let client = Raw::connect(broker.address()).await;
         Self { fixture, broker, client }
     }

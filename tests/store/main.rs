@@ -16,7 +16,10 @@ mod files_after_opening;
 mod fixture;
 mod formats;
 mod many_queues;
+#[path = "../support/messages.rs"]
+mod messages;
 mod opens_java_stores;
+mod pending_delays_of_java_are_delivered;
 mod pulls_get_what_java_gave;
 mod queues_and_index_are_made_anew;
 #[path = "../support/raw.rs"]

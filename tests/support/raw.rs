@@ -152,6 +152,16 @@ pub(crate) fn send_to(topic: &str, queue_id: i32, properties: &str, body: impl I
     ask_for(request::SEND_MESSAGE_V2, &fields).with_body(body.into())
 }
 
+/// The same request with another value of a field.
+pub(crate) fn with(command: Command, name: &str, value: impl Display) -> Command {
+    let mut ext = ExtFields::builder();
+    for (other, value) in command.ext.iter() {
+        ext.push(other, value);
+    }
+    ext.push(name, value);
+    Command { ext: ext.build(), ..command }
+}
+
 /// A pull of a group that takes every tag.
 pub(crate) fn pull_from(topic: &str, queue_id: i32, offset: i64, count: i32) -> Command {
     const SUBSCRIPTION: i32 = 4;

@@ -10,9 +10,9 @@ use crate::protocol::codes::request;
 use crate::protocol::command::{Command, Language};
 use crate::protocol::headers::transaction::CheckTransaction;
 use crate::protocol::ids;
-use crate::protocol::message::{Message, RecordError};
+use crate::protocol::message::{Message, RecordError, Text};
 use crate::protocol::properties::{self, keys};
-use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
+use crate::protocol::units::{QueueId, QueueOffset};
 use crate::store::{NewMessage, Placed, PutBatch, StoreError};
 
 /// What the configuration says about checks.
@@ -91,10 +91,7 @@ pub fn push(puts: &mut PutBatch, half: &Message, offset: QueueOffset, verdict: V
     let (topic, properties) = match verdict {
         Verdict::Ended | Verdict::TooYoung => return Ok(()),
         Verdict::PutAside => (checked_too_often_topic(), text.to_vec()),
-        Verdict::Ask => {
-            let times = number(half, keys::TRANSACTION_CHECK_TIMES).unwrap_or(0).saturating_add(1).to_string();
-            (half_topic(), properties::with(text, &[(keys::TRANSACTION_CHECK_TIMES, &times)]))
-        }
+        Verdict::Ask => (half_topic(), asked_once_more(half)),
         Verdict::PutBack => {
             let offset = offset.to_string();
             let known_as = half.property(keys::TRANSACTION_PREPARED_QUEUE_OFFSET).unwrap_or(&offset);
@@ -102,6 +99,12 @@ pub fn push(puts: &mut PutBatch, half: &Message, offset: QueueOffset, verdict: V
         }
     };
     puts.push(&NewMessage { properties: &properties, ..NewMessage::again(half, topic, QueueId(0)) })
+}
+
+/// The text of a half message that its producer is asked about once more.
+fn asked_once_more(half: &Message) -> Vec<u8> {
+    let times = number(half, keys::TRANSACTION_CHECK_TIMES).unwrap_or(0).saturating_add(1).to_string();
+    properties::with(half.properties.as_bytes(), &[(keys::TRANSACTION_CHECK_TIMES, &times)])
 }
 
 /// Adds the put that brings a half message back which was put aside, as if nobody had been asked about it.
@@ -134,7 +137,8 @@ pub fn question(half: &Message, copy: &Placed) -> Result<Option<(String, Command
         topic: topic.as_str().into(),
         queue_id,
         queue_offset: copy.queue_offset,
-        physical_offset: PhysicalOffset(copy.physical.0),
+        physical_offset: copy.physical,
+        properties: Text::parse(asked_once_more(half).into(), "properties")?,
         ..half.clone()
     };
     let mut body = Vec::with_capacity(told.stored_size());

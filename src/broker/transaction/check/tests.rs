@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use super::*;
-use crate::protocol::message::{self, Text};
-use crate::protocol::units::{BornTime, StoreTime};
+use crate::protocol::message;
+use crate::protocol::units::{BornTime, PhysicalOffset, StoreTime};
 
 const RULES: CheckRules = CheckRules { timeout_ms: 6_000, check_max: 15, keep_ms: 1_000_000 };
 const BEGAN: i64 = 100_000;
