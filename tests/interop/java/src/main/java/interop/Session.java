@@ -109,7 +109,11 @@ final class Session implements AutoCloseable {
 
     /** A clustered consumer that begins at the oldest message; not started. */
     DefaultMQPushConsumer pushConsumer() {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group());
+        return pushConsumer(group());
+    }
+
+    DefaultMQPushConsumer pushConsumer(String group) {
+        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group);
         address(consumer, newInstance());
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         closers.push(consumer::shutdown);
