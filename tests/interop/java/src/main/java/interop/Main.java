@@ -19,6 +19,12 @@ public final class Main {
             case "order" -> OrderChecks.run(checks);
             case "filter" -> FilterChecks.run(checks);
             case "query" -> QueryChecks.run(checks);
+            case "reset" -> ResetChecks.run(checks);
+            case "request" -> RequestChecks.run(checks);
+            case "namespace" -> NamespaceChecks.run(checks);
+            case "trace" -> TraceChecks.run(checks);
+            case "message" -> MessageChecks.run(checks);
+            case "connection" -> ConnectionChecks.run(checks);
             case "short" -> ShortChecks.run(checks);
             case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
             case "parked" -> checks.run("parked_sends", ParkedCheck::run);

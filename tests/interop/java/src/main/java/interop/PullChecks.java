@@ -146,7 +146,7 @@ final class PullChecks {
         }
     }
 
-    private static Set<String> poll(DefaultLitePullConsumer consumer, int count) {
+    static Set<String> poll(DefaultLitePullConsumer consumer, int count) {
         Set<String> bodies = new HashSet<>();
         long deadline = System.nanoTime() + 30_000_000_000L;
         while (bodies.size() < count && System.nanoTime() < deadline) {

@@ -28,7 +28,7 @@ final class RetryChecks {
     static String comesAgain(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 2);
-        createRetryTopic(session, producer);
+        createRetryTopic(producer, "%RETRY%" + session.group());
         List<MessageExt> deliveries = consume(session, 2, 1, -1);
         SendResult sent = producer.send(taggedMessage(session));
         Session.await("3 deliveries", 30, () -> deliveries.size() == 3);
@@ -72,7 +72,7 @@ final class RetryChecks {
     static String deadLetter(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 1);
-        createRetryTopic(session, producer);
+        createRetryTopic(producer, "%RETRY%" + session.group());
         List<MessageExt> deliveries = consume(session, Integer.MAX_VALUE, 1, 1);
         SendResult sent = producer.send(taggedMessage(session));
         MessageExt dead = session.awaitIn("%DLQ%" + session.group(), 30, message -> true);
@@ -99,9 +99,9 @@ final class RetryChecks {
      * The heartbeat of a consumer makes its retry topic, as other checks see, but a client looks for new queues every
      * 20 s only. It takes at once those that are there before it starts.
      */
-    private static void createRetryTopic(Session session, DefaultMQProducer producer) throws Exception {
-        producer.createTopic("TBW102", "%RETRY%" + session.group(), 1);
-        awaitRoute(producer, "%RETRY%" + session.group());
+    static void createRetryTopic(DefaultMQProducer producer, String topic) throws Exception {
+        producer.createTopic("TBW102", topic, 1);
+        awaitRoute(producer, topic);
     }
 
     static void awaitRoute(DefaultMQProducer producer, String topic) throws InterruptedException {

@@ -89,6 +89,23 @@ final class Session implements AutoCloseable {
         return producer;
     }
 
+    DefaultMQProducer producerIn(String namespace) throws MQClientException {
+        DefaultMQProducer producer = new DefaultMQProducer(group() + "_P");
+        producer.setNamespace(namespace);
+        return started(producer);
+    }
+
+    DefaultMQProducer tracedProducer() throws MQClientException {
+        return started(new DefaultMQProducer(group() + "_P", true));
+    }
+
+    private DefaultMQProducer started(DefaultMQProducer producer) throws MQClientException {
+        address(producer, newInstance());
+        producer.start();
+        closers.push(producer::shutdown);
+        return producer;
+    }
+
     /** All of them are in one group, so that the broker may ask any of them about a transaction of another. */
     TransactionMQProducer transactionProducer(TransactionListener listener) throws MQClientException {
         TransactionMQProducer producer = new TransactionMQProducer(group() + "_T");
@@ -109,7 +126,18 @@ final class Session implements AutoCloseable {
 
     /** A clustered consumer that begins at the oldest message; not started. */
     DefaultMQPushConsumer pushConsumer() {
-        DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(group());
+        return pushConsumer(group());
+    }
+
+    DefaultMQPushConsumer pushConsumer(String group) {
+        return prepared(new DefaultMQPushConsumer(group));
+    }
+
+    DefaultMQPushConsumer tracedPushConsumer() {
+        return prepared(new DefaultMQPushConsumer(group(), true));
+    }
+
+    private DefaultMQPushConsumer prepared(DefaultMQPushConsumer consumer) {
         address(consumer, newInstance());
         consumer.setConsumeFromWhere(ConsumeFromWhere.CONSUME_FROM_FIRST_OFFSET);
         closers.push(consumer::shutdown);
