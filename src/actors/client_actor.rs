@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::group_actor::EnsureGroup;
@@ -59,6 +59,31 @@ pub struct AskProducer {
     pub command: Command,
 }
 
+/// By which connection is a producer reached that gives itself this id?
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Arc<Peer>>")]
+pub struct ProducerOf {
+    /// The id.
+    pub client_id: String,
+}
+
+/// Who of a consumer group is online?
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<OnlineConsumer>")]
+pub struct ConsumersOf {
+    /// The group.
+    pub group: String,
+}
+
+/// A consumer that is online.
+#[derive(Clone, Debug)]
+pub struct OnlineConsumer {
+    /// What it says of itself.
+    pub client: ClientPeer,
+    /// How it is reached.
+    pub peer: Arc<Peer>,
+}
+
 /// How to reach a ClientActor, or what stands in for one.
 #[derive(Clone)]
 pub struct ClientPorts {
@@ -68,6 +93,10 @@ pub struct ClientPorts {
     pub closed: Recipient<PeerClosed>,
     /// Asks a producer.
     pub ask_producer: Recipient<AskProducer>,
+    /// Asks for a producer.
+    pub producer_of: Recipient<ProducerOf>,
+    /// Asks for the members of a consumer group.
+    pub consumers_of: Recipient<ConsumersOf>,
 }
 
 impl From<Addr<ClientActor>> for ClientPorts {
@@ -75,7 +104,9 @@ impl From<Addr<ClientActor>> for ClientPorts {
         Self {
             requests: clients.clone().recipient(),
             closed: clients.clone().recipient(),
-            ask_producer: clients.recipient(),
+            ask_producer: clients.clone().recipient(),
+            producer_of: clients.clone().recipient(),
+            consumers_of: clients.recipient(),
         }
     }
 }
@@ -288,6 +319,27 @@ impl Handler<AskProducer> for ClientActor {
 
     fn handle(&mut self, ask: AskProducer, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AskProducer", |actor, _| actor.ask_producer(ask));
+    }
+}
+
+impl Handler<ProducerOf> for ClientActor {
+    type Result = MessageResult<ProducerOf>;
+
+    fn handle(&mut self, of: ProducerOf, _: &mut Context<Self>) -> Self::Result {
+        let producer = self.clients.producer(&of.client_id);
+        MessageResult(producer.and_then(|producer| self.peers.get(&producer.connection)).cloned())
+    }
+}
+
+impl Handler<ConsumersOf> for ClientActor {
+    type Result = MessageResult<ConsumersOf>;
+
+    fn handle(&mut self, of: ConsumersOf, _: &mut Context<Self>) -> Self::Result {
+        let online = self.clients.consumers(&of.group).filter_map(|client| {
+            let peer = Arc::clone(self.peers.get(&client.connection)?);
+            Some(OnlineConsumer { client: client.clone(), peer })
+        });
+        MessageResult(online.collect())
     }
 }
 

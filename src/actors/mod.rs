@@ -70,6 +70,7 @@ pub mod queue_directory;
 pub mod queue_lock_actor;
 pub mod read_pool;
 pub mod registration_actor;
+mod reply_service;
 pub mod requests;
 pub mod schedule_actor;
 mod send_back_service;

@@ -93,6 +93,8 @@ pub struct BrokerOptions {
     pub persist_offsets_every: Duration,
     /// `flushDelayOffsetInterval`.
     pub persist_delays_every: Duration,
+    /// `storeReplyMessageEnable`.
+    pub store_replies: bool,
     /// `defaultQueryMaxNum`.
     pub unique_key_results: i32,
     /// What the configuration says about transactions.
@@ -169,6 +171,7 @@ impl BrokerOptions {
             connections_max: connections_max(),
             persist_offsets_every: seconds(5),
             persist_delays_every: seconds(10),
+            store_replies: true,
             unique_key_results: 32,
             transactions: TransactionSettings::default(),
             register_every: seconds(30),

@@ -44,6 +44,21 @@ impl SendStyle {
     pub fn refuse(&self, reply: ReplyTo, refusal: Refusal) {
         reply.send(self.refusal(refusal));
     }
+
+    /// Tells a replier that its reply has reached who asked; `stored` is where it lies, if it does.
+    ///
+    /// # Source
+    /// `ReplyMessageProcessor.handlePushReplyResult` 4.9.7 (read): clients read the fields whatever was stored.
+    pub fn replied(&self, reply: ReplyTo, queue_id: QueueId, stored: Option<&Placed>) {
+        let mut ext = ExtFields::builder();
+        match stored {
+            Some(placed) => ext.push("msgId", self.form.id(placed.physical)),
+            None => ext.push("msgId", 0),
+        };
+        ext.push("queueId", queue_id).push("queueOffset", stored.map_or(0, |placed| placed.queue_offset.0));
+        ext.push(keys::MSG_REGION, &self.region).push(keys::TRACE_ON, self.trace_on);
+        reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_ext(ext.build()));
+    }
 }
 
 /// What a producer that awaits an answer has asked for.

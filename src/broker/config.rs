@@ -64,6 +64,8 @@ pub struct BrokerConfig {
     pub accept_sends_from_ms: i64,
     /// `maxMessageSize`: greatest body in bytes.
     pub message_bytes_max: usize,
+    /// `storeReplyMessageEnable`: replies of request-reply are stored as well.
+    pub store_replies: bool,
     /// `defaultQueryMaxNum`: results of a query by the id that a producer gave.
     pub unique_key_results: i32,
     /// The topics that there are from the start and how others are made.
@@ -237,6 +239,7 @@ impl BrokerConfig {
             slave_read: settings.switch("slaveReadEnable"),
             accept_sends_from_ms: settings.number("startAcceptSendRequestTimeStamp"),
             message_bytes_max: settings.number("maxMessageSize"),
+            store_replies: settings.switch("storeReplyMessageEnable"),
             unique_key_results: settings.number("defaultQueryMaxNum"),
             topics: topics(&settings),
             store: store(&settings)?,

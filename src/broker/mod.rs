@@ -11,6 +11,7 @@ pub mod offsets;
 pub mod promises;
 pub mod pull;
 pub mod queue_locks;
+pub mod reply;
 pub mod schedule;
 pub mod send;
 pub mod send_back;

@@ -132,33 +132,19 @@ impl Admission {
     pub fn admit(&mut self, request: &CommandRef<'_>, from: SocketAddr, now_ms: i64) -> Result<Admitted, Denied> {
         let Self { rules, topics, groups, random, text, puts, .. } = self;
         let header = SendHeader::parse(request.ext).or_else(|error| named(request.ext, error))?;
-        if now_ms < rules.accept_from_ms {
-            let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
-            return Err(Refusal::error(remark).into());
-        }
+        check_time(rules, now_ms)?;
         let known = topics.recall(header.topic);
         let Some((mut topic, mut config)) = topics.last().filter(|_| known) else {
             check_name(&header.topic.text())?;
             return Err(Denied::UnknownTopic);
         };
-        check_forbidden(topic)?;
-        if !rules.writable && config.order {
-            let remark = "the broker sending message is forbidden";
-            return Err(Refusal::new(response::NO_PERMISSION, remark).into());
-        }
-        let queues = config.write_queue_nums.max(config.read_queue_nums);
-        let queue_id = match u32::try_from(header.queue_id) {
-            Ok(queue_id) if queue_id < queues => QueueId(queue_id),
-            Ok(_) => return Err(illegal_queue(header.queue_id, config, from).into()),
-            Err(_) => QueueId(random.u32(0..config.write_queue_nums.max(1))),
-        };
-        let mut traits = text.read(header.properties.unwrap_or_default());
+        let queue_id = queue_of(rules, topic, config, header.queue_id, random, from)?;
+        let traits = text.read(header.properties.unwrap_or_default());
         let mut stored_in = queue_id;
         if topic.is_retry()
             && let Some(dead_letters) = dead_letter::instead_of(topic, &header, request.version, groups)?
         {
-            // What nobody could consume has waited often enough.
-            traits.delay = Delay::None;
+            // It keeps its delay, as in the reference.
             stored_in = QueueId(0);
             (topic, config) = topics.table.find(dead_letters.as_str()).ok_or(Denied::NoDeadLetters(dead_letters))?;
         }
@@ -255,6 +241,40 @@ fn named<T>(ext: ExtFieldsRef<'_>, error: ProtocolError) -> Result<T, Refusal> {
 
 fn check_name(topic: &str) -> Result<(), Refusal> {
     Ok(Topic::parse(topic).map(|_| ())?)
+}
+
+/// # Errors
+/// Sends are not taken yet.
+pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> {
+    if now_ms < rules.accept_from_ms {
+        let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
+        return Err(Refusal::error(remark));
+    }
+    Ok(())
+}
+
+/// The queue of a topic that a send goes to: the one that it names, or any.
+///
+/// # Errors
+/// Nobody may send there.
+pub(crate) fn queue_of(
+    rules: &SendRules,
+    topic: &Topic,
+    config: &TopicConfig,
+    asked: i32,
+    random: &mut fastrand::Rng,
+    from: SocketAddr,
+) -> Result<QueueId, Refusal> {
+    check_forbidden(topic)?;
+    if !rules.writable && config.order {
+        return Err(Refusal::new(response::NO_PERMISSION, "the broker sending message is forbidden"));
+    }
+    let queues = config.write_queue_nums.max(config.read_queue_nums);
+    match u32::try_from(asked) {
+        Ok(queue_id) if queue_id < queues => Ok(QueueId(queue_id)),
+        Ok(_) => Err(illegal_queue(asked, config, from)),
+        Err(_) => Ok(QueueId(random.u32(0..config.write_queue_nums.max(1)))),
+    }
 }
 
 fn check_forbidden(topic: &Topic) -> Result<(), Refusal> {

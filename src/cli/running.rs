@@ -127,6 +127,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         persist_offsets_every: config.flush.offsets_interval,
         persist_delays_every: config.flush.delay_offsets_interval,
         transactions: config.transactions,
+        store_replies: config.store_replies,
         unique_key_results: config.unique_key_results,
         register_every: config.registration.period,
         register_limit: config.registration.timeout,

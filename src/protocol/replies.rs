@@ -70,6 +70,14 @@ impl SendForm {
         Self { host: host.to_vec(), tail_json: tail(Serialization::Json), tail_binary: tail(Serialization::Binary) }
     }
 
+    /// The id of a message that lies at `offset`: see [`super::ids::offset_id`].
+    #[must_use]
+    pub fn id(&self, offset: PhysicalOffset) -> String {
+        let mut id = BytesMut::new();
+        self.write_ids(std::iter::once(offset), &mut id);
+        String::from_utf8_lossy(&id).into_owned()
+    }
+
     /// Appends the frame; `offsets` are the places of the messages in the log.
     pub fn write(
         &self,

@@ -14,7 +14,7 @@ use crate::actors::offset_actor::StoredOffset;
 use crate::actors::queue_actor::{QueuePorts, SnapshotOf};
 use crate::actors::queue_directory::QueueKey;
 use crate::actors::topic_actor::MakeTopic;
-use crate::broker::topics::{half_topic, op_half_topic};
+use crate::broker::topics::{checked_too_often_topic, half_topic, op_half_topic};
 use crate::broker::transaction::check::{self, CheckRules, Verdict, verdict};
 use crate::broker::transaction::done::Done;
 use crate::broker::transaction::{CHECK_GROUP, ended_by};
@@ -100,13 +100,17 @@ impl Round {
         Ok(Progress { half: next, half_before, op, op_before, end: self.end })
     }
 
-    /// A queue of the broker's own, with its topic: tools are to see what lies in it.
-    async fn queue(&self, topic: &Topic) -> Result<Arc<QueuePorts>, Refusal> {
+    /// Makes a topic of the broker's own: tools are to see what lies in it.
+    async fn ensure(&self, topic: &Topic) {
         let (tell, told) = oneshot::channel();
         let config = TopicConfig::new(topic.as_str(), 1, Permission::READ_WRITE);
         notify(&self.parts.make_topic, MakeTopic { topic: topic.clone(), config, tell });
         // Without the topic's settings the round is as good as with them.
         drop(told.await);
+    }
+
+    async fn queue(&self, topic: &Topic) -> Result<Arc<QueuePorts>, Refusal> {
+        self.ensure(topic).await;
         let key = QueueKey { topic: topic.clone(), queue_id: QueueId(0) };
         Ok(ask(&self.parts.make_queue, MakeQueue { key }).await??)
     }
@@ -159,6 +163,9 @@ impl Round {
     ) -> Result<QueueOffset, Refusal> {
         if acts.is_empty() {
             return Ok(next);
+        }
+        if acts.iter().any(|(_, _, verdict)| *verdict == Verdict::PutAside) {
+            self.ensure(checked_too_often_topic()).await;
         }
         let mut puts = PutBatch::default();
         for (offset, half, verdict) in &acts {

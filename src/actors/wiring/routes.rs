@@ -11,6 +11,7 @@ use crate::actors::fault::notify;
 use crate::actors::hold_actor::ConnectionClosed;
 use crate::actors::lookup_service::LookupService;
 use crate::actors::pull_service::PullService;
+use crate::actors::reply_service::{self, ReplyService};
 use crate::actors::requests::{PATIENCE, Requests, ToActor};
 use crate::actors::send_back_service::{self, SendBackService};
 use crate::actors::send_reply::SendStyle;
@@ -33,6 +34,8 @@ impl Wiring<'_> {
         let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
         let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
         let sends = Arc::new(self.sends(storage, state));
+        let replies = self.replies(&sends, storage, state);
+        let reply_patience = Patience { limit: PATIENCE.limit + reply_service::PUSH_LIMIT, ..PATIENCE };
         let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(send_patience));
         let lookups = LookupService {
             broker_name: options.broker_name.as_str().into(),
@@ -51,6 +54,7 @@ impl Wiring<'_> {
             .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
             .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
             .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
+            .route(&reply_service::CODES, Lane::to(replies).patient(Some(reply_patience)))
             .route(&send_back_service::CODES, asked(Lane::to(self.send_backs(storage, state))))
             .route(&end_transaction_service::CODES, asked(Lane::to(self.ended_transactions(storage))))
             .route(&lookup_service::CODES, asked(Lane::to(lookups)))
@@ -88,6 +92,19 @@ impl Wiring<'_> {
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
             faults: self.faults.clone(),
+        }
+    }
+
+    fn replies(&self, sends: &SendService, storage: &Storage, state: &State) -> ReplyService {
+        ReplyService {
+            rules: Arc::clone(&sends.rules),
+            style: Arc::clone(&sends.style),
+            stores: self.options.store_replies,
+            topics: state.topics.clone(),
+            producer_of: state.client.producer_of.clone(),
+            append: storage.commit_log.append.clone(),
+            clock: Arc::clone(&self.options.clock),
+            seed: Arc::new(self.options.seed.into()),
         }
     }
 

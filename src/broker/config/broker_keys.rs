@@ -83,7 +83,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::long("transactionTimeOut", "6000").important().within(0, i64::MAX),
     Key::int("transactionCheckMax", "15").important().within(0, i32::MAX as i64),
     Key::long("transactionCheckInterval", "60000").important().within(1, i64::MAX),
-    Key::switch("storeReplyMessageEnable", true).later(),
+    Key::switch("storeReplyMessageEnable", true),
     // Access, plug-ins, statistics.
     Key::switch("aclEnable", false).important().refused("the broker would be open to everybody"),
     Key::text("messageStorePlugIn", "").refused("Java classes cannot be loaded"),
