@@ -1,5 +1,14 @@
-//! Which messages of a queue a consumer wants.
+//! Which messages of a queue a consumer wants: by tag, or by a condition on their properties.
+//!
+//! Tags are compared by the queue entry alone. A condition needs the record, unless the bit map beside the entry says that it
+//! would not pass.
 
+mod bloom;
+mod consumer_filters;
+mod sql;
 mod tag;
 
+pub use bloom::{BloomFilter, GroupBits};
+pub use consumer_filters::{ConsumerFilter, ConsumerFilterError, ConsumerFilters, NotLoaded};
+pub use sql::{DEPTH_MAX, NODES_MAX, Position, SqlError, SqlFilter, TEXT_BYTES_MAX};
 pub use tag::TagFilter;
