@@ -81,13 +81,15 @@ impl NamesrvBuilder {
         let listen = options.listen;
         let listener = Listener::bind(listen).map_err(|source| StartError::Listen { address: listen, source })?;
         let kv_path = file_of(&options, &options.config.kv_config_path, "kvConfig.json");
-        let kv = ConfigWriter::new(Arc::clone(&options.disk), kv_path).load(KvConfig::load)?;
+        let kv_file = ConfigWriter::new(Arc::clone(&options.disk), kv_path);
+        let kv = kv_file.load(KvConfig::load)?;
         let config_path = file_of(&options, &options.config.config_store_path, "namesrv.properties");
         let idle_limit = Duration::from_secs(options.config.idle_seconds_max.into());
         let arbiters = Arbiters::single(options.layout);
         let parts = NamesrvParts {
             config: options.config,
             kv: kv.unwrap_or_default(),
+            kv_file,
             config_file: ConfigWriter::new(Arc::clone(&options.disk), config_path),
             clock: Arc::clone(&options.clock),
             faults: Faults::default(),

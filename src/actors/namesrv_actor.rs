@@ -1,7 +1,11 @@
 //! Owns a name server's routes, its key-value table and its settings.
 //!
 //! Takes [`Requests`] with every name server code and [`PeerClosed`] from the connections. Sends to nobody. When it dies
-//! it starts with empty routes, which the brokers fill within 30 seconds, and with its key-value file.
+//! it starts with empty routes, which the brokers fill within 30 seconds, and with the key-value table that it had.
+//!
+//! What brokers and clients ask is here; what only tools ask is in `tools`.
+
+mod tools;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,13 +17,14 @@ use super::client_actor::PeerClosed;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::requests::{Requests, answer, success};
-use crate::namesrv::config::{ConfigError, NamesrvConfig};
-use crate::namesrv::kv_config::KvConfig;
-use crate::namesrv::route_table::{BrokerId, RouteTable, SCAN_DELAY_MS, SCAN_INTERVAL_MS};
+use crate::namesrv::config::NamesrvConfig;
+use crate::namesrv::kv_config::{KvConfig, LOG_DELAY_MS, LOG_INTERVAL_MS, ORDER_TOPIC_CONFIG};
+use crate::namesrv::route_table::{BrokerId, RouteTable, SCAN_DELAY_MS, SCAN_INTERVAL_MS, UnitTopics};
 use crate::net::peer::Peer;
 use crate::net::router::Request;
 use crate::protocol::body::Body;
 use crate::protocol::body::data_version::DataVersion;
+use crate::protocol::body::lists::TopicList;
 use crate::protocol::body::register::{RegisterBrokerBody, crc_matches};
 use crate::protocol::body::topic_config::TopicConfigTable;
 use crate::protocol::codes::{request, response};
@@ -30,7 +35,7 @@ use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;
 
 /// The codes that a name server answers.
-pub const CODES: [i32; 8] = [
+pub const CODES: [i32; 20] = [
     request::REGISTER_BROKER,
     request::UNREGISTER_BROKER,
     request::QUERY_DATA_VERSION,
@@ -39,14 +44,24 @@ pub const CODES: [i32; 8] = [
     request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
     request::UPDATE_NAMESRV_CONFIG,
     request::GET_NAMESRV_CONFIG,
+    request::PUT_KV_CONFIG,
+    request::GET_KV_CONFIG,
+    request::DELETE_KV_CONFIG,
+    request::GET_KVLIST_BY_NAMESPACE,
+    request::WIPE_WRITE_PERM_OF_BROKER,
+    request::ADD_WRITE_PERM_OF_BROKER,
+    request::DELETE_TOPIC_IN_NAMESRV,
+    request::GET_TOPICS_BY_CLUSTER,
+    request::GET_SYSTEM_TOPIC_LIST_FROM_NS,
+    request::GET_UNIT_TOPIC_LIST,
+    request::GET_HAS_UNIT_SUB_TOPIC_LIST,
+    request::GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST,
 ];
 
 /// Brokers of this version and later send a body with their filter servers; older ones their topics alone.
 const REGISTER_BODY_SINCE_VERSION: i32 = 37;
 /// Clients of this version (4.9.4) and later are sent routes in standard JSON, older ones if they ask for it.
 const STANDARD_JSON_SINCE_VERSION: i32 = 401;
-/// The namespace whose table goes back to brokers: which topics are ordered.
-const ORDER_NAMESPACE: &str = "ORDER_TOPIC_CONFIG";
 
 /// How to reach a NamesrvActor, or what stands in for one.
 #[derive(Clone)]
@@ -69,6 +84,8 @@ pub struct NamesrvParts {
     pub config: NamesrvConfig,
     /// What the key-value file said.
     pub kv: KvConfig,
+    /// Where the key-value table is written.
+    pub kv_file: ConfigWriter,
     /// Where changed settings are written.
     pub config_file: ConfigWriter,
     /// Tells how long brokers are silent.
@@ -100,7 +117,21 @@ impl NamesrvActor {
             request::QUERY_DATA_VERSION => self.data_version(command),
             request::GET_ROUTEINFO_BY_TOPIC => self.route(command),
             request::GET_BROKER_CLUSTER_INFO => Ok(success().with_body(self.routes.cluster_info().encode())),
-            request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => Ok(success().with_body(self.routes.topics().encode())),
+            request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER => listed(&self.routes.topics()),
+            request::GET_TOPICS_BY_CLUSTER => self.topics_of_cluster(command),
+            request::GET_SYSTEM_TOPIC_LIST_FROM_NS => listed(&self.routes.system_topics()),
+            request::GET_UNIT_TOPIC_LIST => listed(&self.routes.unit_topics(UnitTopics::OfUnit)),
+            request::GET_HAS_UNIT_SUB_TOPIC_LIST => listed(&self.routes.unit_topics(UnitTopics::Subscribed)),
+            request::GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST => {
+                listed(&self.routes.unit_topics(UnitTopics::SubscribedOfNoUnit))
+            }
+            request::DELETE_TOPIC_IN_NAMESRV => self.delete_topic(request),
+            request::WIPE_WRITE_PERM_OF_BROKER => self.wipe_write_permission(request),
+            request::ADD_WRITE_PERM_OF_BROKER => self.add_write_permission(request),
+            request::PUT_KV_CONFIG => self.put_kv(request),
+            request::GET_KV_CONFIG => self.kv_value(command),
+            request::DELETE_KV_CONFIG => self.delete_kv(request),
+            request::GET_KVLIST_BY_NAMESPACE => self.kv_namespace(command),
             request::UPDATE_NAMESRV_CONFIG => self.update_config(command),
             _ => Ok(success().with_body(self.parts.config.to_properties().into())),
         }
@@ -134,7 +165,7 @@ impl NamesrvActor {
         let registered = self.routes.register(now_ms, peer.id, broker, &header.ha_server_addr, &body);
         let (ha_server_addr, master_addr) = (registered.ha_server_addr, registered.master_addr);
         let reply = success().with_ext(RegisterBrokerReply { ha_server_addr, master_addr }.to_ext());
-        Ok(match self.parts.kv.list(ORDER_NAMESPACE) {
+        Ok(match self.parts.kv.list(ORDER_TOPIC_CONFIG) {
             Some(ordered) => reply.with_body(ordered.encode()),
             None => reply,
         })
@@ -165,25 +196,13 @@ impl NamesrvActor {
 
     fn route(&self, command: &Command) -> Result<Command, Refusal> {
         let RouteOf { topic, accept_standard_json_only } = RouteOf::parse(&command.ext)?;
-        let order = self.parts.kv.value(ORDER_NAMESPACE, &topic).filter(|_| self.parts.config.order_message_enable);
+        let order = self.parts.kv.value(ORDER_TOPIC_CONFIG, &topic).filter(|_| self.parts.config.order_message_enable);
         let Some(route) = self.routes.route_of(&topic, order.map(Into::into)) else {
             let remark = format!("No topic route info in name server for the topic: {topic}{SEE_FAQ}");
             return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
         };
         let standard = accept_standard_json_only || command.version >= STANDARD_JSON_SINCE_VERSION;
         Ok(success().with_body(if standard { route.encode() } else { route.encode_bare() }))
-    }
-
-    fn update_config(&mut self, command: &Command) -> Result<Command, Refusal> {
-        let text = std::str::from_utf8(&command.body).map_err(|_| Refusal::error("the properties are not UTF-8"))?;
-        let config = self.parts.config.updated(text).map_err(|error| match error {
-            ConfigError::Refused(_) => Refusal::new(response::NO_PERMISSION, error.to_string()),
-            _ => Refusal::error(error.to_string()),
-        })?;
-        let written = self.parts.config_file.write(&config.to_properties());
-        written.map_err(|error| Refusal::error(error.to_string()))?;
-        self.parts.config = config;
-        Ok(success())
     }
 
     fn expire(&mut self) {
@@ -197,17 +216,33 @@ impl NamesrvActor {
     }
 }
 
+/// Answers with names.
+fn listed(topics: &TopicList) -> Result<Command, Refusal> {
+    Ok(success().with_body(topics.encode()))
+}
+
 impl Actor for NamesrvActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(Duration::from_millis(SCAN_DELAY_MS), |actor, ctx| {
-            guarded(actor, ctx, "first scan", |actor, _| actor.expire());
-            ctx.run_interval(Duration::from_millis(SCAN_INTERVAL_MS), |actor, ctx| {
-                guarded(actor, ctx, "scan", |actor, _| actor.expire());
-            });
-        });
+        repeat(ctx, "scan", [SCAN_DELAY_MS, SCAN_INTERVAL_MS], Self::expire);
+        repeat(ctx, "key-value log", [LOG_DELAY_MS, LOG_INTERVAL_MS], Self::log_kv);
     }
+}
+
+/// Does something after a delay, and then once every interval.
+fn repeat(
+    ctx: &mut Context<NamesrvActor>,
+    what: &'static str,
+    [delay_ms, interval_ms]: [u64; 2],
+    act: fn(&mut NamesrvActor),
+) {
+    ctx.run_later(Duration::from_millis(delay_ms), move |actor, ctx| {
+        guarded(actor, ctx, what, |actor, _| act(actor));
+        ctx.run_interval(Duration::from_millis(interval_ms), move |actor, ctx| {
+            guarded(actor, ctx, what, |actor, _| act(actor));
+        });
+    });
 }
 
 impl Supervised for NamesrvActor {

@@ -20,7 +20,7 @@ pub(super) const PATIENCE: Patience = Patience {
     remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
 };
 /// Requests that change nothing and may have large answers. No order is kept among them.
-const QUESTIONS: [i32; 13] = [
+const QUESTIONS: [i32; 20] = [
     request::GET_ALL_TOPIC_CONFIG,
     request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
     request::GET_ALL_CONSUMER_OFFSET,
@@ -34,6 +34,13 @@ const QUESTIONS: [i32; 13] = [
     request::GET_BROKER_CLUSTER_INFO,
     request::GET_ALL_TOPIC_LIST_FROM_NAMESERVER,
     request::GET_NAMESRV_CONFIG,
+    request::GET_KV_CONFIG,
+    request::GET_KVLIST_BY_NAMESPACE,
+    request::GET_TOPICS_BY_CLUSTER,
+    request::GET_SYSTEM_TOPIC_LIST_FROM_NS,
+    request::GET_UNIT_TOPIC_LIST,
+    request::GET_HAS_UNIT_SUB_TOPIC_LIST,
+    request::GET_HAS_UNIT_SUB_UNUNIT_TOPIC_LIST,
 ];
 
 /// What an actor that serves clients takes.

@@ -56,6 +56,7 @@ pub(crate) struct Identity {
 pub(crate) const MASTER_A: Identity = Identity { cluster: "C", name: "a", address: "127.0.0.1:1001", id: 0 };
 pub(crate) const SLAVE_A: Identity = Identity { cluster: "C", name: "a", address: "127.0.0.1:1002", id: 1 };
 pub(crate) const MASTER_B: Identity = Identity { cluster: "C", name: "b", address: "127.0.0.1:1003", id: 0 };
+pub(crate) const ELSEWHERE: Identity = Identity { cluster: "D", name: "d", address: "127.0.0.1:1004", id: 0 };
 
 impl Identity {
     /// UNREGISTER_BROKER or QUERY_DATA_VERSION.
@@ -73,6 +74,17 @@ impl Identity {
     /// REGISTER_BROKER with the topics of a version, each with so many queues.
     pub(crate) fn holds(&self, version: i64, topics: &[(&str, u32)]) -> Command {
         let table = json!({"filterServerList": [], "topicConfigSerializeWrapper": topic_table(version, topics)});
+        self.registers(&[]).with_body(table.to_string().into())
+    }
+
+    /// REGISTER_BROKER with the topics of a version, each with its value of one setting.
+    pub(crate) fn configures(&self, version: i64, setting: &str, topics: &[(&str, i32)]) -> Command {
+        let names: Vec<(&str, u32)> = topics.iter().map(|(topic, _)| (*topic, 1)).collect();
+        let mut table = topic_table(version, &names);
+        for (topic, value) in topics {
+            table["topicConfigTable"][topic][setting] = json!(value);
+        }
+        let table = json!({"filterServerList": [], "topicConfigSerializeWrapper": table});
         self.registers(&[]).with_body(table.to_string().into())
     }
 
@@ -107,6 +119,14 @@ pub(crate) async fn succeeds(client: &mut Raw, command: Command) -> Command {
     let reply = client.ask(command).await;
     assert_eq!((reply.code, reply.remark.as_deref()), (response::SUCCESS, None), "{reply:?}");
     reply
+}
+
+/// Asks for what must be refused, in these words.
+pub(crate) async fn is_refused(client: &mut Raw, command: Command, code: i32, remark: &str) {
+    let asked = command.code;
+    let reply = client.ask(command).await;
+    assert_eq!((reply.code, reply.remark.as_deref()), (code, Some(remark)), "{asked}");
+    assert!(reply.body.is_empty(), "{asked}");
 }
 
 pub(crate) fn body(reply: &Command) -> Value {

@@ -12,4 +12,8 @@ mod routes_and_lists;
 mod settings_are_shown_and_changed;
 #[path = "../support/mod.rs"]
 mod support;
+mod tools_change_what_brokers_said;
+mod topics_are_listed_for_tools;
+mod values_are_kept_by_namespace;
 mod what_is_not_served;
+mod wrong_requests_of_tools_are_told_what_is_wrong;

@@ -4,11 +4,9 @@ use ferromq::protocol::codes::{request, response};
 use serde_json::json;
 
 use crate::by_hand::{
-    Alone, Identity, MASTER_A, MASTER_B, SLAVE_A, body, route, route_of, succeeds, topic_table, topics,
+    Alone, ELSEWHERE, MASTER_A, MASTER_B, SLAVE_A, body, route, route_of, succeeds, topic_table, topics,
 };
 use crate::raw::{Raw, ask_for};
-
-const ELSEWHERE: Identity = Identity { cluster: "D", name: "d", address: "127.0.0.1:1004", id: 0 };
 
 /// Two sets of one cluster, the first with a slave, and one of another cluster.
 async fn with_four_brokers() -> (Alone, Raw) {

@@ -57,16 +57,24 @@ headers! {
 
     /// PUT_KV_CONFIG.
     PutKv {
-        /// The table.
-        namespace: text "namespace",
+        /// The table. It has to be there, as everything here, but what is missing has words of its own.
+        namespace: optional_text "namespace",
         /// The key.
-        key: text "key",
+        key: optional_text "key",
         /// The value.
-        value: text "value",
+        value: optional_text "value",
     }
 
-    /// GET_KV_CONFIG and DELETE_KV_CONFIG.
-    OfKey {
+    /// GET_KV_CONFIG: what names nothing is found as little as what is not there.
+    GetKv {
+        /// The table.
+        namespace: optional_text "namespace",
+        /// The key.
+        key: optional_text "key",
+    }
+
+    /// DELETE_KV_CONFIG.
+    DeleteKv {
         /// The table.
         namespace: text "namespace",
         /// The key.
@@ -79,10 +87,10 @@ headers! {
         value: optional_text "value",
     }
 
-    /// GET_KVLIST_BY_NAMESPACE.
+    /// GET_KVLIST_BY_NAMESPACE: as GET_KV_CONFIG.
     OfNamespace {
         /// The table.
-        namespace: text "namespace",
+        namespace: optional_text "namespace",
     }
 
     /// WIPE_WRITE_PERM_OF_BROKER and ADD_WRITE_PERM_OF_BROKER.
@@ -107,7 +115,7 @@ headers! {
     DeleteRoute {
         /// The topic.
         topic: text "topic",
-        /// Only in this cluster; everywhere when absent.
+        /// Only in this cluster; everywhere when absent or empty.
         cluster_name: optional_text "clusterName",
     }
 
