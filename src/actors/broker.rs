@@ -24,6 +24,7 @@ use super::commitlog_actor::{AppendBatch, CommitLogPorts, Seal};
 use super::delay_offset_actor::{DelayOffsetPorts, PersistDelays};
 use super::dispatch_actor::{DispatchPorts, Settled, SettledUpTo};
 use super::fault::{Faults, Terminal};
+use super::filter_actor::{FilterPorts, PersistFilters};
 use super::flush_actor::{CloseStore, FlushPorts};
 use super::index_actor::{CurrentFile, IndexPorts};
 use super::offset_actor::{OffsetPorts, Persist};
@@ -106,6 +107,7 @@ pub(super) struct Parts {
     pub(super) flush: FlushPorts,
     pub(super) offsets: OffsetPorts,
     pub(super) registration: RegistrationPorts,
+    pub(super) filter: FilterPorts,
     pub(super) delay_offsets: DelayOffsetPorts,
     /// Held, as an actor ends with its last address.
     pub(super) _levels: Vec<SchedulePorts>,
@@ -176,6 +178,7 @@ impl Parts {
     async fn close(&self) -> Result<(), StopError> {
         self.registration.unregister.send(Unregister).await?;
         self.offsets.persist.send(Persist).await?;
+        self.filter.persist.send(PersistFilters).await?;
         if let Some(terminal) = self.faults.terminal() {
             return Err(terminal.clone().into());
         }

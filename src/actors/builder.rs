@@ -11,6 +11,7 @@ use super::client_actor::{ClientActor, ClientParts, ClientPorts};
 use super::commitlog_actor::{CommitLogActor, CommitLogParts, CommitLogPorts};
 use super::delay_offset_actor::{DelayOffsetActor, DelayOffsetParts, DelayOffsetPorts};
 use super::dispatch_actor::{DispatchActor, DispatchParts, DispatchPorts};
+use super::filter_actor::{FilterActor, FilterParts, FilterPorts};
 use super::flush_actor::{FlushActor, FlushParts, FlushPorts};
 use super::group_actor::{GroupActor, GroupParts, GroupPorts};
 use super::hold_actor::{HoldActor, HoldParts, HoldPorts};
@@ -54,6 +55,7 @@ pub(super) struct StateMakers {
     pub(super) client: Make<ClientParts, ClientPorts>,
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
     pub(super) queue_lock: Make<QueueLockParts, QueueLockPorts>,
+    pub(super) filter: Make<FilterParts, FilterPorts>,
 }
 
 /// Make the actors that bring messages on which were stored elsewhere first.
@@ -116,6 +118,8 @@ impl BrokerBuilder {
         state.registration: RegistrationParts => RegistrationPorts,
         /// Replaces the QueueLockActor.
         state.queue_lock: QueueLockParts => QueueLockPorts,
+        /// Replaces the FilterActor.
+        state.filter: FilterParts => FilterPorts,
         /// Replaces the DelayOffsetActor.
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
@@ -167,6 +171,7 @@ impl Default for StateMakers {
             offset: Box::new(|parts, on| supervise_on(on, |_| OffsetActor::new(parts)).into()),
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
+            filter: Box::new(|parts, on| supervise_on(on, |_| FilterActor::new(parts)).into()),
             queue_lock: Box::new(|parts, on| supervise_on(on, |_| QueueLockActor::new(parts)).into()),
         }
     }

@@ -3,23 +3,25 @@
 //! Takes [`Requests`] with the client codes and [`PeerClosed`] from the connections. Tells clients of changes in their
 //! group, and the GroupActor of groups. Publishes what the groups want. When it dies it goes on with those it knows.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::filter_actor::{RegisterFilters, UnregisterFilters};
 use super::group_actor::EnsureGroup;
 use super::published::{Published, Publisher};
 use super::requests::{Requests, Share, answer, success};
 use crate::broker::clients::{ClientEffect, Clients, Peer as ClientPeer, SubscriptionTable};
+use crate::broker::filter::SqlFilter;
 use crate::broker::groups::GroupTable;
 use crate::net::peer::Peer;
 use crate::net::router::Request;
 use crate::protocol::body::Body;
 use crate::protocol::body::heartbeat::HeartbeatData;
-use crate::protocol::body::subscription::CheckClientRequestBody;
+use crate::protocol::body::subscription::{CheckClientRequestBody, EXPRESSION_SQL92};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, Language};
 use crate::protocol::headers::client::{OfConsumerGroup, OfProducerGroup, UnregisterClient};
@@ -121,6 +123,12 @@ pub struct ClientParts {
     pub groups: Published<GroupTable>,
     /// The GroupActor.
     pub ensure_group: Recipient<EnsureGroup>,
+    /// `enablePropertyFilter`.
+    pub property_filter: bool,
+    /// The FilterActor: told of conditions,
+    pub register_filters: Recipient<RegisterFilters>,
+    /// and of groups that are gone.
+    pub unregister_filters: Recipient<UnregisterFilters>,
     /// Tells how long clients are silent.
     pub clock: SharedClock,
     /// Where faults are declared.
@@ -133,6 +141,8 @@ pub struct ClientActor {
     clients: Clients,
     /// The connections behind those that are registered.
     peers: HashMap<ConnectionId, Arc<Peer>>,
+    /// The groups that are online and have conditions on properties.
+    filtering: HashSet<Arc<str>>,
     /// How many questions producers were asked: the next one goes to the next of its group.
     asked: usize,
 }
@@ -142,7 +152,7 @@ impl ClientActor {
     #[must_use]
     pub fn new(parts: ClientParts) -> Self {
         let clients = Clients::new(parts.notifies);
-        Self { parts, clients, peers: HashMap::new(), asked: 0 }
+        Self { parts, clients, peers: HashMap::new(), filtering: HashSet::new(), asked: 0 }
     }
 
     fn serve(&mut self, request: &Request) -> Result<Command, Refusal> {
@@ -150,7 +160,7 @@ impl ClientActor {
         match command.code {
             request::UNREGISTER_CLIENT => self.unregister(request),
             request::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(command),
-            request::CHECK_CLIENT_CONFIG => check_client(command),
+            request::CHECK_CLIENT_CONFIG => check_client(command, self.parts.property_filter),
             request::GET_CONSUMER_CONNECTION_LIST => self.consumer_connection(command),
             request::GET_PRODUCER_CONNECTION_LIST => self.producer_connection(command),
             _ => Ok(success().with_body(self.clients.producer_table().encode())),
@@ -181,7 +191,36 @@ impl ClientActor {
         let groups = self.parts.groups.load();
         let effects = self.clients.heartbeat(self.parts.clock.now_ms(), &client, &heartbeat, &groups);
         drop(groups);
-        self.perform(effects, Some(&Share::of(request.reply)));
+        let share = Share::of(request.reply);
+        self.register_filters(&heartbeat, &share);
+        self.perform(effects, Some(&share));
+    }
+
+    /// Tells of the conditions that groups have, and of groups that had some.
+    fn register_filters(&mut self, heartbeat: &HeartbeatData, share: &Share) {
+        for consumer in &heartbeat.consumer_data_set {
+            let group: Arc<str> = consumer.group_name.as_str().into();
+            let has_conditions = consumer.subscription_data_set.iter().any(|wanted| !wanted.is_by_tag());
+            if has_conditions {
+                self.filtering.insert(Arc::clone(&group));
+            }
+            if self.filtering.contains(&group) {
+                let (subscriptions, share) = (consumer.subscription_data_set.clone(), share.clone());
+                notify(&self.parts.register_filters, RegisterFilters { group, subscriptions, share });
+            }
+        }
+    }
+
+    fn unregister_filters(&mut self) {
+        let Self { filtering, clients, parts, .. } = self;
+        let online = clients.subscriptions();
+        filtering.retain(|group| {
+            let stays = online.group(group).is_some();
+            if !stays {
+                notify(&parts.unregister_filters, UnregisterFilters { group: Arc::clone(group) });
+            }
+            stays
+        });
     }
 
     fn unregister(&mut self, request: &Request) -> Result<Command, Refusal> {
@@ -233,7 +272,10 @@ impl ClientActor {
                         peer.close();
                     }
                 }
-                ClientEffect::PublishSubscriptions => self.parts.subscriptions.publish(self.clients.subscriptions()),
+                ClientEffect::PublishSubscriptions => {
+                    self.parts.subscriptions.publish(self.clients.subscriptions());
+                    self.unregister_filters();
+                }
             }
         }
     }
@@ -258,7 +300,9 @@ impl ClientActor {
     }
 }
 
-fn check_client(command: &Command) -> Result<Command, Refusal> {
+/// # Source
+/// `ClientManageProcessor.checkClientConfig` 4.9.7 (read). What is wrong with a condition is said in our words.
+fn check_client(command: &Command, property_filter: bool) -> Result<Command, Refusal> {
     let body = CheckClientRequestBody::decode(&command.body)
         .map_err(|error| Refusal::error(format!("the subscription cannot be read: {error}")))?;
     let subscription = &body.subscription_data;
@@ -266,6 +310,12 @@ fn check_client(command: &Command) -> Result<Command, Refusal> {
         return Ok(success());
     }
     let kind = &subscription.expression_type;
+    if property_filter && kind == EXPRESSION_SQL92 {
+        let read = SqlFilter::parse(&subscription.sub_string);
+        return read
+            .map(|_| success())
+            .map_err(|error| Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, error.to_string()));
+    }
     Err(Refusal::error(format!("The broker does not support consumer to filter message by {kind}")))
 }
 

@@ -9,11 +9,14 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Spa
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::queue_actor::Pull;
+use super::queue_actor::pulls::in_memory;
+use crate::broker::filter::Filter;
 use crate::broker::hold::{Arrival, HoldLimits, HoldTable, Wait};
 use crate::protocol::codes::response;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{ConnectionId, QueueId};
+use crate::store::{LogView, QueueEntry};
 use crate::time::SharedClock;
 
 /// Parks a pull until its queue grows or its time is over.
@@ -72,6 +75,8 @@ pub struct HoldParts {
     pub clock: SharedClock,
     /// How many may wait.
     pub limits: HoldLimits,
+    /// Reads what has come, where a filter needs more than its queue entry.
+    pub log: LogView,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -170,7 +175,10 @@ impl Handler<Wake> for HoldActor {
 
     fn handle(&mut self, wake: Wake, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Wake", |actor, _| {
-            for (pull, queue) in actor.table.arrived(&wake.topic, wake.queue_id, &wake.arrival) {
+            let log = &actor.parts.log;
+            // What has just been written is in memory.
+            let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, in_memory(log, entry));
+            for (pull, queue) in actor.table.arrived(&wake.topic, wake.queue_id, &wake.arrival, passes) {
                 notify(&queue, pull);
             }
         });

@@ -228,7 +228,7 @@ fn view(log: &LogView, offset: i64, reply: ReplyTo, scratch: &mut BytesMut) {
 }
 
 fn read(log: &LogView, offset: i64, scratch: &mut BytesMut) -> Result<Bytes, Refusal> {
-    let missing = || Refusal::error(format!("no message lies at {offset} in the log"));
+    let missing = || Refusal::error(format!("can not find message by the offset, {offset}"));
     let at = u64::try_from(offset).map(PhysicalOffset).ok().filter(|at| *at < log.visible()).ok_or_else(missing)?;
     let size = log.record_size(at).ok_or_else(missing)?;
     scratch.clear();

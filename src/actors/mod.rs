@@ -11,7 +11,7 @@
 //!      ├─ SendBackService, EndTransactionService ─ read in the ReadPool, append to CommitLogActor
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
-//!      ├─► ClientActor ─► GroupActor
+//!      ├─► ClientActor ─► GroupActor, FilterActor
 //!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
 //! ```
 //!
@@ -29,6 +29,7 @@
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
+//! | FilterActor | RegisterFilters, UnregisterFilters | heartbeats in flight | as of requests | restarts with what it published |
 //! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
@@ -50,6 +51,7 @@ mod dispatch_rows;
 mod doorbell;
 mod end_transaction_service;
 pub mod fault;
+pub mod filter_actor;
 pub mod flush_actor;
 pub mod group_actor;
 pub mod hold_actor;

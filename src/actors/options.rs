@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
-use crate::broker::config::TransactionSettings;
+use crate::broker::config::{FilterSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
 use crate::broker::topics::TopicSettings;
@@ -97,6 +97,8 @@ pub struct BrokerOptions {
     pub store_replies: bool,
     /// `defaultQueryMaxNum`.
     pub unique_key_results: i32,
+    /// What the configuration says about filters by properties.
+    pub filters: FilterSettings,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
     /// `registerNameServerPeriod`.
@@ -173,6 +175,7 @@ impl BrokerOptions {
             persist_delays_every: seconds(10),
             store_replies: true,
             unique_key_results: 32,
+            filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
             register_every: seconds(30),
             register_limit: seconds(6),

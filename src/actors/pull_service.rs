@@ -14,6 +14,7 @@ use super::pull_reply::PullReply;
 use super::queue_actor::Pull;
 use super::queue_directory::{Directory, QueueKey};
 use crate::broker::clients::SubscriptionTable;
+use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
 use crate::broker::pull::admission::{self, AdmittedPull, Known, PullDenied, PullRules};
 use crate::broker::topics::TopicTable;
@@ -31,6 +32,8 @@ pub struct PullService {
     pub groups: Published<GroupTable>,
     /// What the groups that are online want.
     pub subscriptions: Published<SubscriptionTable>,
+    /// The conditions of those that choose by properties.
+    pub filters: Published<ConsumerFilters>,
     /// The queues that have an actor.
     pub directory: Directory,
     /// The DispatchActor.
@@ -61,7 +64,8 @@ impl Service for PullService {
 impl PullService {
     fn admit(&self, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
         let (topics, groups, subscriptions) = (self.topics.load(), self.groups.load(), self.subscriptions.load());
-        let known = Known { topics: &topics, groups: &groups, subscriptions: &subscriptions };
+        let filters = self.filters.load();
+        let known = Known { topics: &topics, groups: &groups, subscriptions: &subscriptions, filters: &filters };
         let admitted = admission::admit(&self.rules, &known, header, request.reply.peer().remote)?;
         if let Some(offset) = admitted.commit {
             let (topic, group) = (admitted.topic.as_str().into(), header.consumer_group.as_ref().into());

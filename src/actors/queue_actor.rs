@@ -6,6 +6,7 @@
 //! broker ends: recovery rebuilds the queue from the log.
 
 mod entries;
+pub(super) mod pulls;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,19 +17,17 @@ use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
 use super::dispatch_actor::Turn;
-use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::QueueDirty;
-use super::hold_actor::{HoldPorts, Park};
+use super::hold_actor::HoldPorts;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
-use crate::broker::filter::TagFilter;
-use crate::broker::hold::Wait;
-use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
-use crate::net::reply::when_ready;
+use crate::broker::filter::Filter;
+use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
-use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueRead, QueueSnapshot, StoreError};
+use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
 
 /// Room for entries that a queue keeps from pull to pull: what a pull for 32 messages looks at.
@@ -53,7 +52,7 @@ pub struct Pull {
     /// How many messages at most.
     pub wanted: u32,
     /// Which of them.
-    pub filter: TagFilter,
+    pub filter: Filter,
     /// How long it may wait when there is nothing; none once it has waited.
     pub suspend: Option<Duration>,
     /// Whom it is answered to.
@@ -94,6 +93,15 @@ pub struct AwaitGrowth {
 struct Warmed {
     pull: Pull,
     entries: Range<u64>,
+}
+
+/// The pool has chosen among records of which some may not have been in memory.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+struct Chosen {
+    pull: Pull,
+    bounds: QueueBounds,
+    selection: Result<Selection, StoreError>,
 }
 
 /// How to reach a QueueActor, or what stands in for one.
@@ -185,119 +193,6 @@ impl QueueActor {
         }
     }
 
-    fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
-        let again = || {
-            let queue = ctx.address().recipient();
-            move |pull| notify(&queue, pull)
-        };
-        let Some(pull) = when_ready(pull, |pull| pull.reply.handle(), again) else { return };
-        if let Some(pull) = self.in_memory(pull, ctx) {
-            self.serve(pull, ctx);
-        }
-    }
-
-    fn serve(&mut self, pull: Pull, ctx: &mut Context<Self>) {
-        let bounds = self.bounds();
-        let selection = match self.select(&pull, &bounds) {
-            Ok(selection) => selection,
-            Err(error) => return pull.reply.refuse(error.into()),
-        };
-        let code = selection.status.code(pull.offset);
-        match (code, pull.suspend) {
-            (response::SUCCESS, _) => self.answer(pull.reply, selection, &bounds),
-            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
-            _ => pull.reply.within(&bounds).without_records(code, selection.status, selection.next),
-        }
-    }
-
-    /// The pull, if its entries are in memory; otherwise it is served when the pool has read them.
-    fn in_memory(&mut self, pull: Pull, ctx: &mut Context<Self>) -> Option<Pull> {
-        let offset = u64::try_from(pull.offset.0).unwrap_or(0);
-        if offset >= self.cold_below.0 || self.warm.contains(&offset) {
-            return Some(pull);
-        }
-        match self.queue.warm_up(QueueOffset(offset)) {
-            Ok(Some(warm_up)) => {
-                let queue: Recipient<Warmed> = ctx.address().recipient();
-                self.shared.pool.run(move |_| {
-                    let entries = warm_up.entries();
-                    if let Err(error) = warm_up.run() {
-                        // The pull finds the same out, and says so to its client.
-                        tracing::warn!(%error, "cannot read queue entries ahead");
-                    }
-                    notify(&queue, Warmed { pull, entries });
-                });
-                None
-            }
-            // Out of bounds: answered without a look at any entry.
-            Ok(None) => Some(pull),
-            Err(error) => {
-                pull.reply.refuse(error.into());
-                None
-            }
-        }
-    }
-
-    fn select(&mut self, pull: &Pull, bounds: &QueueBounds) -> Result<Selection, StoreError> {
-        let offset = match pull::begin(pull.offset, bounds) {
-            Ok(offset) => offset,
-            Err(nothing) => return Ok(nothing),
-        };
-        // Mostly the first entries fill the answer; only a filter that rejects many makes the whole scan worth reading.
-        // A pull for no message gets one all the same, as the first that passes is given whatever was asked.
-        let (wanted, all) = (pull.wanted.max(1) as usize, pull::entries_max(pull.wanted));
-        let few = (2 * wanted).min(all);
-        let selection = self.scan(offset, pull, few, bounds)?;
-        let read_all_of_few = selection.next.0 - offset.0 == few as u64;
-        if selection.records.len() < wanted && read_all_of_few && few < all {
-            return self.scan(offset, pull, all, bounds);
-        }
-        Ok(selection)
-    }
-
-    fn scan(
-        &mut self,
-        offset: QueueOffset,
-        pull: &Pull,
-        entries: usize,
-        bounds: &QueueBounds,
-    ) -> Result<Selection, StoreError> {
-        self.scratch.clear();
-        self.scratch.shrink_to(SCRATCH_ENTRIES_KEPT);
-        Ok(match self.queue.read(offset, entries, &mut self.scratch)? {
-            QueueRead::Entries(_) => {
-                pull::select(offset, pull.wanted, &pull.filter, &self.scratch, bounds, &self.shared.limits)
-            }
-            QueueRead::NoFile { next } => Selection::empty(PullStatus::OffsetFoundNull, next),
-        })
-    }
-
-    fn answer(&self, reply: PullReply, selection: Selection, bounds: &QueueBounds) {
-        let oldest = selection.records.first().map_or(bounds.log_end, |(physical, _)| *physical);
-        let memory = bounds.log_end.0.saturating_sub(self.shared.limits.memory_bytes);
-        let reply = reply.within(bounds);
-        if oldest >= self.shared.written_since && oldest.0 >= memory {
-            reply.from_memory(&self.shared.log, &selection);
-        } else {
-            self.shared.pool.read(reply, selection);
-        }
-    }
-
-    fn park(&mut self, pull: Pull, limit: Duration, ctx: &mut Context<Self>) {
-        self.awaited = true;
-        pull.reply.park(limit);
-        let wait = Wait {
-            topic: self.queue.topic().clone(),
-            queue_id: self.queue.queue_id(),
-            from: QueueOffset(u64::try_from(pull.offset.0).unwrap_or(0)),
-            filter: pull.filter.clone(),
-            until: self.shared.clock.elapsed() + limit,
-            connection: pull.reply.connection(),
-        };
-        let pull = Pull { suspend: None, ..pull };
-        notify(&self.shared.hold.park, Park { wait, pull, queue: ctx.address().recipient() });
-    }
-
     /// Called after whatever may have opened the queue's files.
     fn note_use(&mut self, ctx: &mut Context<Self>) {
         self.used = true;
@@ -366,6 +261,16 @@ impl Handler<Warmed> for QueueActor {
             actor.warm = warmed.entries;
             actor.serve(warmed.pull, ctx);
             actor.note_use(ctx);
+        });
+    }
+}
+
+impl Handler<Chosen> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, chosen: Chosen, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Chosen", |actor, ctx| {
+            actor.settle(chosen.pull, chosen.selection, &chosen.bounds, ctx);
         });
     }
 }

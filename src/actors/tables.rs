@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::broker::StartError;
 use super::config_writer::ConfigWriter;
 use super::options::BrokerOptions;
+use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::Groups;
 use crate::broker::offsets::ConsumerOffsets;
 use crate::broker::schedule::DelayOffsets;
@@ -24,6 +25,8 @@ pub(super) struct StateTables {
     pub(super) groups_file: ConfigWriter,
     pub(super) offsets: ConsumerOffsets,
     pub(super) offsets_file: ConfigWriter,
+    pub(super) filters: ConsumerFilters,
+    pub(super) filters_file: ConfigWriter,
 }
 
 /// What `delayOffset.json` said, and what writes it from now on.
@@ -51,6 +54,13 @@ impl Tables {
             groups.load(text).map(|()| groups)
         })?;
         let offsets = offsets_file.load(ConsumerOffsets::load)?;
+        let filters_file = file("consumerFilter.json");
+        let bloom = options.filters.bloom;
+        let filters = filters_file.load(|text| ConsumerFilters::load(text, bloom, now_ms))?;
+        let filters = filters.map(|(filters, left_out)| {
+            left_out.iter().for_each(|left_out| tracing::warn!(?left_out, "a condition of consumers is not loaded"));
+            filters
+        });
         let delays = delays_file.load(DelayOffsets::load)?;
         let state = StateTables {
             topics: topics.unwrap_or_else(default_topics),
@@ -59,6 +69,8 @@ impl Tables {
             groups_file,
             offsets: offsets.unwrap_or_default(),
             offsets_file,
+            filters: filters.unwrap_or_else(|| ConsumerFilters::new(bloom)),
+            filters_file,
         };
         Ok(Self { state, delays: DelayTable { offsets: delays.unwrap_or_default(), file: delays_file } })
     }

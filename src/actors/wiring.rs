@@ -20,6 +20,7 @@ use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
 use super::fault::Faults;
+use super::filter_actor::FilterPorts;
 use super::flush_actor::FlushPorts;
 use super::group_actor::GroupPorts;
 use super::hold_actor::HoldPorts;
@@ -37,6 +38,7 @@ use super::tables::Tables;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
+use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
 use crate::broker::topics::TopicTable;
 use crate::net::listener::{ListenOptions, Listener, Server};
@@ -84,7 +86,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
-    let State { offsets, registration, .. } = state;
+    let State { offsets, registration, filter, .. } = state;
     let Aside { delay_offsets, levels, transactions } = aside;
     let parts = Parts {
         commit_log,
@@ -93,6 +95,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         flush,
         offsets,
         registration,
+        filter,
         delay_offsets,
         _levels: levels,
         transactions,
@@ -130,10 +133,12 @@ struct State {
     client: ClientPorts,
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
+    filter: FilterPorts,
     broker: Recipient<Requests>,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,
+    filters: Published<ConsumerFilters>,
 }
 
 /// What brings messages on that were stored elsewhere first.

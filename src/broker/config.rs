@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::filter::BloomFilter;
 use super::pull::PullLimits;
 use super::topics::TopicSettings;
 use crate::properties_file::server_keys::{CLIENT_KEYS, SERVER_KEYS};
@@ -28,6 +29,8 @@ use crate::store::layout::StoreOptions;
 pub use broker_keys::BROKER_KEYS;
 pub use store_keys::STORE_KEYS;
 
+/// Longest bit map: with what stands before it its length is a signed 16-bit number.
+const BIT_MAP_BYTES_MAX: usize = 32_000;
 /// The port of a broker unless told otherwise.
 pub const BROKER_PORT: u16 = 10_911;
 
@@ -74,6 +77,8 @@ pub struct BrokerConfig {
     pub store: StoreOptions,
     /// When what is written is on disk.
     pub flush: FlushSettings,
+    /// Filters by properties.
+    pub filters: FilterSettings,
     /// Transactions.
     pub transactions: TransactionSettings,
     /// Pulls that find nothing.
@@ -104,6 +109,26 @@ pub struct FlushSettings {
     pub offsets_interval: Duration,
     /// `flushDelayOffsetInterval`: between two writes of delayOffset.json.
     pub delay_offsets_interval: Duration,
+}
+
+/// Filters by properties.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterSettings {
+    /// `enablePropertyFilter`: consumers may choose messages by a condition on their properties.
+    pub enabled: bool,
+    /// `filterSupportRetry`: what is tried again is filtered as it was first.
+    pub retried: bool,
+    /// `maxErrorRateOfBloomFilter` and `expectConsumerNumUseFilter`: how bit maps are made.
+    pub bloom: BloomFilter,
+    /// `filterDataCleanTimeSpan`: how long a condition is kept that nobody wants any more.
+    pub keep_dead: Duration,
+}
+
+impl Default for FilterSettings {
+    fn default() -> Self {
+        let bloom = BloomFilter::new(20, 32).expect("RocketMQ's defaults make a bit map");
+        Self { enabled: false, retried: false, bloom, keep_dead: Duration::from_secs(86_400) }
+    }
 }
 
 /// Transactions.
@@ -244,6 +269,7 @@ impl BrokerConfig {
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),
+            filters: filters(&settings)?,
             transactions: transactions(&settings),
             polling: PollingSettings {
                 long: settings.switch("longPollingEnable"),
@@ -360,6 +386,19 @@ fn flush(settings: &Settings) -> FlushSettings {
         offsets_interval: settings.millis("flushConsumerOffsetInterval"),
         delay_offsets_interval: settings.millis("flushDelayOffsetInterval"),
     }
+}
+
+fn filters(settings: &Settings) -> Result<FilterSettings, SettingsError> {
+    let (error_rate, groups) =
+        (settings.number("maxErrorRateOfBloomFilter"), settings.number("expectConsumerNumUseFilter"));
+    let too_large = || settings.wrong("expectConsumerNumUseFilter", "a number whose bit maps fit 32,000 bytes");
+    let bloom = BloomFilter::new(error_rate, groups).filter(|bloom| bloom.empty_map().len() <= BIT_MAP_BYTES_MAX);
+    Ok(FilterSettings {
+        enabled: settings.switch("enablePropertyFilter"),
+        retried: settings.switch("filterSupportRetry"),
+        bloom: bloom.ok_or_else(too_large)?,
+        keep_dead: settings.millis("filterDataCleanTimeSpan"),
+    })
 }
 
 fn transactions(settings: &Settings) -> TransactionSettings {

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use super::filter::TagFilter;
+use super::filter::Filter;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{ConnectionId, QueueId, QueueOffset};
+use crate::store::QueueEntry;
 
 /// What a parked pull waits for.
 #[derive(Clone, Debug)]
@@ -18,8 +19,8 @@ pub struct Wait {
     pub queue_id: QueueId,
     /// The first entry that it has not seen.
     pub from: QueueOffset,
-    /// Entries whose tag does not pass do not wake it.
-    pub filter: TagFilter,
+    /// Entries that do not pass do not wake it.
+    pub filter: Filter,
     /// When it has waited long enough, on the clock that [`HoldTable::expire`] is told.
     pub until: Duration,
     /// Who waits: it is forgotten when the connection ends.
@@ -31,8 +32,8 @@ pub struct Wait {
 pub struct Arrival {
     /// The queue offset of the first entry.
     pub first: QueueOffset,
-    /// The tag codes of the entries, in order.
-    pub tags_codes: Vec<i64>,
+    /// The entries, in order.
+    pub entries: Vec<QueueEntry>,
 }
 
 /// How many pulls may wait at once.
@@ -93,8 +94,14 @@ impl<P> HoldTable<P> {
         Ok(())
     }
 
-    /// Takes out the pulls that an arrival wakes.
-    pub fn arrived(&mut self, topic: &Topic, queue_id: QueueId, arrival: &Arrival) -> Vec<P> {
+    /// Takes out the pulls that an arrival wakes; `passes` tells whether an entry passes a filter.
+    pub fn arrived(
+        &mut self,
+        topic: &Topic,
+        queue_id: QueueId,
+        arrival: &Arrival,
+        passes: impl Fn(&Filter, &QueueEntry) -> bool,
+    ) -> Vec<P> {
         let Some(waiting) = self.by_queue.get(topic).and_then(|queues| queues.get(&queue_id)) else {
             return Vec::new();
         };
@@ -102,7 +109,7 @@ impl<P> HoldTable<P> {
         let woken: Vec<u64> = waiting
             .iter()
             .copied()
-            .filter(|number| parked.get(number).is_some_and(|(wait, _)| wait.is_ended_by(arrival)))
+            .filter(|number| parked.get(number).is_some_and(|(wait, _)| wait.is_ended_by(arrival, &passes)))
             .collect();
         woken.into_iter().filter_map(|number| self.take(number)).collect()
     }
@@ -177,10 +184,10 @@ impl<P> HoldTable<P> {
 }
 
 impl Wait {
-    fn is_ended_by(&self, arrival: &Arrival) -> bool {
+    fn is_ended_by(&self, arrival: &Arrival, passes: impl Fn(&Filter, &QueueEntry) -> bool) -> bool {
         (arrival.first.0..)
-            .zip(&arrival.tags_codes)
-            .any(|(offset, &tags_code)| offset >= self.from.0 && self.filter.passes(tags_code))
+            .zip(&arrival.entries)
+            .any(|(offset, entry)| offset >= self.from.0 && passes(&self.filter, entry))
     }
 }
 
@@ -188,9 +195,11 @@ impl Wait {
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
+    use crate::broker::filter::TagFilter;
     use crate::protocol::properties::tags_code;
+    use crate::protocol::units::PhysicalOffset;
 
-    fn wait(queue: u32, from: u64, filter: TagFilter, until_ms: u64) -> Wait {
+    fn wait(queue: u32, from: u64, filter: Filter, until_ms: u64) -> Wait {
         Wait {
             topic: Topic::parse("T").unwrap(),
             queue_id: QueueId(queue),
@@ -202,17 +211,18 @@ mod tests {
     }
 
     fn arrive(table: &mut HoldTable<&'static str>, queue: u32, first: u64, tags: &[&str]) -> Vec<&'static str> {
-        let arrival =
-            Arrival { first: QueueOffset(first), tags_codes: tags.iter().map(|tags| tags_code(tags)).collect() };
-        table.arrived(&Topic::parse("T").unwrap(), QueueId(queue), &arrival)
+        let entry = |tag: &&str| QueueEntry { physical: PhysicalOffset(0), size: 100, tags_code: tags_code(tag) };
+        let arrival = Arrival { first: QueueOffset(first), entries: tags.iter().map(entry).collect() };
+        let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, |_| None);
+        table.arrived(&Topic::parse("T").unwrap(), QueueId(queue), &arrival, passes)
     }
 
     #[test]
     fn an_arrival_wakes_the_pulls_of_its_queue_whose_filter_it_passes() {
         let mut table = HoldTable::new(HoldLimits::default());
-        table.park(wait(0, 5, TagFilter::all(), 100), "all").unwrap();
-        table.park(wait(0, 5, TagFilter::parse("A || B").unwrap(), 100), "a or b").unwrap();
-        table.park(wait(1, 5, TagFilter::all(), 100), "other queue").unwrap();
+        table.park(wait(0, 5, Filter::all(), 100), "all").unwrap();
+        table.park(wait(0, 5, TagFilter::parse("A || B").unwrap().into(), 100), "a or b").unwrap();
+        table.park(wait(1, 5, Filter::all(), 100), "other queue").unwrap();
         assert_eq!(arrive(&mut table, 0, 4, &["A"]), Vec::<&str>::new(), "it has seen entry 4");
         assert_eq!(arrive(&mut table, 0, 5, &["C"]), ["all"]);
         assert_eq!(arrive(&mut table, 0, 6, &["C", "B"]), ["a or b"]);
@@ -222,8 +232,8 @@ mod tests {
     #[test]
     fn pulls_expire_in_the_order_of_their_time() {
         let mut table = HoldTable::new(HoldLimits::default());
-        table.park(wait(0, 0, TagFilter::all(), 300), "late").unwrap();
-        table.park(wait(0, 0, TagFilter::all(), 100), "early").unwrap();
+        table.park(wait(0, 0, Filter::all(), 300), "late").unwrap();
+        table.park(wait(0, 0, Filter::all(), 100), "early").unwrap();
         assert_eq!(table.next_expiry(), Some(Duration::from_millis(100)));
         assert_eq!(table.expire(Duration::from_millis(99)), Vec::<&str>::new());
         assert_eq!(table.expire(Duration::from_millis(100)), ["early"]);
@@ -234,8 +244,8 @@ mod tests {
     #[test]
     fn a_closed_connection_takes_its_pulls_along() {
         let mut table = HoldTable::new(HoldLimits::default());
-        table.park(wait(0, 0, TagFilter::all(), 100), "zero").unwrap();
-        table.park(wait(1, 0, TagFilter::all(), 100), "one").unwrap();
+        table.park(wait(0, 0, Filter::all(), 100), "zero").unwrap();
+        table.park(wait(1, 0, Filter::all(), 100), "one").unwrap();
         table.connection_closed(ConnectionId(0));
         assert_eq!(table.take_all(), ["one"]);
         assert!(table.by_queue.is_empty() && table.by_connection.is_empty());
@@ -245,7 +255,7 @@ mod tests {
     fn only_so_many_wait_of_one_connection_and_in_all() {
         let mut table = HoldTable::new(HoldLimits { total: 3, per_connection: 2 });
         let park =
-            |table: &mut HoldTable<u32>, connection| table.park(wait(connection, 0, TagFilter::all(), 100), connection);
+            |table: &mut HoldTable<u32>, connection| table.park(wait(connection, 0, Filter::all(), 100), connection);
         assert_eq!([0, 0, 0].map(|connection| park(&mut table, connection)), [Ok(()), Ok(()), Err(0)]);
         assert_eq!([1, 1, 2].map(|connection| park(&mut table, connection)), [Ok(()), Err(1), Err(2)]);
         table.connection_closed(ConnectionId(0));

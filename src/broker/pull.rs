@@ -4,7 +4,6 @@ pub mod admission;
 
 use std::cmp::Ordering;
 
-use super::filter::TagFilter;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::QueueEntry;
@@ -141,14 +140,14 @@ pub fn begin(asked: ConsumedOffset, bounds: &QueueBounds) -> Result<QueueOffset,
     }
 }
 
-/// Chooses among `entries`, the first of which stands at `offset`.
+/// Chooses among `entries`, the first of which stands at `offset`, those that `passes`.
 ///
 /// The first record that passes is given whatever its size; from then on the limits hold.
 #[must_use]
 pub fn select(
     offset: QueueOffset,
     wanted: u32,
-    filter: &TagFilter,
+    mut passes: impl FnMut(&QueueEntry) -> bool,
     entries: &[QueueEntry],
     bounds: &QueueBounds,
     limits: &PullLimits,
@@ -169,7 +168,7 @@ pub fn select(
             }
             continue;
         }
-        if !entry.has_tags_code() || filter.passes(entry.tags_code) {
+        if passes(entry) {
             selection.status = PullStatus::Found;
             selection.bytes += u64::from(entry.size.unsigned_abs());
             selection.records.push((entry.physical, entry.size.unsigned_abs()));

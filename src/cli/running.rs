@@ -126,6 +126,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         idle_limit: config.idle_limit,
         persist_offsets_every: config.flush.offsets_interval,
         persist_delays_every: config.flush.delay_offsets_interval,
+        filters: config.filters,
         transactions: config.transactions,
         store_replies: config.store_replies,
         unique_key_results: config.unique_key_results,

@@ -102,7 +102,7 @@ async fn a_message_is_viewed_by_where_it_lies() {
     assert_eq!((&*first.0, &*second.0), ("at 1", "at 2"));
     for nothing in [1, first.1 - 1, second.1 + first.1, -1, i64::MAX] {
         let view = ask_for(request::VIEW_MESSAGE_BY_ID, &[("offset", &nothing)]);
-        let text = format!("no message lies at {nothing} in the log");
+        let text = format!("can not find message by the offset, {nothing}");
         is_refused(&mut client, view, response::SYSTEM_ERROR, &text).await;
     }
     cluster.stop().await;

@@ -27,7 +27,14 @@ fn pull(store: &mut OpenStore, row: &Value) -> (QueueBounds, Selection) {
     };
     let mut entries = Vec::new();
     let selection = match queue.read(offset, entries_max(wanted), &mut entries).unwrap() {
-        QueueRead::Entries(_) => select(offset, wanted, &filter, &entries, &bounds, &BrokerOptions::at("").pull_limits),
+        QueueRead::Entries(_) => select(
+            offset,
+            wanted,
+            |entry| filter.passes_entry(entry),
+            &entries,
+            &bounds,
+            &BrokerOptions::at("").pull_limits,
+        ),
         QueueRead::NoFile { next } => Selection::empty(PullStatus::OffsetFoundNull, next),
     };
     (bounds, selection)

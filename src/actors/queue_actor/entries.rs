@@ -34,12 +34,12 @@ impl QueueActor {
             }
             let first = self.queue.max_offset();
             let (placed, outcome) = append(&mut self.queue, &enqueue.entries);
-            let tags_codes = match self.awaited {
-                true => enqueue.entries.iter().take(placed).map(|(_, entry)| entry.tags_code).collect(),
+            let entries = match self.awaited {
+                true => enqueue.entries.iter().take(placed).map(|(_, entry)| *entry).collect(),
                 false => Vec::new(),
             };
             enqueue.entries.drain(..placed);
-            self.announce(first, tags_codes);
+            self.announce(first, entries);
             match outcome {
                 Ok(()) => drop(self.left.done()),
                 Err(error) if error.is_shortage() => {
@@ -73,7 +73,7 @@ impl QueueActor {
     }
 
     /// Tells those who sync and those who wait what has come.
-    fn announce(&mut self, first: QueueOffset, tags_codes: Vec<i64>) {
+    fn announce(&mut self, first: QueueOffset, entries: Vec<QueueEntry>) {
         if !self.growth.is_empty() {
             self.tell_of_growth();
         }
@@ -81,7 +81,7 @@ impl QueueActor {
             notify(&self.shared.dirty, QueueDirty { sync });
         }
         if self.awaited && self.queue.max_offset() > first {
-            let arrival = Arrival { first, tags_codes };
+            let arrival = Arrival { first, entries };
             let (topic, queue_id) = (self.queue.topic().clone(), self.queue.queue_id());
             notify(&self.shared.hold.wake, Wake { topic, queue_id, arrival });
         }

@@ -1,52 +1,43 @@
 //! Makes the actors that know topics, groups and clients.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Recipient;
 
 use super::{State, Storage, Wiring};
 use crate::actors::arbiters::supervise_on;
 use crate::actors::broker_actor::{BrokerActor, BrokerParts};
-use crate::actors::builder::StateMakers;
+use crate::actors::builder::{Make, StateMakers};
 use crate::actors::client_actor::ClientParts;
+use crate::actors::config_writer::ConfigWriter;
+use crate::actors::filter_actor::{FilterParts, FilterPorts};
 use crate::actors::group_actor::GroupParts;
 use crate::actors::late::Late;
 use crate::actors::offset_actor::OffsetParts;
 use crate::actors::published::Published;
 use crate::actors::queue_lock_actor::QueueLockParts;
-use crate::actors::registration_actor::RegistrationParts;
+use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
+use crate::actors::requests::Requests;
 use crate::actors::tables::StateTables;
-use crate::actors::topic_actor::TopicParts;
+use crate::actors::topic_actor::{TopicParts, TopicPorts};
 use crate::broker::clients::SubscriptionTable;
+use crate::broker::filter::ConsumerFilters;
+use crate::broker::topics::{TopicTable, Topics};
+
+/// How often `consumerFilter.json` is written if it has changed.
+///
+/// # Source
+/// `ConsumerFilterManager.start` in `BrokerController` 4.9.7 (read).
+const FILTERS_EVERY: Duration = Duration::from_secs(10);
 
 impl Wiring<'_> {
     pub(super) fn state(&self, make: StateMakers, tables: StateTables, storage: &Storage) -> State {
         let (options, on) = (self.options, &self.arbiters.rest);
-        let (topics, published_topics) = Published::new(tables.topics.table());
+        let (topic, registration, topics) =
+            self.topics(make.topic, make.registration, tables.topics, tables.topics_file);
         let (groups, published_groups) = Published::new(tables.groups.table());
         let (subscriptions, published_subscriptions) = Published::new(SubscriptionTable::default());
-        // Topics and registration tell each other things, so one of them is named late.
-        let changed = Late::default();
-        let topic_parts = TopicParts {
-            topics: tables.topics,
-            published: published_topics,
-            file: tables.topics_file,
-            clock: Arc::clone(&options.clock),
-            changed: changed.clone(),
-            faults: self.faults.clone(),
-        };
-        let topic = (make.topic)(topic_parts, on);
-        let registration_parts = RegistrationParts {
-            name_servers: options.name_servers.clone(),
-            identity: self.identity(),
-            topics: topics.clone(),
-            every: options.register_every,
-            limit: options.register_limit,
-            compressed: options.compressed_register,
-            permission: options.permission(),
-            apply_order: topic.apply_order.clone(),
-            faults: self.faults.clone(),
-        };
-        let registration = (make.registration)(registration_parts, on);
-        changed.name(registration.changed.clone());
         let offset_parts = OffsetParts {
             offsets: tables.offsets,
             file: tables.offsets_file,
@@ -67,25 +58,101 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         let group = (make.group)(group_parts, on);
+        let (filter, filters) = self.filters(make.filter, tables.filters, tables.filters_file);
         let client_parts = ClientParts {
             notifies: options.notify_ids_changed,
             subscriptions: published_subscriptions,
             groups: groups.clone(),
             ensure_group: group.ensure.clone(),
+            property_filter: options.filters.enabled,
+            register_filters: filter.register.clone(),
+            unregister_filters: filter.unregister.clone(),
             clock: Arc::clone(&options.clock),
             faults: self.faults.clone(),
         };
         let client = (make.client)(client_parts, on);
-        let broker_parts = BrokerParts {
-            properties: options.properties.clone(),
-            log: storage.log.clone(),
-            topics: topics.clone(),
-            clock: Arc::clone(&options.clock),
-            faults: self.faults.clone(),
-        };
         let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
         let queue_lock = (make.queue_lock)(queue_lock_parts, on);
-        let broker = supervise_on(on, |_| BrokerActor::new(broker_parts)).recipient();
-        State { topic, group, offsets, client, registration, queue_lock, broker, topics, groups, subscriptions }
+        let broker = self.broker(topics.clone(), storage);
+        State {
+            topic,
+            group,
+            offsets,
+            client,
+            registration,
+            queue_lock,
+            filter,
+            broker,
+            topics,
+            groups,
+            subscriptions,
+            filters,
+        }
+    }
+
+    fn topics(
+        &self,
+        make_topic: Make<TopicParts, TopicPorts>,
+        make_registration: Make<RegistrationParts, RegistrationPorts>,
+        topics: Topics,
+        file: ConfigWriter,
+    ) -> (TopicPorts, RegistrationPorts, Published<TopicTable>) {
+        let (options, on) = (self.options, &self.arbiters.rest);
+        let (published, publisher) = Published::new(topics.table());
+        // Topics and registration tell each other things, so one of them is named late.
+        let changed = Late::default();
+        let topic_parts = TopicParts {
+            topics,
+            published: publisher,
+            file,
+            clock: Arc::clone(&options.clock),
+            changed: changed.clone(),
+            faults: self.faults.clone(),
+        };
+        let topic = make_topic(topic_parts, on);
+        let registration_parts = RegistrationParts {
+            name_servers: options.name_servers.clone(),
+            identity: self.identity(),
+            topics: published.clone(),
+            every: options.register_every,
+            limit: options.register_limit,
+            compressed: options.compressed_register,
+            permission: options.permission(),
+            apply_order: topic.apply_order.clone(),
+            faults: self.faults.clone(),
+        };
+        let registration = make_registration(registration_parts, on);
+        changed.name(registration.changed.clone());
+        (topic, registration, published)
+    }
+
+    fn filters(
+        &self,
+        make: Make<FilterParts, FilterPorts>,
+        filters: ConsumerFilters,
+        file: ConfigWriter,
+    ) -> (FilterPorts, Published<ConsumerFilters>) {
+        let (published, publisher) = Published::new(filters.clone());
+        let parts = FilterParts {
+            filters,
+            published: publisher,
+            file,
+            persist_every: FILTERS_EVERY,
+            keep_dead: self.options.filters.keep_dead,
+            clock: Arc::clone(&self.options.clock),
+            faults: self.faults.clone(),
+        };
+        (make(parts, &self.arbiters.rest), published)
+    }
+
+    fn broker(&self, topics: Published<TopicTable>, storage: &Storage) -> Recipient<Requests> {
+        let parts = BrokerParts {
+            properties: self.options.properties.clone(),
+            log: storage.log.clone(),
+            topics,
+            clock: Arc::clone(&self.options.clock),
+            faults: self.faults.clone(),
+        };
+        supervise_on(&self.arbiters.rest, |_| BrokerActor::new(parts)).recipient()
     }
 }

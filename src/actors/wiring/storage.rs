@@ -28,7 +28,8 @@ impl Wiring<'_> {
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
         let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
-        let hold = (make.hold)(HoldParts { clock, limits: options.hold, faults }, &self.arbiters.hot);
+        let hold =
+            (make.hold)(HoldParts { clock, limits: options.hold, log: view.clone(), faults }, &self.arbiters.hot);
         // The writer and the one who syncs tell each other things, so one of them is named late.
         let synced = Late::default();
         let flush_parts = FlushParts {

@@ -73,11 +73,11 @@ pub static BROKER_KEYS: &[Key] = &[
     // Filters.
     Key::int("filterServerNums", "0").later(),
     Key::switch("enableCalcFilterBitMap", false).later(),
-    Key::int("expectConsumerNumUseFilter", "32").later(),
-    Key::int("maxErrorRateOfBloomFilter", "20").later(),
-    Key::long("filterDataCleanTimeSpan", "86400000").later(),
-    Key::switch("filterSupportRetry", false).later(),
-    Key::switch("enablePropertyFilter", false).later(),
+    Key::int("expectConsumerNumUseFilter", "32").within(1, i32::MAX as i64),
+    Key::int("maxErrorRateOfBloomFilter", "20").within(1, 99),
+    Key::long("filterDataCleanTimeSpan", "86400000").within(0, i64::MAX),
+    Key::switch("filterSupportRetry", false),
+    Key::switch("enablePropertyFilter", false),
     // Transactions and request-reply.
     Key::switch("rejectTransactionMessage", false).important(),
     Key::long("transactionTimeOut", "6000").important().within(0, i64::MAX),

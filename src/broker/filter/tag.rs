@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::protocol::properties::java_hash;
+use crate::store::QueueEntry;
 
 /// A subscription's tags; cloning shares them.
 ///
@@ -42,6 +43,12 @@ impl TagFilter {
         let mut codes: Vec<i32> = codes.into_iter().collect();
         codes.sort_unstable();
         Self { codes: Some(codes.into()) }
+    }
+
+    /// Whether the message of an entry passes.
+    #[must_use]
+    pub fn passes_entry(&self, entry: &QueueEntry) -> bool {
+        !entry.has_tags_code() || self.passes(entry.tags_code)
     }
 
     /// Whether an entry with this tag code passes.

@@ -3,22 +3,23 @@
 //! # Source
 //! Order of the checks, codes and texts: `PullMessageProcessor.processRequest` 4.9.7 (read; texts recorded).
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::clients::SubscriptionTable;
-use crate::broker::filter::TagFilter;
+use crate::broker::filter::{ConsumerFilters, Filter, SqlFilter, TagFilter};
 use crate::broker::groups::GroupTable;
 use crate::broker::topics::TopicTable;
+use crate::protocol::body::subscription::{EXPRESSION_SQL92, EXPRESSION_TAG};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::headers::pull::PullHeader;
-use crate::protocol::names::Topic;
+use crate::protocol::names::{RETRY_PREFIX, Topic};
 use crate::protocol::refusal::{Refusal, SEE_FAQ};
 use crate::protocol::sys_flag::pull as flags;
 use crate::protocol::units::{ConsumedOffset, QueueId};
-
-const TAG_EXPRESSIONS: &str = "TAG";
 
 /// What the configuration says about pulls.
 #[derive(Clone, Debug)]
@@ -27,6 +28,10 @@ pub struct PullRules {
     pub readable: bool,
     /// The longest hold when long polling is off.
     pub short_polling: Option<Duration>,
+    /// `enablePropertyFilter`: whether conditions on properties are taken.
+    pub property_filter: bool,
+    /// `filterSupportRetry`: what is tried again is filtered as it was first.
+    pub filter_retried: bool,
     /// `slaveReadEnable`: the group then says which broker is pulled from next.
     pub slave_read: bool,
 }
@@ -39,10 +44,12 @@ pub struct Known<'a> {
     pub groups: &'a GroupTable,
     /// What the groups that are online want.
     pub subscriptions: &'a SubscriptionTable,
+    /// The conditions of the groups that choose by properties.
+    pub filters: &'a ConsumerFilters,
 }
 
 /// A pull that is run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct AdmittedPull {
     /// Its topic.
     pub topic: Topic,
@@ -53,7 +60,7 @@ pub struct AdmittedPull {
     /// How many messages at most.
     pub wanted: u32,
     /// Which of them.
-    pub filter: TagFilter,
+    pub filter: Filter,
     /// How long it may be held.
     pub suspend: Option<Duration>,
     /// How far the group has come: to be stored now, whatever becomes of the pull.
@@ -115,7 +122,7 @@ pub fn admit(
         queue_id: QueueId(queue_id),
         offset: ConsumedOffset(header.queue_offset),
         wanted: u32::try_from(header.max_msg_nums).unwrap_or(0),
-        filter: filter(known, group, header)?,
+        filter: filter(rules, known, group, header)?,
         suspend: suspend(rules, header),
         commit: (header.sys_flag & flags::COMMIT_OFFSET != 0).then_some(ConsumedOffset(header.commit_offset)),
         // Unless slaves may be read, 0 stands for the master.
@@ -123,24 +130,66 @@ pub fn admit(
     })
 }
 
-fn filter(known: &Known<'_>, group: &SubscriptionGroupConfig, header: &PullHeader<'_>) -> Result<TagFilter, Refusal> {
+fn filter(
+    rules: &PullRules,
+    known: &Known<'_>,
+    group: &SubscriptionGroupConfig,
+    header: &PullHeader<'_>,
+) -> Result<Filter, Refusal> {
     if header.sys_flag & flags::SUBSCRIPTION != 0 {
-        check_language(header.expression_type.as_deref().unwrap_or(TAG_EXPRESSIONS))?;
-        let unreadable =
-            || Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
-        return TagFilter::parse(header.subscription.as_deref().unwrap_or_default()).ok_or_else(unreadable);
+        let expression = header.subscription.as_deref().unwrap_or_default();
+        let language = header.expression_type.as_deref().unwrap_or_default();
+        return own_filter(rules, language, expression);
     }
     let broadcast_allowed = group.consume_broadcast_enable;
     let wanted = known
         .subscriptions
         .for_pull(&header.consumer_group, &header.topic, header.sub_version, broadcast_allowed)
         .map_err(Refusal::from)?;
-    check_language(&wanted.expression_type)?;
-    Ok(if wanted.takes_all() { TagFilter::all() } else { TagFilter::of_codes(wanted.code_set.iter().copied()) })
+    if wanted.takes_all() {
+        return Ok(retried(rules, known, header).unwrap_or_else(Filter::all));
+    }
+    if wanted.is_by_tag() {
+        return Ok(TagFilter::of_codes(wanted.code_set.iter().copied()).into());
+    }
+    let registered = known.filters.find(&header.topic, &header.consumer_group).ok_or_else(|| {
+        let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";
+        Refusal::new(response::FILTER_DATA_NOT_EXIST, remark)
+    })?;
+    if registered.client_version() < header.sub_version {
+        let remark = "the consumer's consumer filter data not latest";
+        return Err(Refusal::new(response::FILTER_DATA_NOT_LATEST, remark));
+    }
+    check_language(rules, &wanted.expression_type)?;
+    Ok(Filter::Properties(registered.filter().clone()))
 }
 
-fn check_language(expressions: &str) -> Result<(), Refusal> {
-    if expressions.is_empty() || expressions == TAG_EXPRESSIONS {
+/// The filter of a pull that brings its own.
+fn own_filter(rules: &PullRules, language: &str, expression: &str) -> Result<Filter, Refusal> {
+    let unreadable = || Refusal::new(response::SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed");
+    if language.is_empty() || language == EXPRESSION_TAG {
+        return TagFilter::parse(expression).map(Filter::from).ok_or_else(unreadable);
+    }
+    check_language(rules, language)?;
+    SqlFilter::parse(expression).map(Filter::Properties).map_err(|_| unreadable())
+}
+
+/// What chooses among messages that are tried again, by what they were first chosen by.
+fn retried(rules: &PullRules, known: &Known<'_>, header: &PullHeader<'_>) -> Option<Filter> {
+    if !rules.filter_retried || !rules.property_filter || !header.topic.starts_with(RETRY_PREFIX) {
+        return None;
+    }
+    let wanted = known.subscriptions.group(&header.consumer_group)?;
+    let condition = |topic: &Arc<str>| {
+        let registered = known.filters.find(topic, &header.consumer_group)?;
+        Some((topic.to_string(), registered.filter().clone()))
+    };
+    let conditions: BTreeMap<_, _> = wanted.topics.keys().filter_map(condition).collect();
+    (!conditions.is_empty()).then(|| Filter::Retried(Arc::new(conditions)))
+}
+
+fn check_language(rules: &PullRules, expressions: &str) -> Result<(), Refusal> {
+    if rules.property_filter && expressions == EXPRESSION_SQL92 {
         return Ok(());
     }
     Err(Refusal::error(format!("The broker does not support consumer to filter message by {expressions}")))

@@ -1,6 +1,7 @@
 //! Pulls against a queue of five records of 100 bytes.
 
 use super::*;
+use crate::broker::filter::TagFilter;
 use crate::protocol::properties::tags_code;
 
 const LIMITS: PullLimits = PullLimits {
@@ -36,7 +37,8 @@ fn pull(asked: i64, wanted: u32, tags: &str, bounds: QueueBounds, limits: PullLi
         |offset| {
             let entries = queue();
             let from = (offset.0 - 10) as usize;
-            select(offset, wanted, &TagFilter::parse(tags).unwrap(), &entries[from..], &bounds, &limits)
+            let tags = TagFilter::parse(tags).unwrap();
+            select(offset, wanted, |entry| tags.passes_entry(entry), &entries[from..], &bounds, &limits)
         },
     );
     (selection.status, selection.next.0, selection.records.iter().map(|(physical, _)| physical.0).collect())
@@ -86,7 +88,8 @@ fn tags_are_filtered_and_what_was_passed_over_counts() {
 fn an_entry_that_tells_no_tag_passes() {
     // Where a queue extension begins, in the form in which Java's broker puts it into the entry.
     let entry = QueueEntry { physical: PhysicalOffset(1_000), size: 100, tags_code: i64::MIN };
-    let selection = select(QueueOffset(10), 32, &TagFilter::parse("A").unwrap(), &[entry], &BOUNDS, &LIMITS);
+    let tags = TagFilter::parse("A").unwrap();
+    let selection = select(QueueOffset(10), 32, |entry| tags.passes_entry(entry), &[entry], &BOUNDS, &LIMITS);
     assert_eq!((selection.status, selection.records), (PullStatus::Found, vec![(PhysicalOffset(1_000), 100)]));
 }
 

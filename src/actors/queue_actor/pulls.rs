@@ -1,0 +1,195 @@
+//! What a queue does with a pull: chooses, answers, parks, or has the pool do what may have to wait for the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{AsyncContext, Context, Recipient};
+use bytes::BytesMut;
+
+use super::{Chosen, Pull, QueueActor, QueueShared, SCRATCH_ENTRIES_KEPT, Warmed};
+use crate::actors::fault::notify;
+use crate::actors::hold_actor::Park;
+use crate::actors::pull_reply::PullReply;
+use crate::broker::hold::Wait;
+use crate::broker::pull::{self, PullStatus, QueueBounds, Selection};
+use crate::net::reply::when_ready;
+use crate::protocol::codes::response;
+use crate::protocol::message::RecordHead;
+use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::store::{LogView, QueueEntry, QueueRead, StoreError};
+
+impl QueueActor {
+    pub(super) fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
+        let again = || {
+            let queue = ctx.address().recipient();
+            move |pull| notify(&queue, pull)
+        };
+        let Some(pull) = when_ready(pull, |pull| pull.reply.handle(), again) else { return };
+        if let Some(pull) = self.in_memory(pull, ctx) {
+            self.serve(pull, ctx);
+        }
+    }
+
+    pub(super) fn serve(&mut self, pull: Pull, ctx: &mut Context<Self>) {
+        let bounds = self.bounds();
+        match self.select(&pull, &bounds) {
+            Ok(Some(selection)) => self.settle(pull, Ok(selection), &bounds, ctx),
+            Ok(None) => self.select_cold(pull, bounds, ctx),
+            Err(error) => self.settle(pull, Err(error), &bounds, ctx),
+        }
+    }
+
+    /// Does what follows from what was chosen.
+    pub(super) fn settle(
+        &mut self,
+        pull: Pull,
+        selection: Result<Selection, StoreError>,
+        bounds: &QueueBounds,
+        ctx: &mut Context<Self>,
+    ) {
+        let selection = match selection {
+            Ok(selection) => selection,
+            Err(error) => return pull.reply.refuse(error.into()),
+        };
+        let code = selection.status.code(pull.offset);
+        match (code, pull.suspend) {
+            (response::SUCCESS, _) => self.answer(pull.reply, selection, bounds),
+            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
+            _ => pull.reply.within(bounds).without_records(code, selection.status, selection.next),
+        }
+    }
+
+    /// The pull, if its entries are in memory; otherwise it is served when the pool has read them.
+    fn in_memory(&mut self, pull: Pull, ctx: &mut Context<Self>) -> Option<Pull> {
+        let offset = u64::try_from(pull.offset.0).unwrap_or(0);
+        if offset >= self.cold_below.0 || self.warm.contains(&offset) {
+            return Some(pull);
+        }
+        match self.queue.warm_up(QueueOffset(offset)) {
+            Ok(Some(warm_up)) => {
+                let queue: Recipient<Warmed> = ctx.address().recipient();
+                self.shared.pool.run(move |_| {
+                    let entries = warm_up.entries();
+                    if let Err(error) = warm_up.run() {
+                        // The pull finds the same out, and says so to its client.
+                        tracing::warn!(%error, "cannot read queue entries ahead");
+                    }
+                    notify(&queue, Warmed { pull, entries });
+                });
+                None
+            }
+            // Out of bounds: answered without a look at any entry.
+            Ok(None) => Some(pull),
+            Err(error) => {
+                pull.reply.refuse(error.into());
+                None
+            }
+        }
+    }
+
+    /// Chooses; `None` if records have to be read for that which may not be in memory.
+    fn select(&mut self, pull: &Pull, bounds: &QueueBounds) -> Result<Option<Selection>, StoreError> {
+        let offset = match pull::begin(pull.offset, bounds) {
+            Ok(offset) => offset,
+            Err(nothing) => return Ok(Some(nothing)),
+        };
+        // Mostly the first entries fill the answer; only a filter that rejects many makes the whole scan worth reading.
+        // A pull for no message gets one all the same, as the first that passes is given whatever was asked.
+        let (wanted, all) = (pull.wanted.max(1) as usize, pull::entries_max(pull.wanted));
+        let few = (2 * wanted).min(all);
+        let Some(selection) = self.scan(offset, pull, few, bounds)? else { return Ok(None) };
+        let read_all_of_few = selection.next.0 - offset.0 == few as u64;
+        if selection.records.len() < wanted && read_all_of_few && few < all {
+            return self.scan(offset, pull, all, bounds);
+        }
+        Ok(Some(selection))
+    }
+
+    fn scan(
+        &mut self,
+        offset: QueueOffset,
+        pull: &Pull,
+        entries: usize,
+        bounds: &QueueBounds,
+    ) -> Result<Option<Selection>, StoreError> {
+        self.scratch.clear();
+        self.scratch.shrink_to(SCRATCH_ENTRIES_KEPT);
+        if let QueueRead::NoFile { next } = self.queue.read(offset, entries, &mut self.scratch)? {
+            return Ok(Some(Selection::empty(PullStatus::OffsetFoundNull, next)));
+        }
+        let shared = &self.shared;
+        if pull.filter.reads_records() && self.scratch.iter().any(|entry| shared.may_be_cold(entry.physical, bounds)) {
+            return Ok(None);
+        }
+        let passes = |entry: &QueueEntry| pull.filter.passes(entry, in_memory(&shared.log, entry));
+        Ok(Some(pull::select(offset, pull.wanted, passes, &self.scratch, bounds, &shared.limits)))
+    }
+
+    /// Has the pool choose, which reads the records.
+    fn select_cold(&mut self, pull: Pull, bounds: QueueBounds, ctx: &mut Context<Self>) {
+        let offset = QueueOffset(u64::try_from(pull.offset.0).unwrap_or(0));
+        let (queue, shared, snapshot) = (ctx.address().recipient(), Arc::clone(&self.shared), self.queue.snapshot());
+        self.shared.pool.run(move |scratch| {
+            let selection = snapshot.entries(offset, pull::entries_max(pull.wanted)).map(|entries| {
+                let passes = |entry: &QueueEntry| pull.filter.passes(entry, from_disk(&shared.log, entry, scratch));
+                pull::select(offset, pull.wanted, passes, &entries, &bounds, &shared.limits)
+            });
+            notify(&queue, Chosen { pull, bounds, selection });
+        });
+    }
+
+    fn answer(&self, reply: PullReply, selection: Selection, bounds: &QueueBounds) {
+        let oldest = selection.records.first().map_or(bounds.log_end, |(physical, _)| *physical);
+        let reply = reply.within(bounds);
+        if self.shared.may_be_cold(oldest, bounds) {
+            self.shared.pool.read(reply, selection);
+        } else {
+            reply.from_memory(&self.shared.log, &selection);
+        }
+    }
+
+    fn park(&mut self, pull: Pull, limit: Duration, ctx: &mut Context<Self>) {
+        self.awaited = true;
+        pull.reply.park(limit);
+        let wait = Wait {
+            topic: self.queue.topic().clone(),
+            queue_id: self.queue.queue_id(),
+            from: QueueOffset(u64::try_from(pull.offset.0).unwrap_or(0)),
+            filter: pull.filter.clone(),
+            until: self.shared.clock.elapsed() + limit,
+            connection: pull.reply.connection(),
+        };
+        let pull = Pull { suspend: None, ..pull };
+        notify(&self.shared.hold.park, Park { wait, pull, queue: ctx.address().recipient() });
+    }
+}
+
+impl QueueShared {
+    /// Whether a record may have to be read from the disk.
+    fn may_be_cold(&self, physical: PhysicalOffset, bounds: &QueueBounds) -> bool {
+        physical < self.written_since || physical.0 < bounds.log_end.0.saturating_sub(self.limits.memory_bytes)
+    }
+}
+
+/// Gives a filter the properties of a record that is in memory.
+pub(in crate::actors) fn in_memory(
+    log: &LogView,
+    entry: &QueueEntry,
+) -> impl FnOnce(&dyn Fn(&str) -> bool) -> Option<bool> {
+    move |passes| log.with_record(entry.physical, |record| passes(record.properties))
+}
+
+/// The same of one that may have to be read from the disk.
+fn from_disk(
+    log: &LogView,
+    entry: &QueueEntry,
+    scratch: &mut BytesMut,
+) -> impl FnOnce(&dyn Fn(&str) -> bool) -> Option<bool> {
+    move |passes| {
+        scratch.clear();
+        // A filter has no way to say that the disk failed; the answer, which reads the record again, has.
+        let read = log.read_cold(entry.physical, entry.size.unsigned_abs(), scratch);
+        let record = read.ok().filter(|read| *read).and_then(|_| RecordHead::parse(scratch).ok())?;
+        Some(passes(record.properties))
+    }
+}
