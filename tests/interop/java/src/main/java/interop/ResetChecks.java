@@ -213,7 +213,7 @@ final class ResetChecks {
     }
 
     /** Until the broker has been told that the group has consumed so many; a client tells it every few seconds. */
-    private static void awaitProgress(Session session, DefaultMQAdminExt admin, DefaultMQPushConsumer consumer, long count)
+    static void awaitProgress(Session session, DefaultMQAdminExt admin, DefaultMQPushConsumer consumer, long count)
         throws InterruptedException {
         Session.eventually("stored progress of " + count, 30, () -> {
             consumer.getDefaultMQPushConsumerImpl().persistConsumerOffset();
