@@ -8,6 +8,7 @@
 mod entries;
 pub(super) mod pulls;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,15 +17,18 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::sync::oneshot;
 
 use super::backlog::Backlog;
+use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::HoldPorts;
+use super::late::Late;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
 use crate::broker::filter::Filter;
 use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueSnapshot, StoreError};
@@ -55,6 +59,8 @@ pub struct Pull {
     pub filter: Filter,
     /// How long it may wait when there is nothing; none once it has waited.
     pub suspend: Option<Duration>,
+    /// Who asks.
+    pub group: Arc<SubscriptionGroupConfig>,
     /// Whom it is answered to.
     pub reply: PullReply,
 }
@@ -145,6 +151,12 @@ pub struct QueueShared {
     pub dirty: Recipient<QueueDirty>,
     /// Who reads what may not be in memory.
     pub pool: ReadPool,
+    /// The CommitLogActor, for messages about groups that ask for what is not there.
+    pub append: Late<AppendBatch>,
+    /// Name of this broker,
+    pub broker_name: Arc<str>,
+    /// and its address.
+    pub host: SocketAddr,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
     /// Which queues hold files.
@@ -162,6 +174,8 @@ pub struct QueueActor {
     left: Backlog<Enqueue>,
     /// Who waits for which entry.
     growth: Vec<AwaitGrowth>,
+    /// When somebody was last told of a group that asked for what is not there.
+    moved_at: Option<Duration>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -185,6 +199,7 @@ impl QueueActor {
             scratch: Vec::new(),
             left: Backlog::new(),
             growth: Vec::new(),
+            moved_at: None,
             awaited: false,
             cold_below,
             warm: 0..0,

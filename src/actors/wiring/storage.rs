@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Storage, Stored, Wiring};
 use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
-use crate::actors::commitlog_actor::{CommitLogParts, FlushPolicy};
+use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
 use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
 use crate::actors::doorbell::{Bell, Doorbell};
 use crate::actors::fault::start_unbounded;
@@ -49,12 +49,17 @@ impl Wiring<'_> {
             (make.index)(parts, &self.arbiters.rest)
         });
         let directory = Directory::default();
+        // Queues are before the writer and have something to say to it.
+        let append = Late::default();
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
             doorbell: Arc::clone(&doorbell),
             directory: directory.writer(),
-            queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
+            queue_actor: queue_factory(
+                Arc::new(self.queue_shared(&view, &hold, &flush, &pool, append.clone())),
+                make.queue,
+            ),
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
@@ -75,10 +80,18 @@ impl Wiring<'_> {
         };
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
+        append.name(commit_log.append.clone());
         Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view })
     }
 
-    fn queue_shared(&self, view: &LogView, hold: &HoldPorts, flush: &FlushPorts, pool: &ReadPool) -> QueueShared {
+    fn queue_shared(
+        &self,
+        view: &LogView,
+        hold: &HoldPorts,
+        flush: &FlushPorts,
+        pool: &ReadPool,
+        append: Late<AppendBatch>,
+    ) -> QueueShared {
         QueueShared {
             log: view.clone(),
             limits: self.options.pull_limits,
@@ -86,6 +99,9 @@ impl Wiring<'_> {
             hold: hold.clone(),
             dirty: flush.queue_dirty.clone(),
             pool: pool.clone(),
+            append,
+            broker_name: self.options.broker_name.as_str().into(),
+            host: self.store_host(),
             clock: Arc::clone(&self.options.clock),
             open: OpenQueues::new(self.options.open_queues_max),
             faults: self.faults.clone(),
