@@ -12,6 +12,8 @@
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
 //!      ├─► ClientActor ─► GroupActor, FilterActor
+//!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
+//!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
 //!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
 //! ```
 //!

@@ -54,7 +54,7 @@ async fn from_any_entry_on_as_many_as_are_wanted() {
         assert_eq!((reply.code, reply.remark.as_deref()), (response::SUCCESS, Some(&*text)), "{reply:?}");
         assert!(reply.body.is_empty(), "{reply:?}");
     }
-    for (topic, queue_id) in [("A", 7), ("A", -1), ("none", 0), ("a b", 0)] {
+    for (topic, queue_id) in [("A", 1), ("A", 7), ("A", -1), ("none", 0), ("a b", 0)] {
         let asked = ask_for(request::QUERY_CONSUME_QUEUE, &[("topic", &topic), ("queueId", &queue_id), ("count", &1)]);
         let text = format!("{queue_id}@{topic} is not exist!");
         is_refused(&mut tool, asked, response::SYSTEM_ERROR, &text).await;
