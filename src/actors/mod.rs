@@ -12,6 +12,8 @@
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
 //!      ├─► ClientActor ─► GroupActor, FilterActor
+//!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
+//!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
 //!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
 //! ```
 //!
@@ -45,6 +47,8 @@ pub mod builder;
 pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
+mod consume_stats_service;
+mod consumer_service;
 pub mod delay_offset_actor;
 pub mod dispatch_actor;
 mod dispatch_rows;
@@ -78,6 +82,7 @@ pub mod schedule_actor;
 mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
+mod store_reads;
 mod tables;
 pub mod topic_actor;
 pub mod transaction_actor;

@@ -50,6 +50,11 @@ impl GroupTable {
         self.find(group).is_none_or(|config| config.notify_consumer_ids_changed_enable)
     }
 
+    /// The names of all groups.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.groups.keys()
+    }
+
     /// When and how often the table has been changed.
     #[must_use]
     pub fn version(&self) -> DataVersion {
