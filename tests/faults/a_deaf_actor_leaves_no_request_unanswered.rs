@@ -156,7 +156,13 @@ async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::builder(small(&directory))
         .offset(deaf_offsets)
-        .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on), ask_producer: deaf(on) })
+        .client(|_, on| ClientPorts {
+            requests: deaf(on),
+            closed: deaf(on),
+            ask_producer: deaf(on),
+            consumers_of: deaf(on),
+            producer_of: deaf(on),
+        })
         .start()
         .await
         .unwrap();

@@ -53,9 +53,18 @@ impl QueueActor {
         };
         let code = selection.status.code(pull.offset);
         match (code, pull.suspend) {
-            (response::SUCCESS, _) => self.answer(pull.reply, selection, bounds),
-            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
-            _ => pull.reply.within(bounds).without_records(code, selection.status, selection.next),
+            (response::SUCCESS, _) => {
+                self.count_found(&pull, &selection, ctx);
+                self.answer(pull.reply, selection, bounds);
+            }
+            (response::PULL_NOT_FOUND, Some(limit)) => {
+                self.count_missed(ctx);
+                self.park(pull, limit, ctx);
+            }
+            _ => {
+                self.count_missed(ctx);
+                pull.reply.within(bounds).without_records(code, selection.status, selection.next);
+            }
         }
     }
 

@@ -67,6 +67,8 @@ pub struct AdmittedPull {
     pub commit: Option<ConsumedOffset>,
     /// The broker to pull from next.
     pub suggested_broker: u64,
+    /// The group.
+    pub group: Arc<SubscriptionGroupConfig>,
 }
 
 /// Why a pull is not run, or not yet.
@@ -127,6 +129,7 @@ pub fn admit(
         commit: (header.sys_flag & flags::COMMIT_OFFSET != 0).then_some(ConsumedOffset(header.commit_offset)),
         // Unless slaves may be read, 0 stands for the master.
         suggested_broker: if rules.slave_read { group.broker_id.unsigned_abs() } else { 0 },
+        group: Arc::clone(group),
     })
 }
 
