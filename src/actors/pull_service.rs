@@ -75,8 +75,8 @@ impl PullService {
     }
 
     fn hand_over(&self, admitted: AdmittedPull, request: Request) {
-        let AdmittedPull { topic, queue_id, offset, wanted, filter, suspend, suggested_broker, group, .. } = admitted;
-        let reply = PullReply::new(request.reply, suggested_broker);
+        let AdmittedPull { topic, queue_id, offset, wanted, filter, suspend, suggested, group, .. } = admitted;
+        let reply = PullReply::new(request.reply, suggested);
         let pull = Pull { offset, wanted, filter, suspend, group, reply };
         match self.directory.find(topic.as_str(), queue_id) {
             Some(queue) => notify(&queue.pull, pull),

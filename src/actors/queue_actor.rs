@@ -10,6 +10,7 @@ mod counts;
 mod entries;
 pub(super) mod pulls;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +20,12 @@ use tokio::sync::oneshot;
 
 use self::counts::Counts;
 use super::backlog::Backlog;
+use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::HoldPorts;
+use super::late::Late;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
@@ -152,6 +155,12 @@ pub struct QueueShared {
     pub dirty: Recipient<QueueDirty>,
     /// Who reads what may not be in memory.
     pub pool: ReadPool,
+    /// The CommitLogActor, for messages about groups that ask for what is not there.
+    pub append: Late<AppendBatch>,
+    /// Name of this broker,
+    pub broker_name: Arc<str>,
+    /// and its address.
+    pub host: SocketAddr,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
     /// The StatsActor.
@@ -171,6 +180,8 @@ pub struct QueueActor {
     left: Backlog<Enqueue>,
     /// Who waits for which entry.
     growth: Vec<AwaitGrowth>,
+    /// When somebody was last told of a group that asked for what is not there.
+    moved_at: Option<Duration>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -196,6 +207,7 @@ impl QueueActor {
             scratch: Vec::new(),
             left: Backlog::new(),
             growth: Vec::new(),
+            moved_at: None,
             awaited: false,
             cold_below,
             warm: 0..0,

@@ -11,7 +11,7 @@ use ferromq::protocol::body::kv::KvTable;
 use ferromq::protocol::body::lists::{ConsumerList, GroupList, TopicList};
 use ferromq::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
 use ferromq::protocol::body::offsets::{
-    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, ResetOffsetBody, ResetOffsetList,
+    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, OffsetMovedEvent, ResetOffsetBody, ResetOffsetList,
 };
 use ferromq::protocol::body::register::RegisterBrokerBody;
 use ferromq::protocol::body::route::TopicRouteData;
@@ -44,7 +44,7 @@ const fn route(name: &'static str) -> Kind {
     Kind { read: read_route, ..kind::<TopicRouteData>(name, ValuesAfter(with_both_names_of_the_flag)) }
 }
 
-pub(crate) const KINDS: [Kind; 33] = [
+pub(crate) const KINDS: [Kind; 34] = [
     kind::<BrokerStatsData>("broker_stats", SameText),
     kind::<CheckClientRequestBody>("check_client", SameText),
     kind::<ClusterInfo>("cluster_info", SameValues),
@@ -64,6 +64,7 @@ pub(crate) const KINDS: [Kind; 33] = [
     kind::<ResetOffsetBody>("local_offsets", SameValues),
     kind::<LockBatchRequestBody>("lock_batch_request", SameText),
     kind::<LockBatchResponseBody>("lock_batch_response", SameText),
+    kind::<OffsetMovedEvent>("offset_moved_event", SameText),
     kind::<ProducerConnection>("producer_connection", SameText),
     kind::<ProducerTableInfo>("producer_table", SameText),
     kind::<RegisterBrokerBody>("register_broker", SameValues),

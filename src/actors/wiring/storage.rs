@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Storage, Stored, Wiring};
 use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
-use crate::actors::commitlog_actor::{CommitLogParts, FlushPolicy};
+use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
 use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
 use crate::actors::doorbell::{Bell, Doorbell};
 use crate::actors::fault::start_unbounded;
@@ -56,7 +56,9 @@ impl Wiring<'_> {
         };
         let stats = (make.stats)(stats_parts, &self.arbiters.rest);
         let directory = Directory::default();
-        let queue_shared = self.queue_shared(&view, &hold, &flush, &pool, &stats);
+        // Queues are before the writer and have something to say to it.
+        let append = Late::default();
+        let queue_shared = self.queue_shared(&view, &hold, &flush, &pool, append.clone(), &stats);
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
@@ -84,6 +86,7 @@ impl Wiring<'_> {
         };
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
+        append.name(commit_log.append.clone());
         Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats })
     }
 
@@ -93,6 +96,7 @@ impl Wiring<'_> {
         hold: &HoldPorts,
         flush: &FlushPorts,
         pool: &ReadPool,
+        append: Late<AppendBatch>,
         stats: &StatsPorts,
     ) -> QueueShared {
         QueueShared {
@@ -102,6 +106,9 @@ impl Wiring<'_> {
             hold: hold.clone(),
             dirty: flush.queue_dirty.clone(),
             pool: pool.clone(),
+            append,
+            broker_name: self.options.broker_name.as_str().into(),
+            host: self.store_host(),
             got_counted: stats.got.clone(),
             clock: Arc::clone(&self.options.clock),
             open: OpenQueues::new(self.options.open_queues_max),
