@@ -22,6 +22,7 @@ use super::queue_actor::QueuePorts;
 use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
+use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
 use super::wiring;
@@ -37,7 +38,7 @@ pub struct BrokerBuilder {
     pub(super) aside: AsideMakers,
 }
 
-/// Make the actors that every message passes.
+/// Make the actors that every message passes, and the one that counts them.
 pub(super) struct StorageMakers {
     pub(super) commit_log: Make<CommitLogParts, CommitLogPorts>,
     pub(super) dispatch: Make<DispatchParts, DispatchPorts>,
@@ -45,6 +46,7 @@ pub(super) struct StorageMakers {
     pub(super) hold: Make<HoldParts, HoldPorts>,
     pub(super) index: Make<IndexParts, IndexPorts>,
     pub(super) flush: Make<FlushParts, FlushPorts>,
+    pub(super) stats: Make<StatsParts, StatsPorts>,
 }
 
 /// Make the actors that know topics, groups and clients.
@@ -106,6 +108,8 @@ impl BrokerBuilder {
         storage.index: IndexParts => IndexPorts,
         /// Replaces the FlushActor.
         storage.flush: FlushParts => FlushPorts,
+        /// Replaces the StatsActor.
+        storage.stats: StatsParts => StatsPorts,
         /// Replaces the TopicActor.
         state.topic: TopicParts => TopicPorts,
         /// Replaces the GroupActor.
@@ -159,6 +163,7 @@ impl Default for StorageMakers {
             hold: Box::new(|parts, on| supervise_on(on, |_| HoldActor::new(parts)).into()),
             index: Box::new(|parts, on| supervise_on(on, |_| IndexActor::new(parts)).into()),
             flush: Box::new(|parts, on| start_on(on, |_| FlushActor::new(parts)).into()),
+            stats: Box::new(|parts, on| supervise_on(on, |_| StatsActor::new(parts)).into()),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, not
 use super::index_actor::{IndexEntry, IndexKeys};
 use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
+use super::stats_actor::{PutCounted, TELL_EVERY};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
@@ -135,6 +136,8 @@ pub struct DispatchParts {
     pub ahead_max: usize,
     /// What the levels of delayed messages wait, in milliseconds.
     pub delay_levels_ms: Vec<i64>,
+    /// The StatsActor.
+    pub put_counted: Recipient<PutCounted>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -152,6 +155,8 @@ pub struct DispatchActor {
     keys: Vec<IndexEntry>,
     keys_of: Vec<Arc<Turn>>,
     keys_timed: bool,
+    /// Whether what was counted is going to be told.
+    counts_timed: bool,
     /// Whether it goes on by itself, without being rung for.
     goes_on: bool,
     /// Records and keys of this turn,
@@ -178,6 +183,7 @@ impl DispatchActor {
             keys: Vec::new(),
             keys_of: Vec::new(),
             keys_timed: false,
+            counts_timed: false,
             goes_on: false,
             work: 0,
             ahead: 0,
@@ -257,6 +263,7 @@ impl DispatchActor {
         let turn = Arc::new(Turn { settled, work });
         self.ahead += work;
         self.rows.send(&turn);
+        self.tell_counts_later(ctx);
         self.parts.log.positions().advance_dispatched(settled.up_to);
         if !self.keys.is_empty() {
             self.keys_of.push(Arc::clone(&turn));
@@ -272,6 +279,18 @@ impl DispatchActor {
             }
         }
         self.turns.push_back(turn);
+    }
+
+    /// What was put is counted by queue as it is dispatched, and told once a second: that wakes another thread.
+    fn tell_counts_later(&mut self, ctx: &mut Context<Self>) {
+        if self.rows.has_counted() && !std::mem::replace(&mut self.counts_timed, true) {
+            ctx.run_later(TELL_EVERY, |actor, ctx| {
+                guarded(actor, ctx, "counts", |actor, _| {
+                    actor.counts_timed = false;
+                    notify(&actor.parts.put_counted, PutCounted { topics: actor.rows.take_counted() });
+                });
+            });
+        }
     }
 
     fn send_keys(&mut self) {

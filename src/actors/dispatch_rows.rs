@@ -7,6 +7,7 @@ use super::dispatch_actor::{DispatchParts, Turn};
 use super::fault::notify;
 use super::queue_actor::{Enqueue, QueuePorts};
 use super::queue_directory::QueueKey;
+use crate::broker::stats::Amount;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{QueueId, QueueOffset};
 use crate::store::index::KeyHasher;
@@ -22,6 +23,8 @@ pub(super) struct Rows {
     rows: Vec<Row>,
     lines: Vec<Line>,
     touched: Vec<usize>,
+    /// Lines that have counted something since it was told last.
+    counted: Vec<usize>,
     /// The row asked for last: messages of one topic come in runs.
     last: usize,
 }
@@ -38,6 +41,9 @@ struct Row {
 struct Line {
     ports: Arc<QueuePorts>,
     entries: Vec<(QueueOffset, QueueEntry)>,
+    /// What it got since that was told last.
+    put: Amount,
+    row: usize,
 }
 
 /// What is known of a topic and one of its queues.
@@ -72,11 +78,11 @@ impl Rows {
     /// # Errors
     /// What the store says.
     pub(super) fn open(&mut self, key: &QueueKey, parts: &mut DispatchParts) -> Result<usize, StoreError> {
-        let row = *self.by_topic.entry(key.topic.clone()).or_insert_with(|| {
+        let at = *self.by_topic.entry(key.topic.clone()).or_insert_with(|| {
             self.rows.push(Row::of(key.topic.clone()));
             self.rows.len() - 1
         });
-        let row = self.rows.get_mut(row).expect("row numbers come from this table");
+        let row = self.rows.get_mut(at).expect("row numbers come from this table");
         if let Some(line) = row.line(key.queue_id) {
             return Ok(line);
         }
@@ -84,7 +90,7 @@ impl Rows {
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
         row.enter(key.queue_id, self.lines.len() as u32);
-        self.lines.push(Line { ports, entries: Vec::new() });
+        self.lines.push(Line { ports, entries: Vec::new(), put: Amount::default(), row: at });
         Ok(self.lines.len() - 1)
     }
 
@@ -98,11 +104,31 @@ impl Rows {
         }
     }
 
+    /// Whether there is something to tell by [`Rows::take_counted`].
+    pub(super) fn has_counted(&self) -> bool {
+        !self.counted.is_empty()
+    }
+
+    /// What the queues got since this was asked last.
+    pub(super) fn take_counted(&mut self) -> Vec<(Topic, Amount)> {
+        let Self { counted, lines, rows, .. } = self;
+        let take = |at: usize| {
+            let line = lines.get_mut(at)?;
+            Some((rows.get(line.row)?.topic.clone(), std::mem::take(&mut line.put)))
+        };
+        counted.drain(..).filter_map(take).collect()
+    }
+
     /// Sends each queue that got something its entries as one message.
     pub(super) fn send(&mut self, turn: &Arc<Turn>) {
-        for line in self.touched.drain(..) {
-            if let Some(line) = self.lines.get_mut(line) {
+        for at in self.touched.drain(..) {
+            if let Some(line) = self.lines.get_mut(at) {
                 let entries = std::mem::take(&mut line.entries);
+                if line.put.messages == 0 {
+                    self.counted.push(at);
+                }
+                let bytes = entries.iter().map(|(_, entry)| u64::from(entry.size.unsigned_abs())).sum();
+                line.put.add(Amount { messages: entries.len() as u64, bytes });
                 notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
             }
         }

@@ -14,7 +14,7 @@
 //!      ├─► ClientActor ─► GroupActor, FilterActor
 //!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
 //!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
-//!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
+//!      └─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
 //! ```
 //!
 //! # Mailboxes
@@ -35,6 +35,7 @@
 //! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
+//! | StatsActor | PutCounted, GotCounted, SentBack, Requests, RuntimeFigures | one a second from dispatch and from each queue that is pulled from; requests in flight | as of requests | restarts with its counters |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
 
@@ -78,11 +79,13 @@ pub mod read_pool;
 pub mod registration_actor;
 mod reply_service;
 pub mod requests;
+pub mod runtime_info;
 pub mod schedule_actor;
 mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
 mod store_reads;
+pub mod stats_actor;
 mod tables;
 pub mod topic_actor;
 pub mod transaction_actor;

@@ -2,9 +2,11 @@
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
 //! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open. Sends
-//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the
+//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
+//! the pool. When it dies the
 //! broker ends: recovery rebuilds the queue from the log.
 
+mod counts;
 mod entries;
 pub(super) mod pulls;
 
@@ -16,6 +18,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::sync::oneshot;
 
+use self::counts::Counts;
 use super::backlog::Backlog;
 use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::Turn;
@@ -26,6 +29,7 @@ use super::late::Late;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
+use super::stats_actor::GotCounted;
 use crate::broker::filter::Filter;
 use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
@@ -159,6 +163,8 @@ pub struct QueueShared {
     pub host: SocketAddr,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
+    /// The StatsActor.
+    pub got_counted: Recipient<GotCounted>,
     /// Which queues hold files.
     pub open: OpenQueues,
     /// Where faults are declared.
@@ -186,6 +192,8 @@ pub struct QueueActor {
     listed: bool,
     /// and was used since it was last asked to leave it.
     used: bool,
+    /// What was got from it and is not told yet.
+    counts: Counts,
 }
 
 impl QueueActor {
@@ -205,6 +213,7 @@ impl QueueActor {
             warm: 0..0,
             listed: false,
             used: false,
+            counts: Counts::default(),
         }
     }
 

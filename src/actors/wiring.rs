@@ -8,7 +8,6 @@ mod storage;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix::Recipient;
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
@@ -32,8 +31,8 @@ use super::queue_directory::Directory;
 use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
-use super::requests::Requests;
 use super::schedule_actor::SchedulePorts;
+use super::stats_actor::StatsPorts;
 use super::tables::Tables;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
@@ -75,7 +74,8 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let Tables { state: state_tables, delays } = tables;
     let state = wiring.state(state, state_tables, &storage);
     let aside = wiring.aside(aside, delays, &storage, &state);
-    let router = wiring.router(&storage, &state, &aside);
+    let broker = wiring.broker(&storage, &state, &aside);
+    let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
     let mut servers = Vec::new();
     if let Some(listener) = fast_listener {
@@ -123,6 +123,7 @@ struct Storage {
     directory: Directory,
     pool: ReadPool,
     log: LogView,
+    stats: StatsPorts,
 }
 
 /// What is known about topics, groups and clients.
@@ -134,7 +135,6 @@ struct State {
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
     filter: FilterPorts,
-    broker: Recipient<Requests>,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,

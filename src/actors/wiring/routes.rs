@@ -21,7 +21,7 @@ use crate::actors::send_service::SendService;
 use crate::actors::store_reads::StoreReads;
 use crate::actors::{
     broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
-    topic_actor,
+    stats_actor, topic_actor,
 };
 use crate::broker::pull::admission::PullRules;
 use crate::broker::send::SendRules;
@@ -31,7 +31,13 @@ use crate::net::router::{Lane, Router};
 
 impl Wiring<'_> {
     /// Which request goes to whom.
-    pub(super) fn router(&self, storage: &Storage, state: &State, aside: &Aside) -> Router {
+    pub(super) fn router(
+        &self,
+        storage: &Storage,
+        state: &State,
+        aside: &Aside,
+        broker: &Recipient<Requests>,
+    ) -> Router {
         let options = self.options;
         let asked = |lane: Lane| lane.patient(Some(PATIENCE));
         let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
@@ -60,7 +66,8 @@ impl Wiring<'_> {
             .route(&topic_actor::CODES, actor(&state.topic.requests))
             .route(&group_actor::CODES, actor(&state.group.requests))
             .route(&queue_lock_actor::CODES, actor(&state.queue_lock.requests))
-            .route(&broker_actor::CODES, actor(&state.broker))
+            .route(&broker_actor::CODES, actor(broker))
+            .route(&stats_actor::CODES, actor(&storage.stats.requests))
             .route(&delay_offset_actor::CODES, actor(&aside.delay_offsets.requests))
             .on_closed(move |peer| {
                 notify(&hold, ConnectionClosed { connection: peer.id });
@@ -158,6 +165,7 @@ impl Wiring<'_> {
             make_topic: state.topic.make.clone(),
             pool: storage.pool.clone(),
             append: storage.commit_log.append.clone(),
+            sent_back: storage.stats.sent_back.clone(),
         }
     }
 

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Recipient;
-
 use super::{State, Storage, Wiring};
-use crate::actors::arbiters::supervise_on;
-use crate::actors::broker_actor::{BrokerActor, BrokerParts};
 use crate::actors::builder::{Make, StateMakers};
 use crate::actors::client_actor::ClientParts;
 use crate::actors::config_writer::ConfigWriter;
@@ -18,7 +14,6 @@ use crate::actors::offset_actor::OffsetParts;
 use crate::actors::published::Published;
 use crate::actors::queue_lock_actor::QueueLockParts;
 use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
-use crate::actors::requests::Requests;
 use crate::actors::tables::StateTables;
 use crate::actors::topic_actor::{TopicParts, TopicPorts};
 use crate::broker::clients::SubscriptionTable;
@@ -73,7 +68,6 @@ impl Wiring<'_> {
         let client = (make.client)(client_parts, on);
         let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
         let queue_lock = (make.queue_lock)(queue_lock_parts, on);
-        let broker = self.broker(topics.clone(), storage);
         State {
             topic,
             group,
@@ -82,7 +76,6 @@ impl Wiring<'_> {
             registration,
             queue_lock,
             filter,
-            broker,
             topics,
             groups,
             subscriptions,
@@ -143,16 +136,5 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         (make(parts, &self.arbiters.rest), published)
-    }
-
-    fn broker(&self, topics: Published<TopicTable>, storage: &Storage) -> Recipient<Requests> {
-        let parts = BrokerParts {
-            properties: self.options.properties.clone(),
-            log: storage.log.clone(),
-            topics,
-            clock: Arc::clone(&self.options.clock),
-            faults: self.faults.clone(),
-        };
-        supervise_on(&self.arbiters.rest, |_| BrokerActor::new(parts)).recipient()
     }
 }

@@ -1,0 +1,11 @@
+//! What operators see of a broker and do to it: figures, topics that go, settings that change; through sockets.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod figures_tell_what_passed_through;
+#[allow(dead_code, reason = "shared with tests that ask for more")]
+#[path = "../registry/member.rs"]
+mod member;
+#[path = "../support/raw.rs"]
+mod raw;
+#[path = "../support/mod.rs"]
+mod support;
