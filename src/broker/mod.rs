@@ -20,5 +20,6 @@ pub mod schedule;
 pub mod send;
 pub mod send_back;
 pub mod stats;
+pub mod timer;
 pub mod topics;
 pub mod transaction;

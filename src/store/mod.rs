@@ -39,6 +39,7 @@ pub mod retention;
 pub mod segment;
 pub mod segments;
 pub mod state;
+pub mod timer_files;
 pub mod view;
 
 pub use appender::{Appender, MappedAppender, StagedAppender};
@@ -57,4 +58,5 @@ pub use preparation::{Populator, Preparation};
 pub use puts::{NewMessage, PutBatch, PutRef};
 pub use queues::Queues;
 pub use recovery::{Damaged, Progress};
+pub use timer_files::{TimerFiles, TimerRow};
 pub use view::{LogView, RecordCursor, Unreadable};

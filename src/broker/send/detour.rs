@@ -37,6 +37,7 @@ impl Detour {
     ///
     /// # Source
     /// `SendMessageProcessor.asyncSendMessage`, `CommitLog.asyncPutMessage` 4.9.7 (measured).
+    #[inline]
     pub(super) fn of(traits: &Traits, header: &SendHeader<'_>, rules: &SendRules) -> Result<(Self, i32), Refusal> {
         let plain_flag = sys_flag::with_transaction_type(header.sys_flag, TRANSACTION_NONE);
         let level = match traits.delay {
@@ -65,6 +66,7 @@ impl Detour {
     }
 
     /// What is stored where for a message to `topic`; `None` for one that goes straight there.
+    #[inline]
     pub(super) fn aside<'a>(self, topic: &Topic, queue_id: QueueId, text: &'a mut StoredText) -> Option<Aside<'a>> {
         let (stored_in, own_queue, level) = match self {
             Self::None => return None,
