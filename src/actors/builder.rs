@@ -22,6 +22,7 @@ use super::queue_actor::QueuePorts;
 use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
+use super::slow_group_actor::{SlowGroupActor, SlowGroupParts, SlowGroupPorts};
 use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
@@ -58,6 +59,7 @@ pub(super) struct StateMakers {
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
     pub(super) queue_lock: Make<QueueLockParts, QueueLockPorts>,
     pub(super) filter: Make<FilterParts, FilterPorts>,
+    pub(super) slow_group: Make<SlowGroupParts, SlowGroupPorts>,
 }
 
 /// Make the actors that bring messages on which were stored elsewhere first.
@@ -124,6 +126,8 @@ impl BrokerBuilder {
         state.queue_lock: QueueLockParts => QueueLockPorts,
         /// Replaces the FilterActor.
         state.filter: FilterParts => FilterPorts,
+        /// Replaces the SlowGroupActor.
+        state.slow_group: SlowGroupParts => SlowGroupPorts,
         /// Replaces the DelayOffsetActor.
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
@@ -177,6 +181,7 @@ impl Default for StateMakers {
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
             filter: Box::new(|parts, on| supervise_on(on, |_| FilterActor::new(parts)).into()),
+            slow_group: Box::new(|parts, on| supervise_on(on, |_| SlowGroupActor::new(parts)).into()),
             queue_lock: Box::new(|parts, on| supervise_on(on, |_| QueueLockActor::new(parts)).into()),
         }
     }

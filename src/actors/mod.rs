@@ -14,7 +14,8 @@
 //!      ├─► ClientActor ─► GroupActor, FilterActor
 //!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
 //!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
-//!      └─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      ├─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      └─ SlowGroupActor ─ asks OffsetActor, reads in the ReadPool ─► GroupActor
 //! ```
 //!
 //! # Mailboxes
@@ -84,6 +85,7 @@ pub mod schedule_actor;
 mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
+pub mod slow_group_actor;
 pub mod stats_actor;
 mod store_reads;
 mod tables;

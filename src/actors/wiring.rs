@@ -32,6 +32,7 @@ use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
 use super::tables::Tables;
 use super::topic_actor::TopicPorts;
@@ -86,7 +87,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
-    let State { offsets, registration, filter, .. } = state;
+    let State { offsets, registration, filter, slow_groups, .. } = state;
     let Aside { delay_offsets, levels, transactions } = aside;
     let parts = Parts {
         commit_log,
@@ -98,6 +99,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         filter,
         delay_offsets,
         _levels: levels,
+        slow_groups,
         transactions,
         log,
         faults,
@@ -135,6 +137,7 @@ struct State {
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
     filter: FilterPorts,
+    slow_groups: SlowGroupPorts,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,

@@ -149,6 +149,14 @@ impl Groups {
         Changed::Yes
     }
 
+    /// Lets a group consume no more, until its settings say otherwise. One that is not there stays away.
+    pub fn switch_off(&mut self, group: &str, now_ms: i64) -> Changed {
+        let Some(config) = self.table.find(group).filter(|config| config.consume_enable) else { return Changed::No };
+        let config = SubscriptionGroupConfig { consume_enable: false, ..SubscriptionGroupConfig::clone(config) };
+        self.put(Arc::new(config), now_ms);
+        Changed::Yes
+    }
+
     fn put(&mut self, config: Arc<SubscriptionGroupConfig>, now_ms: i64) {
         self.table.groups.insert(config.group_name.as_str().into(), config);
         self.table.version.change(now_ms);
