@@ -134,9 +134,15 @@ impl Queues {
     /// What the operating system says.
     pub(super) fn destroy_up_to(&mut self, topic: &Topic, end: PhysicalOffset) -> Result<(), StoreError> {
         let Some(queues) = self.topics.get_mut(topic) else { return Ok(()) };
-        for queue in queues.extract_if(.., |_, queue| queue.as_ref().is_some_and(|queue| queue.max_physical() <= end)) {
-            queue.1.map_or(Ok(()), |mut queue| queue.destroy())?;
-        }
+        let mut outcome = Ok(());
+        queues.retain(|_, queue| match queue {
+            Some(queue) if outcome.is_ok() && queue.max_physical() <= end => {
+                outcome = queue.destroy();
+                false
+            }
+            _ => true,
+        });
+        outcome?;
         if queues.is_empty() {
             self.detach_topic(topic).destroy()?;
         }

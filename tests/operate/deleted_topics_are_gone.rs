@@ -23,14 +23,14 @@ fn bound(topic: &str) -> Command {
 }
 
 /// Sends a message to queue 0 and tells its number there.
-async fn send(client: &mut Raw, topic: &str, text: &str) -> i64 {
+pub(crate) async fn send(client: &mut Raw, topic: &str, text: &str) -> i64 {
     let sent = client.ask(send_to(topic, 0, "", text.to_owned())).await;
     assert_eq!(sent.code, response::SUCCESS, "{sent:?}");
     sent.ext.int64("queueOffset").unwrap()
 }
 
 /// Sends these messages and waits until they are in queue 0, which holds no others.
-async fn fill(client: &mut Raw, topic: &str, texts: &[&str]) {
+pub(crate) async fn fill(client: &mut Raw, topic: &str, texts: &[&str]) {
     for (number, text) in texts.iter().enumerate() {
         assert_eq!(send(client, topic, text).await, number as i64, "{text}");
     }
@@ -38,7 +38,7 @@ async fn fill(client: &mut Raw, topic: &str, texts: &[&str]) {
 }
 
 /// All that queue 0 holds.
-async fn read(client: &mut Raw, topic: &str) -> Vec<String> {
+pub(crate) async fn read(client: &mut Raw, topic: &str) -> Vec<String> {
     let mut texts = Vec::new();
     loop {
         let reply = client.ask(pull_from(topic, 0, texts.len() as i64, 32)).await;

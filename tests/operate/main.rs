@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod deleted_topics_are_gone;
+mod deletions_go_with_a_slow_or_failing_disk;
 mod figures_tell_what_passed_through;
 #[allow(dead_code, reason = "shared with tests that ask for more")]
 #[path = "../registry/member.rs"]
@@ -11,3 +12,6 @@ mod raw;
 mod single_settings_are_told;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "not every call is looked at")]
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;
