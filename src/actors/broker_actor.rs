@@ -19,7 +19,8 @@ use crate::protocol::headers::topic::BrokerConfigReply;
 use crate::time::SharedClock;
 
 /// The codes that a BrokerActor answers.
-pub const CODES: [i32; 2] = [request::GET_BROKER_CONFIG, request::GET_BROKER_RUNTIME_INFO];
+pub const CODES: [i32; 3] =
+    [request::GET_BROKER_CONFIG, request::GET_BROKER_RUNTIME_INFO, request::DELETE_EXPIRED_COMMITLOG];
 
 /// The parts that a BrokerActor is made of.
 pub struct BrokerParts {
@@ -89,6 +90,10 @@ impl Handler<Requests> for BrokerActor {
             for Request { command, reply, .. } in requests.ready(ctx.address()) {
                 match command.code {
                     request::GET_BROKER_RUNTIME_INFO => actor.tell_runtime_info(reply),
+                    request::DELETE_EXPIRED_COMMITLOG => {
+                        tracing::warn!("a tool wants expired files of the log deleted, which this version never does");
+                        reply.succeed();
+                    }
                     _ => reply.send(actor.config()),
                 }
             }

@@ -13,7 +13,7 @@ use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::offset_actor::ForgetGroup;
 use super::published::Publisher;
 use super::pull_service::PullService;
-use super::requests::{Requests, Share, answer};
+use super::requests::{Requests, Share, answer, success};
 use super::send_service::SendService;
 use super::topic_actor::EnsureTopic;
 use crate::broker::groups::{GroupTable, Groups};
@@ -26,14 +26,14 @@ use crate::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_fla
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::pull::PullHeader;
-use crate::protocol::headers::topic::DeleteGroup;
+use crate::protocol::headers::topic::{DeleteGroup, OfGroup};
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::refusal::{Refusal, SEE_FAQ};
-use crate::protocol::units::Opaque;
 use crate::time::SharedClock;
 
 /// The codes that a GroupActor answers.
-pub const CODES: [i32; 3] = [
+pub const CODES: [i32; 4] = [
+    request::GET_SUBSCRIPTIONGROUP_CONFIG,
     request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
     request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
     request::DELETE_SUBSCRIPTIONGROUP,
@@ -209,8 +209,9 @@ impl GroupActor {
         let done = match command.code {
             request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => {
                 let body = self.parts.groups.table().body().encode();
-                return reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(body));
+                return reply.send(success().with_body(body));
             }
+            request::GET_SUBSCRIPTIONGROUP_CONFIG => return answer(reply, self.tell(&command)),
             request::DELETE_SUBSCRIPTIONGROUP => self.delete(&command),
             _ => self.update(&command),
         };
@@ -221,6 +222,16 @@ impl GroupActor {
             }
             Err(refusal) => answer(reply, Err(refusal)),
         }
+    }
+
+    fn tell(&self, command: &Command) -> Result<Command, Refusal> {
+        let name = OfGroup::parse(&command.ext)?.group;
+        let table = self.parts.groups.table();
+        let unknown = || {
+            let remark = format!("No group in this broker. group: {name}");
+            Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark)
+        };
+        Ok(success().with_body(table.find(&name).ok_or_else(unknown)?.encode()))
     }
 
     fn update(&mut self, command: &Command) -> Result<(), Refusal> {

@@ -25,10 +25,10 @@
 //!
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
-//! | CommitLogActor | AppendBatch, Synced, Seal | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
-//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
-//! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
+//! | CommitLogActor | AppendBatch, Synced, Seal, CloseTopics, OpenTopics | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf, RemoveTopics, CleanQueues | pulls in flight, per connection | connections are read no further | the broker ends |
+//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, Retire, DropExpired, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | HoldActor | Park, Wake, Release, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
@@ -53,6 +53,7 @@ mod consume_stats_service;
 mod consumer_service;
 pub mod delay_offset_actor;
 pub mod dispatch_actor;
+mod dispatch_removal;
 mod dispatch_rows;
 mod doorbell;
 mod end_transaction_service;

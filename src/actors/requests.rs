@@ -20,7 +20,10 @@ pub(super) const PATIENCE: Patience = Patience {
     remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
 };
 /// Requests that change nothing and may have large answers. No order is kept among them.
-const QUESTIONS: [i32; 21] = [
+const QUESTIONS: [i32; 24] = [
+    request::GET_TOPIC_CONFIG,
+    request::GET_SUBSCRIPTIONGROUP_CONFIG,
+    request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER,
     request::VIEW_BROKER_STATS_DATA,
     request::GET_ALL_TOPIC_CONFIG,
     request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,

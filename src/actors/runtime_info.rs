@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use actix::Recipient;
 
@@ -15,13 +16,14 @@ use super::queue_actor::BoundsOf;
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use super::stats_actor::RuntimeFigures;
-use crate::broker::runtime_info::{Space, WITHOUT_COUNTERPART, human_bytes, run_time};
+use crate::broker::runtime_info::{WITHOUT_COUNTERPART, human_bytes, room, run_time, used_ratio};
 use crate::broker::topics::schedule_topic;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::command::VERSION;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::QueueId;
-use crate::store::{LogView, StoreOptions};
+use crate::store::disk::Space;
+use crate::store::{Disk, LogView, SharedDisk, StoreOptions};
 use crate::time::SharedClock;
 
 /// The share of a directory that is not there.
@@ -42,7 +44,9 @@ pub struct RuntimeInfo {
     pub pool: ReadPool,
     /// The log.
     pub log: LogView,
-    /// Where the store lies.
+    /// Where the store lies,
+    pub disk: SharedDisk,
+    /// and how it is laid out.
     pub store: StoreOptions,
     /// Tells how long the broker has run.
     pub clock: SharedClock,
@@ -74,8 +78,8 @@ impl RuntimeInfo {
         add("commitLogMaxOffset", max.to_string());
         add("dispatchBehindBytes", written.0.saturating_sub(positions.dispatched().0).to_string());
         add("remainHowManyDataToFlush", human_bytes(written.0.saturating_sub(positions.synced().0)));
-        let store = self.store.clone();
-        let seen = self.pool.ask(move |log| OnDisk::look(log, &store)).await?;
+        let (disk, store) = (Arc::clone(&self.disk), self.store.clone());
+        let seen = self.pool.ask(move |log| OnDisk::look(log, &*disk, &store)).await?;
         add("earliestMessageTimeStamp", seen.oldest_ms.to_string());
         // The fullest disk does not stop the broker while another one has room.
         let least = seen.logs.iter().map(|(_, share)| *share).reduce(f64::min).unwrap_or(NO_SHARE);
@@ -84,7 +88,7 @@ impl RuntimeInfo {
             .iter()
             .for_each(|(path, share)| add(&format!("commitLogDiskRatio_{}", path.display()), format!("{share:?}")));
         add("consumeQueueDiskRatio", format!("{:?}", seen.queues));
-        seen.root.iter().for_each(|root| add("commitLogDirCapacity", root.text()));
+        seen.root.iter().for_each(|root| add("commitLogDirCapacity", room(*root)));
         pairs.extend(self.delay_levels().await?);
         Ok(KvTable { table: BTreeMap::from_iter(pairs) })
     }
@@ -106,22 +110,15 @@ impl RuntimeInfo {
 }
 
 impl OnDisk {
-    fn look(log: &LogView, store: &StoreOptions) -> Self {
-        let share = |path: &Path| space(path).map_or(NO_SHARE, |space| space.used_ratio());
+    fn look(log: &LogView, disk: &dyn Disk, store: &StoreOptions) -> Self {
+        let share = |path: &Path| disk.space(path).map_or(NO_SHARE, used_ratio);
         let mut cursor = log.cursor(log.min());
         let oldest = cursor.next(log.visible()).ok().flatten().map(|record| record.store_time.0);
         Self {
             oldest_ms: oldest.unwrap_or(NO_TIME),
             logs: store.log_dirs().into_iter().map(|path| (path.clone(), share(&path))).collect(),
             queues: share(&store.queues_dir()),
-            root: space(store.root()),
+            root: disk.space(store.root()).ok(),
         }
     }
-}
-
-/// The space of the file system that a directory lies on; `None` for one that is not there.
-fn space(path: &Path) -> Option<Space> {
-    let told = rustix::fs::statvfs(path).ok()?;
-    let bytes = |blocks: u64| blocks.saturating_mul(told.f_frsize);
-    Some(Space { total: bytes(told.f_blocks), free: bytes(told.f_bfree), usable: bytes(told.f_bavail) })
 }

@@ -44,7 +44,7 @@ use crate::broker::topics::TopicTable;
 use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
 use crate::protocol::codes::request;
-use crate::store::{self, CommitLog, Durable, Index, LogView, OpenStore, Queues};
+use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
 /// Codes that store messages.
 const SEND_CODES: [i32; 3] = [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE];
@@ -69,9 +69,9 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
             return Err(error);
         }
     };
-    let OpenStore { lock, log, queues, index, durable, .. } = store;
+    let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
     let Tables { state: state_tables, delays } = tables;
     let state = wiring.state(state, state_tables, &storage);
     let aside = wiring.aside(aside, delays, &storage, &state);
@@ -113,6 +113,7 @@ struct Stored {
     queues: Queues,
     index: Option<Index>,
     durable: Durable,
+    deleted: DeletedTopics,
 }
 
 /// The path of every message.
@@ -126,6 +127,7 @@ struct Storage {
     pool: ReadPool,
     log: LogView,
     stats: StatsPorts,
+    deleted: DeletedTopics,
 }
 
 /// What is known about topics, groups and clients.

@@ -4,33 +4,22 @@
 //! `AdminBrokerProcessor.prepareRuntimeInfo`, `UtilAll.getDiskPartitionSpaceUsedPercent`, `MixAll.humanReadableByteCount`
 //! 4.9.7 (read).
 
-/// What a file system holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Space {
-    /// All of it, in bytes.
-    pub total: u64,
-    /// Not used by anybody.
-    pub free: u64,
-    /// Not used, and to be had by this process.
-    pub usable: u64,
+use crate::store::disk::Space;
+
+/// Which share of a file system is used, of what this process could have: 0 to 1 in whole hundredths, rounded up.
+#[must_use]
+pub fn used_ratio(space: Space) -> f64 {
+    let used = space.total.saturating_sub(space.free);
+    match used.saturating_add(space.usable) {
+        0 => 0.0,
+        whole => (u128::from(used) * 100).div_ceil(u128::from(whole)) as f64 / 100.0,
+    }
 }
 
-impl Space {
-    /// Which share is used, of what this process could have: 0 to 1 in whole hundredths, rounded up.
-    #[must_use]
-    pub fn used_ratio(&self) -> f64 {
-        let used = self.total.saturating_sub(self.free);
-        match used.saturating_add(self.usable) {
-            0 => 0.0,
-            whole => (u128::from(used) * 100).div_ceil(u128::from(whole)) as f64 / 100.0,
-        }
-    }
-
-    /// `Total : 1.0 TiB, Free : 12.3 GiB.`
-    #[must_use]
-    pub fn text(&self) -> String {
-        format!("Total : {}, Free : {}.", human_bytes(self.total), human_bytes(self.usable))
-    }
+/// `Total : 1.0 TiB, Free : 12.3 GiB.`
+#[must_use]
+pub fn room(space: Space) -> String {
+    format!("Total : {}, Free : {}.", human_bytes(space.total), human_bytes(space.usable))
 }
 
 /// `12 B`, `1.5 KiB`, …
@@ -102,7 +91,7 @@ mod tests {
             (0, 0, 0, 0.0),
             (7, 0, 0, 1.0),
         ] {
-            assert_eq!(Space { total, free, usable }.used_ratio(), expected, "{total} {free} {usable}");
+            assert_eq!(used_ratio(Space { total, free, usable }), expected, "{total} {free} {usable}");
         }
     }
 
@@ -119,7 +108,7 @@ mod tests {
             assert_eq!(human_bytes(bytes), expected);
         }
         let space = Space { total: 1 << 40, free: 0, usable: 3 << 29 };
-        assert_eq!(space.text(), "Total : 1.0 TiB, Free : 1.5 GiB.");
+        assert_eq!(room(space), "Total : 1.0 TiB, Free : 1.5 GiB.");
     }
 
     #[test]

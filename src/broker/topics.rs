@@ -266,6 +266,27 @@ impl Topics {
         self.table.version.change(now_ms);
     }
 
+    /// The names that are the broker's own.
+    pub fn system_topics(&self) -> impl Iterator<Item = String> {
+        system_topics(&self.settings)
+    }
+
+    /// The topics among these that only queues know, and that nothing is lost with but messages that nobody can get.
+    ///
+    /// # Source
+    /// `DefaultMessageStore.cleanUnusedTopic` 4.9.7 (read), which would also take the half messages of a broker whose
+    /// `topics.json` was lost.
+    #[must_use]
+    pub fn unused(&self, with_queues: Vec<Topic>) -> Vec<Topic> {
+        const KEPT: [&str; 3] = [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC];
+        const LIGHT_QUEUES: &str = "%LMQ%";
+        let is_unused = |topic: &Topic| {
+            let name = topic.as_str();
+            !self.table.topics.contains_key(topic) && !KEPT.contains(&name) && !name.starts_with(LIGHT_QUEUES)
+        };
+        with_queues.into_iter().filter(is_unused).collect()
+    }
+
     fn pattern(&self, name: &str) -> Option<Arc<TopicConfig>> {
         let pattern = self.table.topics.get(name)?;
         let switched_off = name == AUTO_CREATE_TOPIC && !self.settings.auto_create;

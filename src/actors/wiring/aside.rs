@@ -71,6 +71,7 @@ impl Wiring<'_> {
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
             log: storage.log.clone(),
+            disk: Arc::clone(&options.disk),
             store: options.store.clone(),
             clock: Arc::clone(&options.clock),
         };

@@ -17,10 +17,11 @@ use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
 use crate::actors::slow_group_actor::SlowGroupParts;
 use crate::actors::store_reads::StoreReads;
 use crate::actors::tables::StateTables;
-use crate::actors::topic_actor::{TopicParts, TopicPorts};
+use crate::actors::topic_actor::{TopicParts, TopicPorts, TopicRemoval};
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::filter::ConsumerFilters;
 use crate::broker::topics::{TopicTable, Topics};
+use crate::store::DeletedTopics;
 
 /// How often `consumerFilter.json` is written if it has changed.
 ///
@@ -32,7 +33,7 @@ impl Wiring<'_> {
     pub(super) fn state(&self, make: StateMakers, tables: StateTables, storage: &Storage) -> State {
         let (options, on) = (self.options, &self.arbiters.rest);
         let (topic, registration, topics) =
-            self.topics(make.topic, make.registration, tables.topics, tables.topics_file);
+            self.topics((make.topic, make.registration), (tables.topics, tables.topics_file), storage);
         let (groups, published_groups) = Published::new(tables.groups.table());
         let (subscriptions, published_subscriptions) = Published::new(SubscriptionTable::default());
         let offset_parts = OffsetParts {
@@ -99,10 +100,9 @@ impl Wiring<'_> {
 
     fn topics(
         &self,
-        make_topic: Make<TopicParts, TopicPorts>,
-        make_registration: Make<RegistrationParts, RegistrationPorts>,
-        topics: Topics,
-        file: ConfigWriter,
+        (make_topic, make_registration): (Make<TopicParts, TopicPorts>, Make<RegistrationParts, RegistrationPorts>),
+        (topics, file): (Topics, ConfigWriter),
+        storage: &Storage,
     ) -> (TopicPorts, RegistrationPorts, Published<TopicTable>) {
         let (options, on) = (self.options, &self.arbiters.rest);
         let (published, publisher) = Published::new(topics.table());
@@ -114,6 +114,7 @@ impl Wiring<'_> {
             file,
             clock: Arc::clone(&options.clock),
             changed: changed.clone(),
+            removal: self.removal(storage),
             faults: self.faults.clone(),
         };
         let topic = make_topic(topic_parts, on);
@@ -131,6 +132,20 @@ impl Wiring<'_> {
         let registration = make_registration(registration_parts, on);
         changed.name(registration.changed.clone());
         (topic, registration, published)
+    }
+
+    fn removal(&self, storage: &Storage) -> TopicRemoval {
+        let options = self.options;
+        TopicRemoval {
+            deleted: storage.deleted.clone(),
+            file: Arc::new(ConfigWriter::new(Arc::clone(&options.disk), DeletedTopics::path(&options.store))),
+            log: storage.log.clone(),
+            close: storage.commit_log.close.clone(),
+            open: storage.commit_log.open.clone(),
+            remove: storage.dispatch.remove.clone(),
+            with_queues: storage.dispatch.topics.clone(),
+            clean: storage.dispatch.clean.clone(),
+        }
     }
 
     fn filters(

@@ -23,7 +23,7 @@ use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
-        let Stored { log, queues, index, durable } = stored;
+        let Stored { log, queues, index, durable, deleted } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
@@ -68,6 +68,7 @@ impl Wiring<'_> {
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
+            pool: pool.clone(),
             put_counted: stats.put.clone(),
             faults: self.faults.clone(),
         };
@@ -87,7 +88,7 @@ impl Wiring<'_> {
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
         append.name(commit_log.append.clone());
-        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats })
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted })
     }
 
     fn queue_shared(
