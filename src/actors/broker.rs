@@ -32,6 +32,7 @@ use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
+use super::timer_actor::{PersistTimer, TimerPorts};
 use super::transaction_actor::TransactionPorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
@@ -114,6 +115,7 @@ pub(super) struct Parts {
     pub(super) _levels: Vec<SchedulePorts>,
     pub(super) slow_groups: SlowGroupPorts,
     pub(super) transactions: TransactionPorts,
+    pub(super) timer: Option<TimerPorts>,
     pub(super) log: LogView,
     pub(super) faults: Faults,
 }
@@ -199,6 +201,9 @@ impl Parts {
         };
         self.flush.close.send(CloseStore { settled, index }).await??;
         // What was delivered lasts now, and so may the note of it.
+        if let Some(timer) = &self.timer {
+            timer.persist.send(PersistTimer).await?;
+        }
         Ok(self.delay_offsets.persist.send(PersistDelays).await?)
     }
 

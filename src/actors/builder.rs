@@ -24,6 +24,7 @@ use super::registration_actor::{RegistrationActor, RegistrationParts, Registrati
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
 use super::slow_group_actor::{SlowGroupActor, SlowGroupParts, SlowGroupPorts};
 use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
+use super::timer_actor::{TimerActor, TimerParts, TimerPorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
 use super::wiring;
@@ -67,6 +68,7 @@ pub(super) struct AsideMakers {
     pub(super) delay_offset: Make<DelayOffsetParts, DelayOffsetPorts>,
     pub(super) schedule: MakeLevel,
     pub(super) transaction: Make<TransactionParts, TransactionPorts>,
+    pub(super) timer: Make<TimerParts, TimerPorts>,
 }
 
 /// Makes the actor of a delay level.
@@ -132,6 +134,8 @@ impl BrokerBuilder {
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
         aside.transaction: TransactionParts => TransactionPorts,
+        /// Replaces the TimerActor.
+        aside.timer: TimerParts => TimerPorts,
     }
 
     /// Replaces the ScheduleActor of every delay level.
@@ -193,6 +197,7 @@ impl Default for AsideMakers {
             delay_offset: Box::new(|parts, on| supervise_on(on, |_| DelayOffsetActor::new(parts)).into()),
             schedule: Box::new(|parts, on| supervise_on(on, |_| ScheduleActor::new(parts)).into()),
             transaction: Box::new(|parts, on| supervise_on(on, |_| TransactionActor::new(parts)).into()),
+            timer: Box::new(|parts, on| supervise_on(on, |_| TimerActor::new(parts)).into()),
         }
     }
 }

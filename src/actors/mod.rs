@@ -90,6 +90,7 @@ pub mod slow_group_actor;
 pub mod stats_actor;
 mod store_reads;
 mod tables;
+pub mod timer_actor;
 pub mod topic_actor;
 pub mod transaction_actor;
 mod wiring;

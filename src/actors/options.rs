@@ -11,6 +11,7 @@ use super::preparer::PAGES_AHEAD_BYTES;
 use crate::broker::config::{FilterSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
 use crate::broker::pull::PullLimits;
+use crate::broker::timer::TimerRules;
 use crate::broker::topics::TopicSettings;
 use crate::broker::transaction::check::CheckRules;
 use crate::namesrv::config::NamesrvConfig;
@@ -105,6 +106,8 @@ pub struct BrokerOptions {
     pub behind_bytes_max: Option<u64>,
     /// How often is looked for such groups.
     pub behind_check_every: Duration,
+    /// What is asked of delivery times (`timerWheelEnable`, `timerMaxDelaySec`); `None`: their properties mean nothing.
+    pub timer: Option<TimerRules>,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -181,6 +184,7 @@ impl BrokerOptions {
             unique_key_results: 32,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
+            timer: None,
             behind_bytes_max: None,
             behind_check_every: seconds(180),
             register_every: seconds(30),

@@ -35,6 +35,7 @@ use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
 use super::tables::Tables;
+use super::timer_actor::TimerPorts;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
@@ -72,9 +73,9 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
-    let Tables { state: state_tables, delays } = tables;
+    let Tables { state: state_tables, delays, timer } = tables;
     let state = wiring.state(state, state_tables, &storage);
-    let aside = wiring.aside(aside, delays, &storage, &state);
+    let aside = wiring.aside(aside, delays, timer, &storage, &state);
     let broker = wiring.broker(&storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
@@ -88,7 +89,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
     let State { offsets, registration, filter, slow_groups, .. } = state;
-    let Aside { delay_offsets, levels, transactions } = aside;
+    let Aside { delay_offsets, levels, transactions, timer } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -101,6 +102,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         _levels: levels,
         slow_groups,
         transactions,
+        timer,
         log,
         faults,
     };
@@ -151,6 +153,7 @@ struct Aside {
     delay_offsets: DelayOffsetPorts,
     levels: Vec<SchedulePorts>,
     transactions: TransactionPorts,
+    timer: Option<TimerPorts>,
 }
 
 /// A broker that is being made.

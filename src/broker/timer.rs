@@ -7,6 +7,9 @@
 pub mod progress;
 pub mod wheel;
 
+use std::sync::LazyLock;
+
+use crate::protocol::names::Topic;
 use crate::protocol::properties::keys;
 use crate::protocol::units::QueueId;
 pub use crate::store::dispatch::TIMER_TOPIC;
@@ -15,6 +18,15 @@ pub use crate::store::dispatch::TIMER_TOPIC;
 pub const MESSAGES: QueueId = QueueId(0);
 /// The queue of cancellations.
 pub const CANCELLATIONS: QueueId = QueueId(1);
+
+static TIMER: LazyLock<Topic> =
+    LazyLock::new(|| Topic::parse(TIMER_TOPIC).expect("the broker's own topics have legal names"));
+
+/// [`TIMER_TOPIC`] as a name.
+#[must_use]
+pub fn timer_topic() -> &'static Topic {
+    &TIMER
+}
 
 /// What the configuration says about delivery times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +57,7 @@ pub enum Timed {
     Now,
     /// It is delivered then, in milliseconds since the epoch.
     At(i64),
-    /// It takes a message back that is delivered then; 0 stands for a time that the broker has to find out.
+    /// It takes a message back that is delivered then.
     Cancels(i64),
 }
 
@@ -57,6 +69,9 @@ pub enum TimerError {
         "the delivery time is no number: TIMER_DELIVER_MS, TIMER_DELAY_MS and TIMER_DELAY_SEC take one that is not negative"
     )]
     Unreadable,
+    /// A cancellation without the time of what it cancels.
+    #[error("TIMER_DEL_UNIQKEY takes a message back with the help of its TIMER_DELIVER_MS, which is missing")]
+    NoTime,
     /// It lies too far ahead.
     #[error("the delivery time lies {ahead_ms} ms ahead, this broker takes up to {max_ms} ms (timerMaxDelaySec)")]
     TooFar {
@@ -68,6 +83,13 @@ pub enum TimerError {
 }
 
 impl TimerWish {
+    /// Whether a name may be one of those that mean something here.
+    #[inline]
+    #[must_use]
+    pub fn may_know(name: &[u8]) -> bool {
+        name.starts_with(b"TIMER_D")
+    }
+
     /// Takes in one property; others than those of delivery times mean nothing here.
     pub fn note(&mut self, name: &[u8], value: &[u8]) {
         let number = || std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok()).filter(|it| *it >= 0);
@@ -84,13 +106,20 @@ impl TimerWish {
         }
     }
 
+    /// Whether there is anything to decide.
+    #[inline]
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        self.at.is_some() || self.cancels
+    }
+
     /// What becomes of the send.
     ///
     /// # Errors
     /// See [`TimerError`].
     pub fn decide(&self, rules: &TimerRules, now_ms: i64) -> Result<Timed, TimerError> {
         let due_ms = match self.at {
-            None if self.cancels => return Ok(Timed::Cancels(0)),
+            None if self.cancels => return Err(TimerError::NoTime),
             None => return Ok(Timed::Now),
             Some(At::Time(due_ms)) => due_ms,
             Some(At::After(delay_ms)) => now_ms.saturating_add(delay_ms),
@@ -145,7 +174,7 @@ mod tests {
 
     #[test]
     fn cancellations_name_a_key_and_perhaps_a_time() {
-        check(&[("TIMER_DEL_UNIQKEY", "ID")], Ok(Timed::Cancels(0)));
+        check(&[("TIMER_DEL_UNIQKEY", "ID")], Err(TimerError::NoTime));
         check(&[("TIMER_DEL_UNIQKEY", "ID"), ("TIMER_DELIVER_MS", "1000001")], Ok(Timed::Cancels(NOW + 1)));
         check(&[("TIMER_DEL_UNIQKEY", "ID"), ("TIMER_DELIVER_MS", "1")], Ok(Timed::Cancels(1)));
     }

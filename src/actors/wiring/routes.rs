@@ -86,6 +86,7 @@ impl Wiring<'_> {
             writable: options.writable,
             delay_levels: options.delay_levels(),
             reject_transactions: options.transactions.reject,
+            timer: options.timer,
         };
         SendService {
             rules: Arc::new(rules),

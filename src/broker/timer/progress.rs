@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::wheel::{SECOND_MS, start_of};
 use crate::protocol::body::{BodyError, lenient, pretty};
 use crate::protocol::units::QueueOffset;
 
@@ -33,9 +34,41 @@ impl TimerProgress {
         pretty(self)
     }
 
-    /// Whether an entry of a queue is done with.
+    /// Whether a message's entry is done with.
     #[must_use]
-    pub fn is_done(&self, offset: QueueOffset, taken_in: u64, fire_ms: i64) -> bool {
-        offset.0 < taken_in && fire_ms <= self.done_until_ms
+    pub fn is_done(&self, entry: QueueOffset, fire_ms: i64) -> bool {
+        entry.0 < self.messages && fire_ms <= self.done_until_ms
+    }
+
+    /// Whether a cancellation's entry is: what it may cancel comes up to a second later.
+    #[must_use]
+    pub fn is_over(&self, entry: QueueOffset, fire_ms: i64) -> bool {
+        entry.0 < self.cancellations && start_of(fire_ms, SECOND_MS) + SECOND_MS <= self.done_until_ms
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROGRESS: TimerProgress = TimerProgress { done_until_ms: 10_700, messages: 5, cancellations: 5 };
+
+    #[test]
+    fn done_is_what_was_taken_in_and_lies_before_the_time() {
+        assert!(PROGRESS.is_done(QueueOffset(4), 10_700));
+        assert!(!PROGRESS.is_done(QueueOffset(4), 10_701));
+        assert!(!PROGRESS.is_done(QueueOffset(5), 10_700));
+    }
+
+    #[test]
+    fn a_cancellation_counts_until_its_second_is_over() {
+        assert!(!PROGRESS.is_over(QueueOffset(4), 10_000));
+        assert!(PROGRESS.is_over(QueueOffset(4), 9_999));
+        assert!(!PROGRESS.is_over(QueueOffset(5), 9_000));
+    }
+
+    #[test]
+    fn the_file_reads_back() {
+        assert_eq!(TimerProgress::load(&PROGRESS.to_json()).ok(), Some(PROGRESS));
     }
 }

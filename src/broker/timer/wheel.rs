@@ -13,22 +13,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::protocol::units::PhysicalOffset;
+use crate::store::TimerRow;
 
-const SECOND_MS: i64 = 1_000;
+/// Milliseconds of the shortest time that a file is for.
+pub const SECOND_MS: i64 = 1_000;
 const MINUTE_MS: i64 = 60 * SECOND_MS;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-
-/// A message or a cancellation that waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// When something is to be done with it.
-    pub fire_ms: i64,
-    /// Where its record lies.
-    pub physical: PhysicalOffset,
-    /// Whether it is a cancellation.
-    pub cancels: bool,
-}
 
 /// A file of waiting messages, by the beginning of its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,6 +29,26 @@ pub enum Bucket {
     Minute(i64),
     /// Those of one second that have no room in memory.
     Second(i64),
+}
+
+impl Bucket {
+    /// The beginning of its time.
+    #[must_use]
+    pub fn start_ms(self) -> i64 {
+        let (Self::Hour(start) | Self::Minute(start) | Self::Second(start)) = self;
+        start
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(self) -> String {
+        let unit = match self {
+            Self::Hour(_) => "hour",
+            Self::Minute(_) => "minute",
+            Self::Second(_) => "second",
+        };
+        format!("{unit}-{}", self.start_ms())
+    }
 }
 
 /// Where something waits.
@@ -53,7 +63,7 @@ pub enum Place {
 /// The wheel.
 #[derive(Debug)]
 pub struct Wheel {
-    window: BTreeMap<(i64, u64), Waiting>,
+    window: BTreeMap<(i64, u64), TimerRow>,
     window_max: usize,
     next_number: u64,
     /// The end of the minute whose messages are in the window,
@@ -79,8 +89,9 @@ impl Wheel {
         }
     }
 
-    /// Takes something in; what goes into a file is for the caller to write there.
-    pub fn put(&mut self, waiting: Waiting, now_ms: i64) -> Place {
+    /// Takes something in; what goes into a file is for the caller to write there. Cancellations of the window's time are
+    /// always held in memory: they are to be known before what they cancel.
+    pub fn put(&mut self, waiting: TimerRow, now_ms: i64) -> Place {
         // What is late fires as soon as it can, however far the files were opened.
         let is_late = waiting.fire_ms <= now_ms;
         let fire_ms = waiting.fire_ms.max(now_ms);
@@ -88,7 +99,7 @@ impl Wheel {
             Bucket::Hour(start_of(fire_ms, HOUR_MS))
         } else if !is_late && fire_ms >= self.opened_until {
             Bucket::Minute(start_of(fire_ms, MINUTE_MS))
-        } else if self.window.len() >= self.window_max {
+        } else if self.window.len() >= self.window_max && !waiting.cancels {
             Bucket::Second(start_of(fire_ms, SECOND_MS))
         } else {
             self.window.insert((waiting.fire_ms, self.next_number), waiting);
@@ -136,7 +147,7 @@ impl Wheel {
     }
 
     /// Takes up to `max` out of memory that are due.
-    pub fn take_due(&mut self, now_ms: i64, max: usize) -> Vec<Waiting> {
+    pub fn take_due(&mut self, now_ms: i64, max: usize) -> Vec<TimerRow> {
         let mut due = Vec::new();
         while due.len() < max {
             match self.window.first_entry().filter(|first| first.key().0 <= now_ms) {
@@ -162,26 +173,27 @@ impl Wheel {
     #[must_use]
     pub fn clear_before(&self) -> i64 {
         let in_memory = self.window.first_key_value().map(|((fire_ms, _), _)| *fire_ms);
-        let in_files = self.files.iter().map(|bucket| match bucket {
-            Bucket::Hour(start) | Bucket::Minute(start) | Bucket::Second(start) => *start,
-        });
+        let in_files = self.files.iter().map(|bucket| bucket.start_ms());
         in_memory.into_iter().chain(in_files.min()).min().unwrap_or(i64::MAX)
     }
 }
 
-fn start_of(time_ms: i64, unit_ms: i64) -> i64 {
+/// The beginning of the unit that a time lies in.
+#[must_use]
+pub fn start_of(time_ms: i64, unit_ms: i64) -> i64 {
     time_ms.div_euclid(unit_ms) * unit_ms
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::units::PhysicalOffset;
 
     /// Nine hours after some midnight.
     const NOW: i64 = 1_000_000 * HOUR_MS + 5 * MINUTE_MS + 30 * SECOND_MS;
 
-    fn waiting(fire_ms: i64) -> Waiting {
-        Waiting { fire_ms, physical: PhysicalOffset(fire_ms as u64), cancels: false }
+    fn waiting(fire_ms: i64) -> TimerRow {
+        TimerRow { fire_ms, physical: PhysicalOffset(fire_ms as u64), cancels: false }
     }
 
     fn fires(wheel: &mut Wheel, now_ms: i64) -> Vec<i64> {
@@ -222,10 +234,10 @@ mod tests {
         while let Some(bucket) = wheel.open_next(later) {
             opened.push(bucket);
             let length = if matches!(bucket, Bucket::Hour(_)) { HOUR_MS } else { MINUTE_MS };
-            let (Bucket::Hour(start) | Bucket::Minute(start) | Bucket::Second(start)) = bucket;
-            let holds = |waiting: &mut Waiting| (start..start + length).contains(&waiting.fire_ms);
+            let holds =
+                |waiting: &mut TimerRow| (bucket.start_ms()..bucket.start_ms() + length).contains(&waiting.fire_ms);
             // What is in no file any more waits in memory, or in the file that it was put into.
-            let again: Vec<Waiting> = kept.extract_if(.., holds).collect();
+            let again: Vec<TimerRow> = kept.extract_if(.., holds).collect();
             kept.extend(again.into_iter().filter(|waiting| wheel.put(*waiting, later) != Place::Window));
         }
         // Two were in minute files; two in hour files, and straight to memory from there, because all of it is late.
@@ -252,7 +264,7 @@ mod tests {
     fn what_is_due_comes_in_the_order_of_its_time_and_of_its_coming() {
         let mut wheel = Wheel::new(NOW, 100);
         for (fire, at) in [(3, 1), (1, 2), (3, 3), (2, 4)] {
-            wheel.put(Waiting { physical: PhysicalOffset(at), ..waiting(NOW + fire) }, NOW);
+            wheel.put(TimerRow { physical: PhysicalOffset(at), ..waiting(NOW + fire) }, NOW);
         }
         let order: Vec<u64> = wheel.take_due(NOW + 3, 3).iter().map(|waiting| waiting.physical.0).collect();
         assert_eq!(order, [2, 4, 1]);
