@@ -12,6 +12,7 @@ pub mod promises;
 pub mod pull;
 pub mod queue_locks;
 pub mod reply;
+pub mod rules;
 pub mod runtime_info;
 pub mod schedule;
 pub mod send;

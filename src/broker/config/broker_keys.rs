@@ -19,7 +19,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::int("brokerPermission", "6").within(0, 7),
     Key::text("regionId", "DefaultRegion"),
     // Topics and groups.
-    Key::int("defaultTopicQueueNums", "8").within(1, 65_536),
+    Key::int("defaultTopicQueueNums", "8").within(1, 65_536).at_start(),
     Key::switch("autoCreateTopicEnable", true).important(),
     Key::switch("clusterTopicEnable", true).at_start(),
     Key::switch("brokerTopicEnable", true).at_start(),
@@ -55,7 +55,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::long("waitTimeMillsInTransactionQueue", "3000").later(),
     Key::long("startAcceptSendRequestTimeStamp", "0"),
     // Consumers.
-    Key::int("flushConsumerOffsetInterval", "5000").within(1, i32::MAX as i64),
+    Key::int("flushConsumerOffsetInterval", "5000").within(1, i32::MAX as i64).at_start(),
     Key::int("flushConsumerOffsetHistoryInterval", "60000").no_effect(),
     Key::switch("longPollingEnable", true),
     Key::long("shortPollingTimeMills", "1000"),
@@ -67,22 +67,22 @@ pub static BROKER_KEYS: &[Key] = &[
     // Registration with the name servers.
     Key::switch("fetchNamesrvAddrByAddressServer", false).important().later(),
     Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),
-    Key::int("registerNameServerPeriod", "30000"),
+    Key::int("registerNameServerPeriod", "30000").at_start(),
     Key::switch("forceRegister", true).later(),
     Key::switch("compressedRegister", false),
     // Filters.
     Key::int("filterServerNums", "0").later(),
     Key::switch("enableCalcFilterBitMap", false).later(),
-    Key::int("expectConsumerNumUseFilter", "32").within(1, i32::MAX as i64),
-    Key::int("maxErrorRateOfBloomFilter", "20").within(1, 99),
-    Key::long("filterDataCleanTimeSpan", "86400000").within(0, i64::MAX),
+    Key::int("expectConsumerNumUseFilter", "32").within(1, i32::MAX as i64).at_start(),
+    Key::int("maxErrorRateOfBloomFilter", "20").within(1, 99).at_start(),
+    Key::long("filterDataCleanTimeSpan", "86400000").within(0, i64::MAX).at_start(),
     Key::switch("filterSupportRetry", false),
     Key::switch("enablePropertyFilter", false),
     // Transactions and request-reply.
     Key::switch("rejectTransactionMessage", false).important(),
     Key::long("transactionTimeOut", "6000").important().within(0, i64::MAX),
     Key::int("transactionCheckMax", "15").important().within(0, i32::MAX as i64),
-    Key::long("transactionCheckInterval", "60000").important().within(1, i64::MAX),
+    Key::long("transactionCheckInterval", "60000").important().within(1, i64::MAX).at_start(),
     Key::switch("storeReplyMessageEnable", true),
     // Access, plug-ins, statistics.
     Key::switch("aclEnable", false).important().refused("the broker would be open to everybody"),
