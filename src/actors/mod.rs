@@ -64,6 +64,7 @@ pub mod group_actor;
 pub mod hold_actor;
 pub mod index_actor;
 mod late;
+pub mod live;
 mod lookup_service;
 pub mod namesrv;
 pub mod namesrv_actor;

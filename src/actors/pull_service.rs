@@ -8,6 +8,7 @@ use actix::Recipient;
 use super::dispatch_actor::OpenQueue;
 use super::fault::notify;
 use super::group_actor::CreateOnPull;
+use super::live::Live;
 use super::offset_actor::Commit;
 use super::published::Published;
 use super::pull_reply::PullReply;
@@ -25,7 +26,7 @@ use crate::protocol::headers::pull::PullHeader;
 #[derive(Clone)]
 pub struct PullService {
     /// What the configuration says.
-    pub rules: PullRules,
+    pub live: Published<Live>,
     /// The topics there are.
     pub topics: Published<TopicTable>,
     /// The groups there are.
@@ -46,10 +47,11 @@ pub struct PullService {
 
 impl Service for PullService {
     fn serve(&self, requests: Vec<Request>) {
+        let live = self.live.load();
         for request in requests {
             let admitted = PullHeader::parse(&request.command.ext)
                 .map_err(|error| PullDenied::Refused(error.into()))
-                .and_then(|header| self.admit(&header, &request));
+                .and_then(|header| self.admit(&live.rules.pull, &header, &request));
             match admitted {
                 Ok(admitted) => self.hand_over(admitted, request),
                 Err(PullDenied::UnknownGroup) => {
@@ -62,11 +64,11 @@ impl Service for PullService {
 }
 
 impl PullService {
-    fn admit(&self, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
+    fn admit(&self, rules: &PullRules, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
         let (topics, groups, subscriptions) = (self.topics.load(), self.groups.load(), self.subscriptions.load());
         let filters = self.filters.load();
         let known = Known { topics: &topics, groups: &groups, subscriptions: &subscriptions, filters: &filters };
-        let admitted = admission::admit(&self.rules, &known, header, request.reply.peer().remote)?;
+        let admitted = admission::admit(rules, &known, header, request.reply.peer().remote)?;
         if let Some(offset) = admitted.commit {
             let (topic, group) = (admitted.topic.as_str().into(), header.consumer_group.as_ref().into());
             notify(&self.commit, Commit { topic, group, queue_id: admitted.queue_id, offset });

@@ -13,11 +13,12 @@ use super::append_answer::AppendAnswer;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{Faults, notify};
 use super::group_actor::CreateOnSendBack;
+use super::live::Live;
 use super::published::Published;
-use super::send_reply::{AllAsked, Asked, SendReplies, SendStyle};
+use super::send_reply::{AllAsked, Asked, SendReplies};
 use super::topic_actor::{CreateOnSend, TopicWanted};
 use crate::broker::groups::GroupTable;
-use crate::broker::send::{Admission, Admitted, Denied, SendRules};
+use crate::broker::send::{Admission, Admitted, Denied};
 use crate::broker::topics::TopicTable;
 use crate::net::peer::Peer;
 use crate::net::reply::Replies;
@@ -30,9 +31,7 @@ use crate::time::SharedClock;
 /// What serves sends, over all connections.
 pub struct SendService {
     /// What the configuration says.
-    pub rules: Arc<SendRules>,
-    /// What replies say of the broker.
-    pub style: Arc<SendStyle>,
+    pub live: Published<Live>,
     /// The topics there are.
     pub topics: Published<TopicTable>,
     /// The groups there are.
@@ -54,6 +53,7 @@ pub struct SendService {
 /// The sends of one connection.
 pub struct SendBatch {
     service: Arc<SendService>,
+    live: Arc<Live>,
     admission: Admission,
     begun: bool,
     now_ms: i64,
@@ -76,9 +76,11 @@ impl SendService {
     #[must_use]
     pub fn batch(self: &Arc<Self>) -> SendBatch {
         let random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
+        let live = self.live.load_full();
         SendBatch {
             service: Arc::clone(self),
-            admission: Admission::new(Arc::clone(&self.rules), random),
+            admission: Admission::new(Arc::clone(&live.rules.send), random),
+            live,
             begun: false,
             now_ms: 0,
             taken: 0,
@@ -97,7 +99,7 @@ impl SendService {
 
     /// Tells a producer why its messages are not stored.
     pub fn refuse(&self, request: Request, refusal: Refusal) {
-        self.style.refuse(request.reply, refusal);
+        self.live.load().style.refuse(request.reply, refusal);
     }
 }
 
@@ -113,6 +115,11 @@ impl SendBatch {
     }
 
     fn begin(&mut self) {
+        let live = self.service.live.load();
+        if !Arc::ptr_eq(&self.live, &live) {
+            self.admission.follow(Arc::clone(&live.rules.send));
+            self.live = Arc::clone(&live);
+        }
         self.admission.begin(self.service.topics.load_full(), self.service.groups.load_full());
         if self.admission.looks_at_time() {
             self.now_ms = self.service.clock.now_ms();
@@ -134,7 +141,7 @@ impl SendBatch {
                     let request = Request { command, serialization, reply };
                     notify(&self.service.create_group, CreateOnSendBack { group, request, then: then() });
                 }
-                Other::Refused(refusal) => self.service.style.refuse(reply, refusal),
+                Other::Refused(refusal) => self.live.style.refuse(reply, refusal),
             }
         }
         if !unknown.is_empty() {
@@ -176,7 +183,7 @@ impl Batch for SendBatch {
         let puts = self.admission.end();
         if !puts.is_empty() {
             let asked = std::mem::take(&mut self.asked);
-            let replies = SendReplies::new(replies, asked, Arc::clone(&self.service.style));
+            let replies = SendReplies::new(replies, asked, Arc::clone(&self.live.style));
             notify(&self.service.append, AppendBatch { puts, answer: AppendAnswer::Clients(replies) });
         }
     }
