@@ -7,6 +7,7 @@ pub mod config;
 pub mod filter;
 pub mod groups;
 pub mod hold;
+pub mod name_servers;
 pub mod offsets;
 pub mod promises;
 pub mod pull;
