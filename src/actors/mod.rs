@@ -35,6 +35,7 @@
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
+//! | an application's hook | `Told` (one at most), which leads to 65,536 events at most | what it has not taken yet | further events are lost and counted | told nothing more |
 
 pub mod append_answer;
 pub mod arbiters;
@@ -55,6 +56,7 @@ pub mod filter_actor;
 pub mod flush_actor;
 pub mod group_actor;
 pub mod hold_actor;
+pub mod hooks;
 pub mod index_actor;
 mod late;
 mod lookup_service;

@@ -24,6 +24,7 @@ use super::filter_actor::FilterPorts;
 use super::flush_actor::FlushPorts;
 use super::group_actor::GroupPorts;
 use super::hold_actor::HoldPorts;
+use super::hooks::Hooks;
 use super::index_actor::IndexPorts;
 use super::offset_actor::OffsetPorts;
 use super::options::BrokerOptions;
@@ -57,7 +58,7 @@ const FAST_PORT_DISTANCE: u16 = 2;
 
 /// Starts the broker that a builder describes.
 pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<Broker, StartError> {
-    let BrokerBuilder { options, storage, state, aside } = builder;
+    let BrokerBuilder { options, storage, state, aside, hooks } = builder;
     let (listener, fast_listener) = bind(options.listen)?;
     let address = listener.local();
     let store = open_store(&options).await?;
@@ -70,7 +71,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         }
     };
     let OpenStore { lock, log, queues, index, durable, .. } = store;
-    let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
+    let wiring = Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
     let Tables { state: state_tables, delays } = tables;
     let state = wiring.state(state, state_tables, &storage);
@@ -152,6 +153,7 @@ struct Aside {
 struct Wiring<'a> {
     options: &'a BrokerOptions,
     arbiters: &'a Arbiters,
+    hooks: Hooks,
     faults: Faults,
     address: SocketAddr,
 }

@@ -23,6 +23,7 @@ use crate::actors::{
 use crate::broker::pull::admission::PullRules;
 use crate::broker::send::SendRules;
 use crate::net::budget::Budget;
+use crate::net::exchange::ExchangeHook;
 use crate::net::peer::Patience;
 use crate::net::router::{Lane, Router};
 
@@ -48,7 +49,10 @@ impl Wiring<'_> {
             permits: lookup_service::permits(),
         };
         let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
+        let exchanges =
+            self.hooks.exchanged.clone().map(|hook| -> ExchangeHook { Arc::new(move |told| hook.tell(told)) });
         Router::new()
+            .on_exchange(exchanges)
             .route(&client_actor::CODES, actor(&state.client.requests))
             .route(&offset_actor::CODES, actor(&state.offsets.requests))
             .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
@@ -91,6 +95,7 @@ impl Wiring<'_> {
             create_group: state.group.create_on_send_back.clone(),
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
+            hook: self.hooks.sent.clone(),
             faults: self.faults.clone(),
         }
     }
@@ -148,6 +153,7 @@ impl Wiring<'_> {
             open_queue: storage.dispatch.open_queue.clone(),
             create_group: state.group.create.clone(),
             commit: state.offsets.commit.clone(),
+            hook: self.hooks.consumed.clone(),
         }
     }
 }
