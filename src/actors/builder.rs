@@ -3,6 +3,7 @@
 //! Any of these functions can be replaced by one that makes another actor, or wraps this one: that is how tests put in
 //! slow, deaf, failing and panicking parts, and how an application puts in its own.
 
+use actix::Recipient;
 use actix_rt::ArbiterHandle;
 
 use super::arbiters::{Arbiters, start_on, supervise_on};
@@ -15,6 +16,7 @@ use super::filter_actor::{FilterActor, FilterParts, FilterPorts};
 use super::flush_actor::{FlushActor, FlushParts, FlushPorts};
 use super::group_actor::{GroupActor, GroupParts, GroupPorts};
 use super::hold_actor::{HoldActor, HoldParts, HoldPorts};
+use super::hooks::{Consumed, Exchange, Hook, Hooks, Sent, Told};
 use super::index_actor::{IndexActor, IndexParts, IndexPorts};
 use super::offset_actor::{OffsetActor, OffsetParts, OffsetPorts};
 use super::options::BrokerOptions;
@@ -38,6 +40,7 @@ pub struct BrokerBuilder {
     pub(super) storage: StorageMakers,
     pub(super) state: StateMakers,
     pub(super) aside: AsideMakers,
+    pub(super) hooks: Hooks,
 }
 
 /// Make the actors that every message passes, and the one that counts them.
@@ -98,6 +101,7 @@ impl BrokerBuilder {
             storage: StorageMakers::default(),
             state: StateMakers::default(),
             aside: AsideMakers::default(),
+            hooks: Hooks::default(),
         }
     }
 
@@ -149,6 +153,64 @@ impl BrokerBuilder {
     #[must_use]
     pub fn queue(mut self, wrap: impl Fn(QueuePorts) -> QueuePorts + Send + 'static) -> Self {
         self.storage.queue = Some(Box::new(wrap));
+        self
+    }
+
+    /// Tells `recipient` of every send when it is decided what becomes of it, stored or refused: see
+    /// [`hooks`](super::hooks). RocketMQ calls that a `SendMessageHook`.
+    ///
+    /// ```
+    /// # async fn example(options: ferromq::actors::options::BrokerOptions) -> Result<(), Box<dyn std::error::Error>> {
+    /// use actix::{Actor, Context, Handler};
+    /// use ferromq::actors::broker::Broker;
+    /// use ferromq::actors::hooks::{Sent, Told};
+    ///
+    /// /// Counts what each group sends.
+    /// #[derive(Default)]
+    /// struct Bill {
+    ///     bytes: std::collections::HashMap<Box<str>, usize>,
+    /// }
+    ///
+    /// impl Actor for Bill {
+    ///     type Context = Context<Self>;
+    /// }
+    ///
+    /// impl Handler<Told<Sent>> for Bill {
+    ///     type Result = ();
+    ///
+    ///     fn handle(&mut self, told: Told<Sent>, _: &mut Context<Self>) {
+    ///         for sent in told.take().events {
+    ///             if !sent.placed.is_empty() {
+    ///                 *self.bytes.entry(sent.group).or_default() += sent.bytes;
+    ///             }
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let bill = Bill::default().start();
+    /// let broker = Broker::builder(options).on_send(bill.recipient()).start().await?;
+    /// # broker.stop().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn on_send(mut self, recipient: Recipient<Told<Sent>>) -> Self {
+        self.hooks.sent = Some(Hook::new(recipient));
+        self
+    }
+
+    /// Tells `recipient` of every pull when it is answered. RocketMQ calls that a `ConsumeMessageHook`.
+    #[must_use]
+    pub fn on_consume(mut self, recipient: Recipient<Told<Consumed>>) -> Self {
+        self.hooks.consumed = Some(Hook::new(recipient));
+        self
+    }
+
+    /// Tells `recipient` of every request, of whatever kind, when it comes and when it is answered. RocketMQ calls that an
+    /// `RPCHook`.
+    #[must_use]
+    pub fn on_request(mut self, recipient: Recipient<Told<Exchange>>) -> Self {
+        self.hooks.exchanged = Some(Hook::new(recipient));
         self
     }
 

@@ -166,7 +166,7 @@ impl GroupActor {
             .and_then(|header| self.find_or_create(&header.consumer_group, ctx).map(|_| ()));
         match made {
             Ok(()) => then.serve(vec![request]),
-            Err(refusal) => request.reply.refuse(refusal),
+            Err(refusal) => then.refuse(request, refusal),
         }
     }
 

@@ -41,6 +41,7 @@
 //! | StatsActor | PutCounted, GotCounted, SentBack, Requests, RuntimeFigures | one a second from dispatch and from each queue that is pulled from; requests in flight | as of requests | restarts with its counters |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
+//! | an application's hook | `Told` (one at most), which leads to 65,536 events at most | what it has not taken yet | further events are lost and counted | told nothing more |
 
 pub mod append_answer;
 pub mod arbiters;
@@ -64,6 +65,7 @@ pub mod filter_actor;
 pub mod flush_actor;
 pub mod group_actor;
 pub mod hold_actor;
+pub mod hooks;
 pub mod index_actor;
 mod late;
 pub mod live;

@@ -10,6 +10,7 @@ use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
 use crate::broker::config::{BrokerConfig, FilterSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
+use crate::broker::name_servers::AddressServer;
 use crate::broker::pull::PullLimits;
 use crate::broker::pull::admission::PullRules;
 use crate::broker::rules::Rules;
@@ -51,6 +52,8 @@ pub struct BrokerOptions {
     pub broker_id: i64,
     /// The name servers, `ip:port` each.
     pub name_servers: Vec<String>,
+    /// Who is asked for them when there are none (`fetchNamesrvAddrByAddressServer`).
+    pub address_server: Option<AddressServer>,
     /// Where the store lies and how it is laid out.
     pub store: StoreOptions,
     /// When producers are answered.
@@ -157,6 +160,7 @@ impl BrokerOptions {
             cluster: "DefaultCluster".into(),
             broker_id: 0,
             name_servers: Vec::new(),
+            address_server: None,
             store: StoreOptions::at(root),
             flush: FlushPolicy::Async,
             flush_every: Duration::from_millis(500),

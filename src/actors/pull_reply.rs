@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use super::hooks::PullNote;
 use crate::broker::pull::admission::Suggested;
 use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::net::bulk::{STEP_BYTES, Slices};
@@ -26,13 +27,21 @@ pub struct PullReply {
     is_behind: bool,
     min: QueueOffset,
     max: QueueOffset,
+    /// What the application is told of it, if it wants to know; behind the reply, so that the client is told first.
+    note: Option<Box<PullNote>>,
 }
 
 impl PullReply {
     /// An answer that suggests a broker for the next pull.
     #[must_use]
     pub fn new(reply: ReplyTo, suggested: Suggested) -> Self {
-        Self { reply, suggested, is_behind: false, min: QueueOffset(0), max: QueueOffset(0) }
+        Self { reply, suggested, is_behind: false, min: QueueOffset(0), max: QueueOffset(0), note: None }
+    }
+
+    /// The same with what the application is told of it.
+    #[must_use]
+    pub fn noted(self, note: Option<PullNote>) -> Self {
+        Self { note: note.map(Box::new), ..self }
     }
 
     /// The same with the bounds that the client is told, and with whether it is far behind.
@@ -59,18 +68,20 @@ impl PullReply {
     }
 
     /// Answers with an error.
-    pub fn refuse(self, refusal: Refusal) {
+    pub fn refuse(mut self, refusal: Refusal) {
+        self.note(refusal.code, None, 0, 0);
         self.reply.refuse(refusal);
     }
 
     /// Answers that there is nothing, and where to go on.
-    pub fn without_records(self, code: i32, status: PullStatus, next: QueueOffset) {
+    pub fn without_records(mut self, code: i32, status: PullStatus, next: QueueOffset) {
+        self.note(code, Some(next), 0, 0);
         let head = self.head(code, status, next);
         self.reply.send_with(|out, opaque, serialization| head.write(opaque, 0, serialization, out));
     }
 
     /// Answers with records that are known to be in memory.
-    pub fn from_memory(self, log: &LogView, selection: &Selection) {
+    pub fn from_memory(mut self, log: &LogView, selection: &Selection) {
         if selection.bytes > COPY_BYTES_MAX {
             let slices: Option<Vec<Bytes>> =
                 selection.records.iter().map(|(physical, size)| log.slice(*physical, *size)).collect();
@@ -84,7 +95,9 @@ impl PullReply {
             return self.removed(selection);
         }
         let head = self.head(response::SUCCESS, selection.status, selection.next);
-        self.reply.send_with(|out, opaque, serialization| {
+        self.note_records(selection);
+        let Self { reply, mut note, .. } = self;
+        reply.send_with(|out, opaque, serialization| {
             let start = out.len();
             head.write(opaque, selection.bytes as usize, serialization, out);
             let copied = selection.records.iter().all(|(physical, size)| log.copy_into(*physical, *size, out));
@@ -92,6 +105,7 @@ impl PullReply {
                 out.truncate(start);
                 let retry = PullAnswer { code: response::PULL_RETRY_IMMEDIATELY, ..head };
                 retry.write(opaque, 0, serialization, out);
+                note.iter_mut().for_each(|note| note.answered(retry.code, Some(retry.next), 0, 0));
             }
         });
     }
@@ -106,11 +120,22 @@ impl PullReply {
         self.without_records(response::PULL_RETRY_IMMEDIATELY, PullStatus::MessageWasRemoving, selection.next);
     }
 
-    fn in_bulk(self, selection: &Selection, slices: impl IntoIterator<Item = Bytes>) {
+    fn in_bulk(mut self, selection: &Selection, slices: impl IntoIterator<Item = Bytes>) {
         let head = self.head(response::SUCCESS, selection.status, selection.next);
+        self.note_records(selection);
         self.reply.send_in_bulk(Box::new(Slices::new(slices)), |out, opaque, serialization| {
             head.write(opaque, selection.bytes as usize, serialization, out);
         });
+    }
+
+    fn note_records(&mut self, selection: &Selection) {
+        self.note(response::SUCCESS, Some(selection.next), selection.records.len(), selection.bytes);
+    }
+
+    fn note(&mut self, code: i32, next: Option<QueueOffset>, count: usize, bytes: u64) {
+        if let Some(note) = &mut self.note {
+            note.answered(code, next, count, bytes);
+        }
     }
 
     fn head(&self, code: i32, status: PullStatus, next: QueueOffset) -> PullAnswer {

@@ -3,11 +3,15 @@
 //! Runs in the connections' tasks. Asks the GroupActor for groups that are not known yet and the DispatchActor for
 //! queues that have no actor yet; tells the OffsetActor how far a group has come.
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use actix::Recipient;
 
 use super::dispatch_actor::OpenQueue;
 use super::fault::notify;
 use super::group_actor::CreateOnPull;
+use super::hooks::{Consumed, Hook, PullNote};
 use super::live::Live;
 use super::offset_actor::Commit;
 use super::published::Published;
@@ -17,10 +21,12 @@ use super::queue_directory::{Directory, QueueKey};
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
-use crate::broker::pull::admission::{self, AdmittedPull, Known, PullDenied, PullRules};
+use crate::broker::pull::admission::{self, AdmittedPull, Known, PullDenied, PullRules, Suggested};
 use crate::broker::topics::TopicTable;
 use crate::net::router::{Request, Service};
+use crate::protocol::command::Command;
 use crate::protocol::headers::pull::PullHeader;
+use crate::protocol::refusal::Refusal;
 
 /// What a PullService is made of.
 #[derive(Clone)]
@@ -43,6 +49,8 @@ pub struct PullService {
     pub create_group: Recipient<CreateOnPull>,
     /// The OffsetActor.
     pub commit: Recipient<Commit>,
+    /// Who wants to know what becomes of pulls.
+    pub hook: Option<Arc<Hook<Consumed>>>,
 }
 
 impl Service for PullService {
@@ -57,13 +65,26 @@ impl Service for PullService {
                 Err(PullDenied::UnknownGroup) => {
                     notify(&self.create_group, CreateOnPull { request, then: self.clone() })
                 }
-                Err(PullDenied::Refused(refusal)) => request.reply.refuse(refusal),
+                Err(PullDenied::Refused(refusal)) => self.refuse(request, refusal),
             }
         }
     }
 }
 
 impl PullService {
+    /// Tells a consumer why it is given nothing.
+    pub fn refuse(&self, request: Request, refusal: Refusal) {
+        let note = self.note(&request.command, request.reply.peer().remote);
+        PullReply::new(request.reply, Suggested::default()).noted(note).refuse(refusal);
+    }
+
+    /// What the application is told of a pull, if it can be read at all.
+    fn note(&self, pull: &Command, remote: SocketAddr) -> Option<PullNote> {
+        let hook = self.hook.as_ref()?;
+        let header = PullHeader::parse(&pull.ext).ok()?;
+        Some(PullNote::new(Arc::clone(hook), Consumed::of(&header, remote)))
+    }
+
     fn admit(&self, rules: &PullRules, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
         let (topics, groups, subscriptions) = (self.topics.load(), self.groups.load(), self.subscriptions.load());
         let filters = self.filters.load();
@@ -78,7 +99,8 @@ impl PullService {
 
     fn hand_over(&self, admitted: AdmittedPull, request: Request) {
         let AdmittedPull { topic, queue_id, offset, wanted, filter, suspend, suggested, group, .. } = admitted;
-        let reply = PullReply::new(request.reply, suggested);
+        let note = self.note(&request.command, request.reply.peer().remote);
+        let reply = PullReply::new(request.reply, suggested).noted(note);
         let pull = Pull { offset, wanted, filter, suspend, group, reply };
         match self.directory.find(topic.as_str(), queue_id) {
             Some(queue) => notify(&queue.pull, pull),

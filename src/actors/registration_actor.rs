@@ -1,20 +1,27 @@
-//! Keeps the broker known to every name server.
+//! Keeps the broker known to every name server, and knows which ones there are.
 //!
 //! Takes [`Register`] at the start, [`TopicsChanged`] from the TopicActor and [`Unregister`] at the end; registers besides
-//! every so often. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. When it dies it starts
-//! again: it holds nothing that the next registration does not say anew.
+//! every so often. Sends [`ApplyOrder`] to the TopicActor with what the name servers answer. A thread asks the address
+//! server, if there is one. When the actor dies it starts again with the name servers that it knew: it holds nothing else
+//! that the next registration does not say anew.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised};
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised,
+};
 use actix_rt::task::JoinHandle;
+use tokio::sync::oneshot;
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::live::Live;
 use super::published::Published;
 use super::topic_actor::ApplyOrder;
+use crate::broker::name_servers::{self, AddressServer};
 use crate::broker::topics::TopicTable;
+use crate::client::address_server::{self, FetchError};
 use crate::client::connection::Limits;
 use crate::client::pool::Connections;
 use crate::protocol::body::Body;
@@ -83,8 +90,10 @@ impl From<Addr<RegistrationActor>> for RegistrationPorts {
 
 /// The parts that a RegistrationActor is made of.
 pub struct RegistrationParts {
-    /// The name servers, `ip:port` each.
+    /// The name servers, `ip:port` each; until an address server names others.
     pub name_servers: Vec<String>,
+    /// Who is asked for name servers.
+    pub address_server: Option<AddressServer>,
     /// Who registers.
     pub identity: Identity,
     /// What is registered.
@@ -140,6 +149,54 @@ impl RegistrationActor {
             })
             .collect();
         all_of(calls)
+    }
+
+    /// Has a thread ask which name servers there are: neither HTTP nor the resolution of names waits where others are served.
+    /// It is left to itself, so that a stop does not wait for it.
+    fn ask(&mut self, ctx: &mut Context<Self>) {
+        let Some(AddressServer { url, limit, every, .. }) = self.parts.address_server.clone().filter(|_| !self.gone)
+        else {
+            return;
+        };
+        let (tell, told) = oneshot::channel();
+        let asking = std::thread::Builder::new().name("ferromq-address".into()).spawn(move || {
+            // The broker may have stopped meanwhile.
+            let _ = tell.send(address_server::fetch(&url, limit));
+        });
+        if let Err(error) = asking {
+            tracing::warn!(%error, "cannot start the thread that asks the address server");
+        }
+        let told = wrap_future::<_, Self>(told).map(move |answer, actor, ctx| {
+            // Ahead of what the answer brings about, so that it is asked again whatever that is.
+            ctx.run_later(every, Self::asks);
+            let Ok(answer) = answer else { return };
+            guarded(actor, ctx, "answer", |actor, ctx| actor.hear(answer, ctx));
+        });
+        ctx.spawn(told);
+    }
+
+    fn asks(&mut self, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "ask", Self::ask);
+    }
+
+    /// Takes over what the address server says; whatever is no list leaves the known one.
+    fn hear(&mut self, answer: Result<String, FetchError>, ctx: &mut Context<Self>) {
+        let url = self.parts.address_server.as_ref().map(|server| server.url.as_str()).unwrap_or_default();
+        let known = &self.parts.name_servers;
+        let heard = answer
+            .map_err(|error| error.to_string())
+            .and_then(|answer| name_servers::heard(known, &answer).map_err(|error| error.to_string()));
+        match heard {
+            Ok(None) => {}
+            Ok(Some(name_servers)) => {
+                tracing::info!(url, before = ?known, now = ?name_servers, "the name servers are others now");
+                self.parts.name_servers = name_servers;
+                self.schedule(ctx);
+            }
+            Err(error) => {
+                tracing::warn!(url, error, ?known, "the address server names no name servers; the known ones stay");
+            }
+        }
     }
 
     fn registration(&self) -> Command {
@@ -222,6 +279,9 @@ impl Actor for RegistrationActor {
         ctx.run_interval(self.parts.every, |actor, ctx| {
             guarded(actor, ctx, "interval", |actor, _| drop(actor.register()));
         });
+        if let Some(server) = &self.parts.address_server {
+            ctx.run_later(server.first_after, Self::asks);
+        }
     }
 }
 

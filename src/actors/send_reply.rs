@@ -7,6 +7,7 @@ use std::time::Duration;
 use smallvec::{SmallVec, smallvec};
 
 use super::append_answer::{Outcome, Outcomes, PutStatus};
+use super::hooks::SendNotes;
 use crate::net::reply::{Replies, ReplyTo};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
@@ -79,6 +80,8 @@ pub struct SendReplies {
     replies: Replies,
     asked: AllAsked,
     style: Arc<SendStyle>,
+    /// What the application is told of them, if it wants to know.
+    notes: Option<Box<SendNotes>>,
 }
 
 impl SendReplies {
@@ -89,7 +92,13 @@ impl SendReplies {
     #[must_use]
     pub fn new(replies: Replies, asked: AllAsked, style: Arc<SendStyle>) -> Self {
         assert_eq!(replies.len(), asked.len(), "a send has one answer");
-        Self { replies, asked, style }
+        Self { replies, asked, style, notes: None }
+    }
+
+    /// The same with what the application is told of each.
+    #[must_use]
+    pub fn noted(self, notes: Option<SendNotes>) -> Self {
+        Self { notes: notes.map(Box::new), ..self }
     }
 
     /// Sends that nobody awaits any more.
@@ -120,6 +129,7 @@ impl SendReplies {
             frame::encode(&style.refusal(refusal.clone()).with_opaque(opaque), serialization, out);
             true
         });
+        self.notes.iter_mut().for_each(|notes| notes.refused(refusal.code));
     }
 
     /// Those that are not answered wait up to `limit` for a promise.
@@ -130,13 +140,18 @@ impl SendReplies {
     /// Each send by itself.
     #[must_use]
     pub fn into_each(self) -> Vec<Self> {
-        let Self { replies, asked, style } = self;
-        let each = replies.into_each().into_iter().zip(asked);
-        each.map(|(reply, asked)| Self::new(Replies::of_one(reply), smallvec![asked], Arc::clone(&style))).collect()
+        let Self { replies, asked, style, notes } = self;
+        let notes =
+            notes.into_iter().flat_map(|notes| notes.into_each()).map(Some).chain(std::iter::repeat_with(|| None));
+        let each = replies.into_each().into_iter().zip(asked).zip(notes);
+        each.map(|((reply, asked), note)| {
+            Self::new(Replies::of_one(reply), smallvec![asked], Arc::clone(&style)).noted(note)
+        })
+        .collect()
     }
 
     fn answer(&mut self, outcomes: &Outcomes, status: PutStatus, mut now: impl FnMut(&Asked) -> bool) {
-        let Self { replies, asked, style } = self;
+        let Self { replies, asked, style, notes } = self;
         replies.answer(|number, opaque, serialization, out| {
             let Some(asked) = asked.get(number) else { return false };
             match outcomes.of(number) {
@@ -159,11 +174,14 @@ impl SendReplies {
             }
             true
         });
+        if let Some(notes) = notes {
+            notes.answered(outcomes, status, |number| asked.get(number).is_none_or(&mut now));
+        }
     }
 }
 
 impl PutStatus {
-    fn code(self) -> i32 {
+    pub(super) fn code(self) -> i32 {
         match self {
             Self::Ok => response::SUCCESS,
             Self::FlushDiskTimeout => response::FLUSH_DISK_TIMEOUT,

@@ -13,6 +13,7 @@ use super::append_answer::AppendAnswer;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{Faults, notify};
 use super::group_actor::CreateOnSendBack;
+use super::hooks::{Hook, SendNotes, Sent};
 use super::live::Live;
 use super::published::Published;
 use super::send_reply::{AllAsked, Asked, SendReplies};
@@ -46,6 +47,8 @@ pub struct SendService {
     pub clock: SharedClock,
     /// Queues are chosen after it for producers that leave that to the broker; each connection takes another one.
     pub seed: AtomicU64,
+    /// Who wants to know what becomes of sends.
+    pub hook: Option<Arc<Hook<Sent>>>,
     /// Once the broker has ended, nothing is taken any more.
     pub faults: Faults,
 }
@@ -62,6 +65,10 @@ pub struct SendBatch {
     asked: AllAsked,
     /// Those that were not admitted, by their numbers.
     others: Vec<(usize, Other)>,
+    /// What the hook is told: of those that were admitted, in the order of their puts,
+    notes: Vec<Sent>,
+    /// and of those that were refused.
+    refused: Vec<Sent>,
 }
 
 /// A send that is not handed to the writer.
@@ -86,6 +93,8 @@ impl SendService {
             taken: 0,
             asked: AllAsked::new(),
             others: Vec::new(),
+            notes: Vec::new(),
+            refused: Vec::new(),
         }
     }
 
@@ -99,7 +108,18 @@ impl SendService {
 
     /// Tells a producer why its messages are not stored.
     pub fn refuse(&self, request: Request, refusal: Refusal) {
-        self.live.load().style.refuse(request.reply, refusal);
+        let Request { command, reply, .. } = request;
+        let sent = self.hook.as_ref().map(|hook| (hook, self.sent(&command.as_ref(), reply.peer())));
+        let code = refusal.code;
+        self.live.load().style.refuse(reply, refusal);
+        if let Some((hook, sent)) = sent {
+            hook.tell(vec![Sent { code, ..sent }]);
+        }
+    }
+
+    /// What the hook is told of a send of which nothing has become yet.
+    fn sent(&self, request: &CommandRef<'_>, peer: &Peer) -> Sent {
+        Sent::of(request, peer.remote, self.live.load().rules.send.store_host)
     }
 }
 
@@ -157,9 +177,17 @@ impl Batch for SendBatch {
         let other = match self.admit(request, peer) {
             Ok(Admitted { queue_id, waits }) => {
                 self.asked.push(Asked { queue_id, waits });
+                if self.service.hook.is_some() {
+                    self.notes.push(Sent { queue_id: Some(queue_id), ..self.service.sent(request, peer) });
+                }
                 None
             }
-            Err(Denied::Refused(refusal)) => Some(Other::Refused(refusal)),
+            Err(Denied::Refused(refusal)) => {
+                if self.service.hook.is_some() {
+                    self.refused.push(Sent { code: refusal.code, ..self.service.sent(request, peer) });
+                }
+                Some(Other::Refused(refusal))
+            }
             Err(Denied::UnknownTopic) => {
                 let (command, serialization) = copy();
                 Some(Other::NoTopic(TopicWanted::AsSent, command, serialization))
@@ -180,10 +208,13 @@ impl Batch for SendBatch {
     fn serve(&mut self, mut replies: Replies) {
         (self.begun, self.taken) = (false, 0);
         self.serve_others(&mut replies);
+        let hook = self.service.hook.as_ref();
+        hook.iter().for_each(|hook| hook.tell(std::mem::take(&mut self.refused)));
+        let notes = hook.map(|hook| SendNotes::new(Arc::clone(hook), std::mem::take(&mut self.notes)));
         let puts = self.admission.end();
         if !puts.is_empty() {
             let asked = std::mem::take(&mut self.asked);
-            let replies = SendReplies::new(replies, asked, Arc::clone(&self.live.style));
+            let replies = SendReplies::new(replies, asked, Arc::clone(&self.live.style)).noted(notes);
             notify(&self.service.append, AppendBatch { puts, answer: AppendAnswer::Clients(replies) });
         }
     }

@@ -23,6 +23,7 @@ use super::filter_actor::FilterPorts;
 use super::flush_actor::FlushPorts;
 use super::group_actor::GroupPorts;
 use super::hold_actor::HoldPorts;
+use super::hooks::Hooks;
 use super::index_actor::IndexPorts;
 use super::live::Live;
 use super::offset_actor::OffsetPorts;
@@ -61,7 +62,7 @@ const FAST_PORT_DISTANCE: u16 = 2;
 
 /// Starts the broker that a builder describes.
 pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<Broker, StartError> {
-    let BrokerBuilder { options, storage, state, aside } = builder;
+    let BrokerBuilder { options, storage, state, aside, hooks } = builder;
     let (listener, fast_listener) = bind(options.listen)?;
     let address = listener.local();
     let store = open_store(&options).await?;
@@ -78,7 +79,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let send_limit = SharedLimit::new(rules.send_wait.unwrap_or(PATIENCE.limit));
     let (live, publisher) = Published::new(Live::new(rules));
     let wiring =
-        Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address, live, send_limit };
+        Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address, live, send_limit };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
     let Tables { state: state_tables, delays, timer } = tables;
     let state = wiring.state(state, state_tables, &storage);
@@ -167,6 +168,7 @@ struct Aside {
 struct Wiring<'a> {
     options: &'a BrokerOptions,
     arbiters: &'a Arbiters,
+    hooks: Hooks,
     faults: Faults,
     address: SocketAddr,
     /// What may change while it runs.

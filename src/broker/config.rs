@@ -1,6 +1,6 @@
 //! The broker's configuration: every key of RocketMQ's properties file as one immutable, typed value.
 //!
-//! A [`BrokerConfig`] is made from [`Settings`] (tables in `broker_keys.rs` and `store_keys.rs`) and passed around; a
+//! A [`BrokerConfig`] is made from [`Settings`] (tables in `broker_keys.rs`, `store_keys.rs` and `own_keys.rs`) and passed around; a
 //! change at run time is a new value ([`BrokerConfig::updated`]), never a setter. The settings it was made from travel
 //! with it, because tools ask for all keys, also for those without effect here.
 //!
@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::name_servers::{self, AddressServer};
 use super::pull::PullLimits;
 use super::timer::TimerRules;
 use super::topics::TopicSettings;
@@ -55,6 +56,8 @@ pub struct BrokerConfig {
     pub store_ip: IpAddr,
     /// `namesrvAddr`: `host:port` of each name server.
     pub name_servers: Vec<String>,
+    /// `fetchNamesrvAddrByAddressServer`: who is asked for them instead.
+    pub address_server: Option<AddressServer>,
     /// `regionId`: MSG_REGION of replies to sends.
     pub region: String,
     /// `traceOn`: TRACE_ON of replies to sends.
@@ -213,6 +216,7 @@ impl BrokerConfig {
                 .ok_or_else(|| settings.wrong("brokerIP1", "an IP address or a host name that resolves"))?,
             announced_host,
             name_servers: name_servers(&settings)?,
+            address_server: address_server(&settings)?,
             region: settings.text("regionId").into(),
             trace_on: settings.switch("traceOn"),
             permission: Permission(settings.number("brokerPermission")),
@@ -294,20 +298,23 @@ fn not_empty(settings: &Settings, key: &str) -> Result<String, SettingsError> {
 }
 
 fn name_servers(settings: &Settings) -> Result<Vec<String>, SettingsError> {
-    let is_address = |address: &str| {
-        address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
-    };
-    let addresses: Vec<String> = settings
-        .text("namesrvAddr")
-        .split(';')
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .map(Into::into)
-        .collect();
-    if !addresses.iter().all(|address| is_address(address)) {
-        return Err(settings.wrong("namesrvAddr", "host:port;host:port"));
+    let listed = name_servers::listed(settings.text("namesrvAddr"));
+    listed.map_err(|_| settings.wrong("namesrvAddr", "host:port;host:port"))
+}
+
+/// Who names the name servers where the operator does not.
+fn address_server(settings: &Settings) -> Result<Option<AddressServer>, SettingsError> {
+    let is_part = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+    let domain = settings.text("rmqAddressServerDomain");
+    if !is_part(domain) || domain.contains('/') {
+        return Err(settings.wrong("rmqAddressServerDomain", "a host, or host:port"));
     }
-    Ok(addresses)
+    let sub_group = settings.text("rmqAddressServerSubGroup");
+    if !is_part(sub_group) {
+        return Err(settings.wrong("rmqAddressServerSubGroup", "the last part of a URL"));
+    }
+    let asks = settings.switch("fetchNamesrvAddrByAddressServer") && settings.optional_text("namesrvAddr").is_none();
+    Ok(asks.then(|| AddressServer::at(domain, sub_group)))
 }
 
 fn topics(settings: &Settings) -> TopicSettings {

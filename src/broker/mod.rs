@@ -9,6 +9,7 @@ pub mod consume_stats;
 pub mod filter;
 pub mod groups;
 pub mod hold;
+pub mod name_servers;
 pub mod offsets;
 pub mod promises;
 pub mod pull;

@@ -11,12 +11,20 @@ use super::{data_dir, machine, print};
 use crate::broker::config::BrokerConfig;
 use crate::properties_file::{Origin, Settings};
 
-/// The environment's word on name servers, below the file and the flag, as in RocketMQ.
+/// The environment's word on name servers, below the file and the flag, as in RocketMQ,
 const NAMESRV_ADDR: &str = "NAMESRV_ADDR";
+/// and on who is asked for them: RocketMQ reads system properties of these names, which are the Java machine's.
+const ADDRESS_SERVER: [(&str, &str); 2] = [
+    ("ROCKETMQ_NAMESRV_DOMAIN", "rmqAddressServerDomain"),
+    ("ROCKETMQ_NAMESRV_DOMAIN_SUBGROUP", "rmqAddressServerSubGroup"),
+];
 
 /// Run a broker: it keeps messages and hands them out.
 ///
-/// It takes RocketMQ's own configuration files. A store that RocketMQ wrote is continued.
+/// It takes RocketMQ's own configuration files. A store that RocketMQ wrote is continued. With
+/// fetchNamesrvAddrByAddressServer=true in the file and no name servers named, it asks an address server for them
+/// (rmqAddressServerDomain and rmqAddressServerSubGroup of the file, or the environment's ROCKETMQ_NAMESRV_DOMAIN and
+/// ROCKETMQ_NAMESRV_DOMAIN_SUBGROUP).
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
@@ -100,8 +108,10 @@ fn settings(args: &BrokerArgs, data_default: &Path) -> anyhow::Result<Settings> 
     }
     default("--host", "brokerIP1", &machine::reachable(args.host).to_string())?;
     default("home directory", "storePathRootDir", &store_in(data_default))?;
-    if let Ok(addresses) = std::env::var(NAMESRV_ADDR) {
-        default(NAMESRV_ADDR, "namesrvAddr", &addresses)?;
+    for (variable, key) in [(NAMESRV_ADDR, "namesrvAddr")].into_iter().chain(ADDRESS_SERVER) {
+        if let Ok(value) = std::env::var(variable) {
+            default(variable, key, &value)?;
+        }
     }
     Ok(settings)
 }

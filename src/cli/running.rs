@@ -105,6 +105,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         cluster: config.cluster.clone(),
         broker_id: config.id,
         name_servers: config.name_servers.clone(),
+        address_server: config.address_server.clone(),
         store: config.store.clone(),
         flush: if config.flush.sync { FlushPolicy::Sync } else { FlushPolicy::Async },
         flush_every: config.flush.log_interval,

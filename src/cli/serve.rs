@@ -70,10 +70,14 @@ impl Wording {
         let servers = config.name_servers.join(";");
         let (name, data) = (&config.name, config.store.root.display());
         match self {
-            Self::Ours if servers.is_empty() => {
-                format!("ready: broker {name} on {address}, no name server, store in {data}\n")
+            Self::Ours => {
+                let known = match &config.address_server {
+                    Some(asked) => format!("name servers from {}", asked.url),
+                    None if servers.is_empty() => "no name server".into(),
+                    None => format!("name server {servers}"),
+                };
+                format!("ready: broker {name} on {address}, {known}, store in {data}\n")
             }
-            Self::Ours => format!("ready: broker {name} on {address}, name server {servers}, store in {data}\n"),
             Self::RocketMq => {
                 let registered =
                     if servers.is_empty() { String::new() } else { format!(" and name server is {servers}") };

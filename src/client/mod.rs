@@ -7,6 +7,7 @@
 //! Everything here is plain async code on whatever tokio runtime calls it; one connection per broker carries all
 //! requests, and replies are paired by their opaque. Consumer groups, rebalancing and stored offsets are not here.
 
+pub mod address_server;
 pub mod connection;
 pub mod error;
 pub mod pool;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::exchange::{Asked, Exchange};
 use super::ledger::{Lines, Owing};
 use super::peer::Peer;
 use super::reply::{Replies, ReplyTo};
@@ -29,6 +30,8 @@ pub(super) struct Intake {
     router: Arc<Router>,
     scratch: HeaderScratch,
     lanes: Vec<LaneIntake>,
+    /// What is to be told of the requests of this read before any of them is answered.
+    asked: Vec<Exchange>,
 }
 
 /// What one read brings for a lane, handed over at its end, and what is held back.
@@ -51,7 +54,7 @@ struct Held {
 impl Intake {
     pub(super) fn new(peer: Arc<Peer>, router: Arc<Router>) -> Self {
         let lanes = router.lanes().iter().map(|_| LaneIntake::default()).collect();
-        Self { peer, router, scratch: HeaderScratch::default(), lanes }
+        Self { peer, router, scratch: HeaderScratch::default(), lanes, asked: Vec::new() }
     }
 
     /// Takes the whole frames at the front of `bytes` and hands each lane its share as one batch. Gives the bytes of
@@ -71,23 +74,28 @@ impl Intake {
                 Err(error) => break Err(error),
             }
         };
+        tell(&self.router, &mut self.asked);
         self.serve(now);
         self.scratch.forget_odd();
         outcome
     }
 
     fn sort(&mut self, frame: &FrameRef<'_>, now: Duration) -> Result<(), ProtocolError> {
-        let Self { peer, router, scratch, lanes } = self;
+        let Self { peer, router, scratch, lanes, asked } = self;
         let command = frame.command(scratch)?;
         if command.is_reply() {
             peer.replied(command.to_command(Bytes::copy_from_slice(frame.body)));
             return Ok(());
         }
+        if router.exchanges().is_some() {
+            asked.push(Exchange::Asked(Asked::of(&command, frame.body, peer.id, peer.remote)));
+        }
         let bytes = frame.header.len() + frame.body.len() + REQUEST_OVERHEAD_BYTES;
         let index = router.lane_of(command.code);
         let owing = Owing::of(&command, frame.serialization, index);
-        let served = index.and_then(|index| router.lanes().get(index).zip(lanes.get_mut(index)));
+        let served = index.map(usize::from).and_then(|index| router.lanes().get(index).zip(lanes.get_mut(index)));
         let Some((lane, intake)) = served else {
+            tell(router, asked);
             let remark = format!(" request type {} not supported", command.code);
             let reply = single(peer, owing, now);
             reply.refuse(Refusal::new(response::REQUEST_CODE_NOT_SUPPORTED, remark));
@@ -198,9 +206,16 @@ impl LaneIntake {
 
 impl Owing {
     /// A request that holds nothing yet.
-    fn of(command: &CommandRef<'_>, serialization: Serialization, lane: Option<usize>) -> Self {
-        let (opaque, oneway) = (command.opaque, command.is_oneway());
-        Self { opaque, serialization, oneway, lane, bytes: 0, lent: false, common: false }
+    fn of(command: &CommandRef<'_>, serialization: Serialization, lane: Option<u8>) -> Self {
+        let (opaque, oneway, code) = (command.opaque, command.is_oneway(), command.code);
+        Self { opaque, serialization, oneway, code, lane, bytes: 0, lent: false, common: false }
+    }
+}
+
+/// Tells whoever wants to know of what was asked.
+fn tell(router: &Router, asked: &mut Vec<Exchange>) {
+    if let Some(hook) = router.exchanges().filter(|_| !asked.is_empty()) {
+        hook(std::mem::take(asked));
     }
 }
 

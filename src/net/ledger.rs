@@ -29,8 +29,9 @@ pub(super) struct Owing {
     pub(super) opaque: Opaque,
     pub(super) serialization: Serialization,
     pub(super) oneway: bool,
+    pub(super) code: i32,
     /// The lane that the request went down, which says how long it may wait; none for a code that nobody serves.
-    pub(super) lane: Option<usize>,
+    pub(super) lane: Option<u8>,
     /// What the request holds until it is answered.
     pub(super) bytes: usize,
     /// Whether a budget has lent these bytes,
@@ -188,6 +189,7 @@ mod tests {
             opaque: Opaque(opaque),
             serialization: Serialization::Json,
             oneway: false,
+            code: 0,
             lane: Some(0),
             bytes: 10,
             lent: true,

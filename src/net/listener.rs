@@ -249,6 +249,7 @@ impl Acceptor {
             Arc::clone(&self.options.clock),
             Arc::clone(&self.terms),
             Arc::clone(&self.replies),
+            self.shared.router.exchanges().cloned(),
         );
         self.table.enter(&peer);
         let serve = Serve { peer, table: Arc::clone(&self.table), shared: Arc::clone(&self.shared) };

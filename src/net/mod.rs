@@ -12,6 +12,7 @@
 pub mod budget;
 pub mod bulk;
 pub mod connection;
+pub mod exchange;
 mod intake;
 mod ledger;
 pub mod listener;

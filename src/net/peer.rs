@@ -17,6 +17,7 @@ use tokio::sync::futures::Notified;
 
 mod calls;
 mod later;
+mod settling;
 mod waiting;
 
 pub use calls::CallError;
@@ -24,6 +25,7 @@ pub(super) use later::Readiness;
 
 use super::budget::Budget;
 use super::bulk::BulkSource;
+use super::exchange::{Answers, ExchangeHook};
 use super::ledger::{Ledger, Line, Lines, Owed, Owing, Waiting};
 use super::terms::Terms;
 use crate::protocol::codes::response;
@@ -33,6 +35,7 @@ use crate::protocol::units::{ConnectionId, Opaque};
 use crate::time::SharedClock;
 use calls::Calls;
 use later::Later;
+use settling::{Freed, WholeFrames};
 
 /// Most bytes of requests in flight on one connection before it is read no further.
 pub const REQUEST_BYTES_MAX: usize = 1024 * 1024;
@@ -52,6 +55,8 @@ pub struct Peer {
     terms: Arc<[Terms]>,
     /// Bounds what waits to be written to all connections.
     replies: Arc<Budget>,
+    /// Is told how requests are answered.
+    exchanges: Option<ExchangeHook>,
     state: Mutex<State>,
     /// Wakes the writer.
     outgoing: Notify,
@@ -104,10 +109,12 @@ impl Peer {
         clock: SharedClock,
         terms: Arc<[Terms]>,
         replies: Arc<Budget>,
+        exchanges: Option<ExchangeHook>,
     ) -> Arc<Self> {
         let state = State { active_at: clock.elapsed(), ..State::default() };
         let (outgoing, room, ended) = (Notify::new(), Notify::new(), Notify::new());
-        Arc::new(Self { id, remote, local, clock, terms, replies, state: Mutex::new(state), outgoing, room, ended })
+        let state = Mutex::new(state);
+        Arc::new(Self { id, remote, local, clock, terms, replies, exchanges, state, outgoing, room, ended })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -160,7 +167,7 @@ impl Peer {
             // Its answers go nowhere, and nothing is taken from any budget for it.
             return requests.map(|owing| self.give_back(&owing)).map(|()| None).collect();
         }
-        let patience = |lane: Option<usize>| self.terms_of(lane)?.limit();
+        let patience = |lane: Option<u8>| self.terms_of(lane)?.limit();
         requests.map(|owing| Some(state.ledger.open(owing, now, patience(owing.lane)))).collect()
     }
 
@@ -172,13 +179,14 @@ impl Peer {
         mut write: impl FnMut(usize, Opaque, Serialization, &mut BytesMut) -> bool,
     ) {
         // Gone after the lock, by a panic of `write` too.
-        let mut freed = Freed { peer: self, owing: None };
+        let mut freed = Freed::of(self);
+        let mut answers = Answers::to(self.exchanges.as_ref());
         let mut state = self.state();
         let State { closed, ledger, acks, .. } = &mut *state;
         let closed = *closed;
         let (was_full, had_common) = (ledger.bytes() >= REQUEST_BYTES_MAX, ledger.common_bytes() > 0);
         let written_before = acks.len();
-        let mut frames = WholeFrames { whole: written_before, bytes: acks };
+        let mut frames = WholeFrames::behind(acks);
         for (number, slot) in lines.iter_mut().enumerate() {
             let Some(line) = *slot else { continue };
             let owing = ledger.owed(line).map(|owed| owed.owing);
@@ -187,6 +195,9 @@ impl Peer {
             });
             if answered {
                 *slot = None;
+                if let Some(owing) = &owing {
+                    answers.note((self.id, self.remote), owing, frames.bytes.get(frames.whole..).unwrap_or_default());
+                }
                 frames.whole = frames.bytes.len();
                 freed.extend(ledger.strike(line).map(|owed| owed.owing));
             }
@@ -213,11 +224,13 @@ impl Peer {
         source: Box<dyn BulkSource>,
         write_head: impl FnOnce(&mut BytesMut, Opaque, Serialization),
     ) {
+        let mut answers = Answers::to(self.exchanges.as_ref());
         let mut state = self.state();
         let Some(Owed { owing, .. }) = state.ledger.strike(line) else { return };
         if !owing.oneway && !state.closed {
             let mut head = BytesMut::with_capacity(256);
             write_head(&mut head, owing.opaque, owing.serialization);
+            answers.note((self.id, self.remote), &owing, &head);
             let cost = head.capacity() + source.cost();
             state.bulk_cost += cost;
             state.bulk.push_back(Bulk { head, source, cost });
@@ -360,8 +373,8 @@ impl Peer {
         swept
     }
 
-    fn terms_of(&self, lane: Option<usize>) -> Option<&Terms> {
-        self.terms.get(lane?)
+    fn terms_of(&self, lane: Option<u8>) -> Option<&Terms> {
+        self.terms.get(usize::from(lane?))
     }
 
     fn patience_of(&self, owed: &Owed) -> Option<Duration> {
@@ -374,40 +387,6 @@ impl Peer {
         {
             budget.give_back(owing.bytes);
         }
-    }
-}
-
-/// What is given back together: mostly all of one lane, whose budget is then told once.
-struct Freed<'a> {
-    peer: &'a Peer,
-    owing: Option<Owing>,
-}
-
-impl Freed<'_> {
-    fn extend(&mut self, struck: Option<Owing>) {
-        let Some(owing) = struck.filter(|owing| owing.lent) else { return };
-        match &mut self.owing {
-            Some(freed) if freed.lane == owing.lane => freed.bytes += owing.bytes,
-            _ => self.owing.replace(owing).iter().for_each(|other| self.peer.give_back(other)),
-        }
-    }
-}
-
-impl Drop for Freed<'_> {
-    fn drop(&mut self) {
-        self.owing.iter().for_each(|owing| self.peer.give_back(owing));
-    }
-}
-
-/// Replies that are being written; half a one goes away again.
-struct WholeFrames<'a> {
-    bytes: &'a mut BytesMut,
-    whole: usize,
-}
-
-impl Drop for WholeFrames<'_> {
-    fn drop(&mut self) {
-        self.bytes.truncate(self.whole);
     }
 }
 

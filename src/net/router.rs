@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::budget::Budget;
+use super::exchange::ExchangeHook;
 use super::peer::Peer;
 use super::reply::{Replies, ReplyTo};
 use super::terms::{Patience, SharedLimit, Terms};
@@ -145,6 +146,7 @@ pub struct Router {
     /// The lane of each code, the code being the place.
     by_code: Vec<Option<u8>>,
     closed: Vec<ClosedHook>,
+    exchanges: Option<ExchangeHook>,
 }
 
 impl Router {
@@ -152,7 +154,7 @@ impl Router {
     #[must_use]
     pub fn new() -> Self {
         let others = Arc::new(Budget::new(REQUEST_BYTES_IN_ALL_MAX));
-        Self { lanes: Vec::new(), others, by_code: Vec::new(), closed: Vec::new() }
+        Self { lanes: Vec::new(), others, by_code: Vec::new(), closed: Vec::new(), exchanges: None }
     }
 
     /// Sends requests with any of `codes` down `lane`. A code named twice goes where it was sent last.
@@ -180,17 +182,28 @@ impl Router {
         self
     }
 
+    /// Tells `hook`, if there is one, of every request and its answer.
+    #[must_use]
+    pub fn on_exchange(mut self, hook: Option<ExchangeHook>) -> Self {
+        self.exchanges = hook;
+        self
+    }
+
     /// The same table without `codes`: they are answered as unknown.
     #[must_use]
     pub fn without(&self, codes: &[i32]) -> Self {
         let served = |(code, lane): (i32, &Option<u8>)| lane.filter(|_| !codes.contains(&code));
         let by_code = (0..).zip(&self.by_code).map(served).collect();
         let (lanes, others) = (self.lanes.clone(), Arc::clone(&self.others));
-        Self { lanes, others, by_code, closed: self.closed.clone() }
+        Self { lanes, others, by_code, closed: self.closed.clone(), exchanges: self.exchanges.clone() }
     }
 
-    pub(super) fn lane_of(&self, code: i32) -> Option<usize> {
-        self.by_code.get(usize::try_from(code).ok()?)?.map(usize::from)
+    pub(super) fn lane_of(&self, code: i32) -> Option<u8> {
+        *self.by_code.get(usize::try_from(code).ok()?)?
+    }
+
+    pub(super) fn exchanges(&self) -> Option<&ExchangeHook> {
+        self.exchanges.as_ref()
     }
 
     pub(super) fn lanes(&self) -> &[Lane] {

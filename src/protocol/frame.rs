@@ -141,6 +141,14 @@ impl<'a> Frames<'a> {
     }
 }
 
+/// The head of the frame at the front of `bytes`, with what is there of its body; `None` if that is no whole head.
+#[must_use]
+pub fn front(bytes: &[u8]) -> Option<FrameRef<'_>> {
+    let head = Head::parse(bytes, FRAME_BYTES_MAX).ok()??;
+    let (header, body) = bytes.get(PREFIX_BYTES..)?.split_at_checked(head.header_length)?;
+    Some(FrameRef { serialization: head.serialization, header, body })
+}
+
 /// How many bytes the frame at the head of `buffer` has in all, once its length has arrived.
 ///
 /// The peer may have said anything: [`decode_all`] is what refuses it.

@@ -86,6 +86,15 @@ fn a_flag_wins_over_the_file_and_the_file_over_the_environment() {
 }
 
 #[test]
+fn the_address_server_is_named_by_the_file_or_by_the_environment() {
+    let ferromq = Ferromq::new().with_file("broker.conf", "rmqAddressServerDomain=file\n");
+    let environment = [("ROCKETMQ_NAMESRV_DOMAIN", "environment"), ("ROCKETMQ_NAMESRV_DOMAIN_SUBGROUP", "unit")];
+    let shown = |arguments: &str| ferromq.run_in_environment(arguments, &environment).out;
+    contains(&shown("broker -p"), "rmqAddressServerDomain=environment\nrmqAddressServerSubGroup=unit\n");
+    contains(&shown("broker -p -c broker.conf"), "rmqAddressServerDomain=file\nrmqAddressServerSubGroup=unit\n");
+}
+
+#[test]
 fn the_sample_of_the_reference_is_taken_unchanged() {
     let sample = concat!(env!("CARGO_MANIFEST_DIR"), "/conf/broker.conf");
     let ran = Ferromq::new().run(&format!("broker -p --strict -c {sample}"));

@@ -49,6 +49,16 @@ fn a_broker_names_its_address_its_name_servers_and_its_store() {
 }
 
 #[test]
+fn a_broker_names_who_it_asks_for_its_name_servers() {
+    let asks = "brokerName=b\nfetchNamesrvAddrByAddressServer=true\nrmqAddressServerDomain=127.0.0.1:1\n";
+    let ferromq = Ferromq::new().with_small_store(asks);
+    let server = ferromq.serve("broker --host 127.0.0.1 --port 0 --data data -c small.conf");
+    let address = server.broker();
+    let asked = "name servers from http://127.0.0.1:1/rocketmq/nsaddr";
+    says(server, &format!("ready: broker b on {address}, {asked}, store in data/store"), &[address]);
+}
+
+#[test]
 fn a_broker_names_what_rocketmqs_file_says() {
     let ferromq = with_their_file("storePathRootDir=elsewhere/kept\n");
     let server = ferromq.serve("broker --host 127.0.0.1 -c small.conf");

@@ -11,6 +11,7 @@ mod an_actor_that_panics_goes_on_with_nothing_lost;
 mod an_application_embeds_all_and_stops_it_in_order;
 mod an_index_that_falls_behind_is_waited_for;
 mod fragile;
+mod hooks_are_told_of_everything_and_disturb_nobody;
 mod load;
 mod nobody_sees_what_is_not_synced;
 mod permits_that_run_out_hold_producers_up;

@@ -9,6 +9,7 @@ mod groups_far_behind_are_switched_off;
 mod idle_connections_are_closed;
 mod member;
 mod members_are_told_of_each_other;
+mod named_by_an_address_server;
 mod offsets_are_kept_by_group;
 #[path = "../support/raw.rs"]
 mod raw;

@@ -23,6 +23,7 @@ use crate::actors::{
     stats_actor, topic_actor,
 };
 use crate::net::budget::Budget;
+use crate::net::exchange::ExchangeHook;
 use crate::net::router::{Lane, Router};
 use crate::net::terms::Patience;
 
@@ -48,7 +49,10 @@ impl Wiring<'_> {
         let consume_stats = self.consume_stats(&lookups, state);
         let consumers = self.consumers(&lookups, state);
         let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
+        let exchanges =
+            self.hooks.exchanged.clone().map(|hook| -> ExchangeHook { Arc::new(move |told| hook.tell(told)) });
         Router::new()
+            .on_exchange(exchanges)
             .route(&client_actor::CODES, actor(&state.client.requests))
             .route(&offset_actor::CODES, actor(&state.offsets.requests))
             .route(&offset_actor::NEVER_BUSY, Lane::to(ToActor(state.offsets.requests.clone())))
@@ -83,6 +87,7 @@ impl Wiring<'_> {
             create_group: state.group.create_on_send_back.clone(),
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
+            hook: self.hooks.sent.clone(),
             faults: self.faults.clone(),
         }
     }
@@ -174,6 +179,7 @@ impl Wiring<'_> {
             open_queue: storage.dispatch.open_queue.clone(),
             create_group: state.group.create.clone(),
             commit: state.offsets.commit.clone(),
+            hook: self.hooks.consumed.clone(),
         }
     }
 }

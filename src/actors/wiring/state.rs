@@ -120,6 +120,7 @@ impl Wiring<'_> {
         let topic = make_topic(topic_parts, on);
         let registration_parts = RegistrationParts {
             name_servers: options.name_servers.clone(),
+            address_server: options.address_server.clone().filter(|_| options.name_servers.is_empty()),
             identity: self.identity(),
             topics: published.clone(),
             every: options.register_every,

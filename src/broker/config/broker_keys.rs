@@ -65,7 +65,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::switch("disableConsumeIfConsumerReadSlowly", false).at_start(),
     Key::long("consumerFallbehindThreshold", "17179869184").at_start(),
     // Registration with the name servers.
-    Key::switch("fetchNamesrvAddrByAddressServer", false).important().later(),
+    Key::switch("fetchNamesrvAddrByAddressServer", false).important().at_start(),
     Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),
     Key::int("registerNameServerPeriod", "30000").at_start(),
     Key::switch("forceRegister", true).later(),

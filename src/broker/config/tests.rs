@@ -38,7 +38,7 @@ fn the_defaults_are_those_of_the_reference() {
     assert_eq!(config.registration.period, Duration::from_secs(30));
     assert_eq!(config.pull_limits(1_000).memory_bytes, 400);
     assert_eq!(config.announced_address(10_911), "127.0.0.1:10911");
-    assert!(config.name_servers.is_empty());
+    assert!(config.name_servers.is_empty() && config.address_server.is_none());
 }
 
 #[test]
@@ -67,6 +67,14 @@ fn values_that_mean_nothing_are_refused_with_their_place() {
     for (text, expected) in [
         ("namesrvAddr=1.2.3.4", r#"broker.conf:1: namesrvAddr: expected host:port;host:port, found "1.2.3.4""#),
         (
+            "rmqAddressServerDomain=http://a",
+            r#"broker.conf:1: rmqAddressServerDomain: expected a host, or host:port, found "http://a""#,
+        ),
+        (
+            "rmqAddressServerSubGroup=a b",
+            r#"broker.conf:1: rmqAddressServerSubGroup: expected the last part of a URL, found "a b""#,
+        ),
+        (
             "\nmessageDelayLevel=1s 2",
             r#"broker.conf:2: messageDelayLevel: expected times such as "1s 5m 2h", apart by blanks, found "1s 2""#,
         ),
@@ -94,6 +102,17 @@ fn addresses_of_several_name_servers_and_log_directories_are_lists() {
     let (config, _) = read("namesrvAddr=a:1; b:2;\nstorePathCommitLog=/x, /y\n");
     assert_eq!(config.name_servers, ["a:1", "b:2"]);
     assert_eq!(config.store.log_dirs, [PathBuf::from("/x"), PathBuf::from("/y")]);
+}
+
+#[test]
+fn an_address_server_is_asked_where_nobody_names_name_servers() {
+    let asked = |text: &str| read(text).0.address_server.map(|server| server.url);
+    let url = |url: &str| Some(url.to_owned());
+    assert_eq!(asked("rmqAddressServerDomain=a"), None);
+    assert_eq!(asked("fetchNamesrvAddrByAddressServer=true\nnamesrvAddr=a:1"), None);
+    assert_eq!(asked("fetchNamesrvAddrByAddressServer=true"), url("http://jmenv.tbsite.net:8080/rocketmq/nsaddr"));
+    let own = "fetchNamesrvAddrByAddressServer=true\nrmqAddressServerDomain=a:1\nrmqAddressServerSubGroup=s";
+    assert_eq!(asked(own), url("http://a:1/rocketmq/s"));
 }
 
 #[test]

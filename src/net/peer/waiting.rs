@@ -57,12 +57,21 @@ mod tests {
     fn peer(number: u64, replies: &Arc<Budget>) -> Arc<Peer> {
         let address = ([127, 0, 0, 1], 1).into();
         let terms: Arc<[Terms]> = Arc::new([Terms::default()]);
-        Peer::new(ConnectionId(number), address, address, SystemClock::shared(), terms, Arc::clone(replies))
+        Peer::new(ConnectionId(number), address, address, SystemClock::shared(), terms, Arc::clone(replies), None)
     }
 
     fn owe(peer: &Peer) -> Option<crate::net::ledger::Line> {
         let (serialization, opaque) = (Serialization::Json, Opaque(1));
-        let owing = Owing { opaque, serialization, oneway: false, lane: Some(0), bytes: 1, lent: false, common: false };
+        let owing = Owing {
+            opaque,
+            serialization,
+            oneway: false,
+            code: 0,
+            lane: Some(0),
+            bytes: 1,
+            lent: false,
+            common: false,
+        };
         peer.owe(std::iter::once(owing), std::time::Duration::ZERO).pop().unwrap()
     }
 
