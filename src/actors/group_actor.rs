@@ -1,6 +1,6 @@
 //! Owns the consumer groups' settings. Publishes them for those who pull, and writes `subscriptionGroup.json`.
 //!
-//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`Requests`] with the group codes.
+//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`SwitchOff`] from the SlowGroupActor, [`Requests`] with the group codes.
 //! When it dies it goes on with the table that it published last.
 
 use std::sync::Arc;
@@ -82,6 +82,14 @@ pub struct EnsureGroup {
     pub share: Share,
 }
 
+/// A group is not to consume any more until somebody allows it again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SwitchOff {
+    /// Its name.
+    pub group: Arc<str>,
+}
+
 /// Write the table down: sent to itself behind everything in the mailbox.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -100,6 +108,8 @@ pub struct GroupPorts {
     pub find: Recipient<FindGroup>,
     /// Makes groups for heartbeats.
     pub ensure: Recipient<EnsureGroup>,
+    /// Switches groups off.
+    pub switch_off: Recipient<SwitchOff>,
 }
 
 impl From<Addr<GroupActor>> for GroupPorts {
@@ -109,7 +119,8 @@ impl From<Addr<GroupActor>> for GroupPorts {
             create: groups.clone().recipient(),
             create_on_send_back: groups.clone().recipient(),
             find: groups.clone().recipient(),
-            ensure: groups.recipient(),
+            ensure: groups.clone().recipient(),
+            switch_off: groups.recipient(),
         }
     }
 }
@@ -322,6 +333,19 @@ impl Handler<EnsureGroup> for GroupActor {
 
     fn handle(&mut self, ensure: EnsureGroup, ctx: &mut Context<Self>) {
         guarded(self, ctx, "EnsureGroup", |actor, ctx| actor.ensure(ensure, ctx));
+    }
+}
+
+impl Handler<SwitchOff> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, switch_off: SwitchOff, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SwitchOff", |actor, ctx| {
+            let now_ms = actor.parts.clock.now_ms();
+            if actor.parts.groups.switch_off(&switch_off.group, now_ms) == Changed::Yes {
+                actor.changed(ctx);
+            }
+        });
     }
 }
 

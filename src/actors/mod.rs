@@ -12,7 +12,10 @@
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
 //!      ├─► ClientActor ─► GroupActor, FilterActor
-//!      └─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
+//!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
+//!      ├─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      └─ SlowGroupActor ─ asks OffsetActor, reads in the ReadPool ─► GroupActor
 //! ```
 //!
 //! # Mailboxes
@@ -46,6 +49,8 @@ pub mod builder;
 pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
+mod consume_stats_service;
+mod consumer_service;
 pub mod delay_offset_actor;
 pub mod dispatch_actor;
 mod dispatch_removal;
@@ -82,8 +87,11 @@ pub mod schedule_actor;
 mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
+pub mod slow_group_actor;
 pub mod stats_actor;
+mod store_reads;
 mod tables;
+pub mod timer_actor;
 pub mod topic_actor;
 pub mod transaction_actor;
 mod wiring;

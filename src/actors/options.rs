@@ -14,6 +14,7 @@ use crate::broker::pull::PullLimits;
 use crate::broker::pull::admission::PullRules;
 use crate::broker::rules::Rules;
 use crate::broker::send::SendRules;
+use crate::broker::timer::TimerRules;
 use crate::broker::topics::TopicSettings;
 use crate::broker::transaction::check::CheckRules;
 use crate::namesrv::config::NamesrvConfig;
@@ -104,6 +105,12 @@ pub struct BrokerOptions {
     pub filters: FilterSettings,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
+    /// `consumerFallbehindThreshold`: groups with more bytes of the log before them are switched off; `None` for never.
+    pub behind_bytes_max: Option<u64>,
+    /// How often is looked for such groups.
+    pub behind_check_every: Duration,
+    /// What is asked of delivery times (`timerWheelEnable`, `timerMaxDelaySec`); `None`: their properties mean nothing.
+    pub timer: Option<TimerRules>,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -183,6 +190,9 @@ impl BrokerOptions {
             unique_key_results: 32,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
+            timer: None,
+            behind_bytes_max: None,
+            behind_check_every: seconds(180),
             register_every: seconds(30),
             register_limit: seconds(6),
             compressed_register: false,
@@ -212,6 +222,7 @@ impl BrokerOptions {
             writable: self.writable,
             delay_levels: self.delay_levels(),
             reject_transactions: self.transactions.reject,
+            timer: self.timer,
         };
         Rules {
             send: Arc::new(send),
@@ -237,6 +248,7 @@ impl BrokerOptions {
             store_replies: self.store_replies,
             unique_key_results: self.unique_key_results,
             send_wait: self.send_wait,
+            behind_bytes_max: self.behind_bytes_max,
             register_limit: self.register_limit,
             compressed_register: self.compressed_register,
         }

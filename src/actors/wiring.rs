@@ -34,8 +34,10 @@ use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::PATIENCE;
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
 use super::tables::Tables;
+use super::timer_actor::TimerPorts;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
@@ -78,9 +80,9 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let wiring =
         Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address, live, send_limit };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
-    let Tables { state: state_tables, delays } = tables;
+    let Tables { state: state_tables, delays, timer } = tables;
     let state = wiring.state(state, state_tables, &storage);
-    let aside = wiring.aside(aside, delays, &storage, &state);
+    let aside = wiring.aside(aside, delays, timer, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
@@ -93,8 +95,8 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
-    let State { offsets, registration, filter, .. } = state;
-    let Aside { delay_offsets, levels, transactions } = aside;
+    let State { offsets, registration, filter, slow_groups, .. } = state;
+    let Aside { delay_offsets, levels, transactions, timer } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -105,7 +107,9 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         filter,
         delay_offsets,
         _levels: levels,
+        slow_groups,
         transactions,
+        timer,
         log,
         faults,
     };
@@ -144,6 +148,7 @@ struct State {
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
     filter: FilterPorts,
+    slow_groups: SlowGroupPorts,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,
@@ -155,6 +160,7 @@ struct Aside {
     delay_offsets: DelayOffsetPorts,
     levels: Vec<SchedulePorts>,
     transactions: TransactionPorts,
+    timer: Option<TimerPorts>,
 }
 
 /// A broker that is being made.

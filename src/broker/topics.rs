@@ -24,7 +24,7 @@ use crate::protocol::refusal::Refusal;
 
 pub use start_up::{
     AUTO_CREATE_TOPIC, CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC,
-    TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, offset_moved_topic,
+    TIMER_TOPIC, TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, offset_moved_topic,
     op_half_topic, reply_topic, schedule_topic, system_topics,
 };
 
@@ -278,7 +278,7 @@ impl Topics {
     /// `topics.json` was lost.
     #[must_use]
     pub fn unused(&self, with_queues: Vec<Topic>) -> Vec<Topic> {
-        const KEPT: [&str; 3] = [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC];
+        const KEPT: [&str; 4] = [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC, TIMER_TOPIC];
         const LIGHT_QUEUES: &str = "%LMQ%";
         let is_unused = |topic: &Topic| {
             let name = topic.as_str();

@@ -40,6 +40,7 @@ pub mod retention;
 pub mod segment;
 pub mod segments;
 pub mod state;
+pub mod timer_files;
 pub mod view;
 
 pub use appender::{Appender, MappedAppender, StagedAppender};
@@ -59,4 +60,5 @@ pub use preparation::{Populator, Preparation};
 pub use puts::{NewMessage, PutBatch, PutRef};
 pub use queues::{DetachedTopic, Queues};
 pub use recovery::{Damaged, Progress};
+pub use timer_files::{TimerFiles, TimerRow};
 pub use view::{LogView, RecordCursor, Unreadable};

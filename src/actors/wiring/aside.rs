@@ -16,11 +16,19 @@ use crate::actors::published::Publisher;
 use crate::actors::requests::Requests;
 use crate::actors::runtime_info::RuntimeInfo;
 use crate::actors::schedule_actor::{ScheduleParts, SchedulePorts};
-use crate::actors::tables::DelayTable;
+use crate::actors::tables::{DelayTable, TimerTable};
+use crate::actors::timer_actor::TimerParts;
 use crate::actors::transaction_actor::TransactionParts;
 
 impl Wiring<'_> {
-    pub(super) fn aside(&self, make: AsideMakers, delays: DelayTable, storage: &Storage, state: &State) -> Aside {
+    pub(super) fn aside(
+        &self,
+        make: AsideMakers,
+        delays: DelayTable,
+        timer: TimerTable,
+        storage: &Storage,
+        state: &State,
+    ) -> Aside {
         let (options, on) = (self.options, &self.arbiters.rest);
         let DelayTable { offsets: delays, file } = delays;
         let next_of: Vec<_> = (1..).zip(&options.store.delay_levels_ms).map(|(level, _)| delays.next(level)).collect();
@@ -62,7 +70,21 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         let transactions = (make.transaction)(transaction_parts, on);
-        Aside { delay_offsets, levels, transactions }
+        let timer_parts = || TimerParts {
+            progress: timer.progress,
+            file: timer.file,
+            persist_every: options.persist_delays_every,
+            disk: Arc::clone(&options.disk),
+            root: options.store.root.clone(),
+            make_queue: storage.dispatch.make_queue.clone(),
+            pool: storage.pool.clone(),
+            append: storage.commit_log.append.clone(),
+            log: storage.log.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let timer = options.timer.map(|_| (make.timer)(timer_parts(), on));
+        Aside { delay_offsets, levels, transactions, timer }
     }
 
     /// Makes the actor that speaks for the broker, which knows most of the others.

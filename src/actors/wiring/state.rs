@@ -14,6 +14,8 @@ use crate::actors::offset_actor::OffsetParts;
 use crate::actors::published::Published;
 use crate::actors::queue_lock_actor::QueueLockParts;
 use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
+use crate::actors::slow_group_actor::SlowGroupParts;
+use crate::actors::store_reads::StoreReads;
 use crate::actors::tables::StateTables;
 use crate::actors::topic_actor::{TopicParts, TopicPorts, TopicRemoval};
 use crate::broker::clients::SubscriptionTable;
@@ -69,7 +71,19 @@ impl Wiring<'_> {
         let client = (make.client)(client_parts, on);
         let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
         let queue_lock = (make.queue_lock)(queue_lock_parts, on);
+        let slow_group_parts = SlowGroupParts {
+            live: self.live.clone(),
+            every: options.behind_check_every,
+            groups: groups.clone(),
+            subscriptions: subscriptions.clone(),
+            offsets_of: offsets.of.clone(),
+            switch_off: group.switch_off.clone(),
+            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
+            faults: self.faults.clone(),
+        };
+        let slow_groups = (make.slow_group)(slow_group_parts, on);
         State {
+            slow_groups,
             topic,
             group,
             offsets,
