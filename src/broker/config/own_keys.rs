@@ -3,5 +3,7 @@
 use crate::properties_file::Key;
 
 /// The keys, in the order in which tools show them.
-pub const OWN_KEYS: &[Key] =
-    &[Key::switch("timerWheelEnable", false).at_start(), Key::long("timerMaxDelaySec", "2592000").at_start()];
+pub const OWN_KEYS: &[Key] = &[
+    Key::switch("timerWheelEnable", false).at_start(),
+    Key::long("timerMaxDelaySec", "2592000").within(0, 1 << 40).at_start(),
+];
