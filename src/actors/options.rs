@@ -252,6 +252,7 @@ impl BrokerOptions {
             store_replies: self.store_replies,
             unique_key_results: self.unique_key_results,
             send_wait: self.send_wait,
+            behind_bytes_max: self.behind_bytes_max,
             register_limit: self.register_limit,
             compressed_register: self.compressed_register,
         }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::fault::{Faults, Guarded, OnPanic, ask, guarded, notify};
 use super::group_actor::SwitchOff;
+use super::live::Live;
 use super::offset_actor::OffsetsOf;
 use super::published::Published;
 use super::store_reads::StoreReads;
@@ -43,8 +44,8 @@ impl From<Addr<SlowGroupActor>> for SlowGroupPorts {
 /// The parts that a SlowGroupActor is made of.
 #[derive(Clone)]
 pub struct SlowGroupParts {
-    /// `consumerFallbehindThreshold`: a group that has more bytes of the log before it is switched off; `None` for never.
-    pub behind_max: Option<u64>,
+    /// The rules: how many bytes of the log a group may have before it, beyond which it is switched off.
+    pub live: Published<Live>,
     /// How often groups are looked at.
     pub every: Duration,
     /// Their settings.
@@ -84,7 +85,7 @@ impl SlowGroupActor {
 
 impl SlowGroupParts {
     async fn check(self) {
-        let Some(behind_max) = self.behind_max else { return };
+        let Some(behind_max) = self.live.load().rules.behind_bytes_max else { return };
         // A group that is away reads nothing, and is left as it is for when it comes back.
         let subscriptions = self.subscriptions.load();
         let groups = self.groups.load();
@@ -137,11 +138,9 @@ impl Actor for SlowGroupActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        if self.parts.behind_max.is_some() {
-            ctx.run_interval(self.parts.every, |actor, ctx| {
-                guarded(actor, ctx, "interval", |actor, _| actor.check());
-            });
-        }
+        ctx.run_interval(self.parts.every, |actor, ctx| {
+            guarded(actor, ctx, "interval", |actor, _| actor.check());
+        });
     }
 }
 

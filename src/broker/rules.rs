@@ -43,6 +43,8 @@ pub struct Rules {
     pub unique_key_results: i32,
     /// `waitTimeMillsInSendQueue`; none when `brokerFastFailureEnable` is off.
     pub send_wait: Option<Duration>,
+    /// `consumerFallbehindThreshold`, with `disableConsumeIfConsumerReadSlowly`: groups further behind are switched off.
+    pub behind_bytes_max: Option<u64>,
     /// `registerBrokerTimeoutMills`.
     pub register_limit: Duration,
     /// `compressedRegister`.
@@ -91,6 +93,9 @@ impl Rules {
             "storeReplyMessageEnable" => self.store_replies = config.store_replies,
             "defaultQueryMaxNum" => self.unique_key_results = config.unique_key_results,
             "brokerFastFailureEnable" | "waitTimeMillsInSendQueue" => self.send_wait = config.waits.send_wait(),
+            "disableConsumeIfConsumerReadSlowly" | "consumerFallbehindThreshold" => {
+                self.behind_bytes_max = config.behind_bytes_max;
+            }
             "registerBrokerTimeoutMills" => self.register_limit = config.registration.timeout,
             "compressedRegister" => self.compressed_register = config.registration.compressed,
             // It has no effect, or belongs to something that is not there yet.
@@ -146,6 +151,7 @@ mod tests {
             store_replies: config.store_replies,
             unique_key_results: config.unique_key_results,
             send_wait: config.waits.send_wait(),
+            behind_bytes_max: config.behind_bytes_max,
             register_limit: config.registration.timeout,
             compressed_register: config.registration.compressed,
         }
@@ -154,7 +160,10 @@ mod tests {
     /// A key that is taken while the broker runs and does nothing would be a lie.
     #[test]
     fn every_key_that_is_used_and_may_change_changes_a_rule_and_no_other_does() {
-        let before = BrokerConfig::default().updated(b"longPollingEnable=false").unwrap().config;
+        let before = BrokerConfig::default()
+            .updated(b"longPollingEnable=false\ndisableConsumeIfConsumerReadSlowly=true")
+            .unwrap()
+            .config;
         let rules = rules(&before);
         let settings = BrokerConfig::settings_at_default();
         let mut changing = 0;

@@ -123,6 +123,24 @@ async fn who_waits_for_its_messages_is_told() {
     cluster.stop().await;
 }
 
+/// As in RocketMQ: a group that goes on with a new topic of that name is told by its first pull to go on at its end.
+#[actix::test]
+async fn offsets_of_groups_stay() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    fill(&mut client, "T", &["a", "b", "c"]).await;
+    let of_queue: [(&str, &dyn std::fmt::Display); 3] = [("consumerGroup", &"CG"), ("topic", &"T"), ("queueId", &0)];
+    let commit = with(ask_for(request::UPDATE_CONSUMER_OFFSET, &of_queue), "commitOffset", 3);
+    succeeds(&mut client, commit).await;
+    succeeds(&mut client, delete("T")).await;
+    fill(&mut client, "T", &["new"]).await;
+    let kept = succeeds(&mut client, ask_for(request::QUERY_CONSUMER_OFFSET, &of_queue)).await;
+    assert_eq!(kept.ext.int64("offset").unwrap(), 3);
+    let moved = client.ask(pull_from("T", 0, 3, 1)).await;
+    assert_eq!((moved.code, moved.ext.int64("nextBeginOffset").unwrap()), (response::PULL_OFFSET_MOVED, 1));
+    cluster.stop().await;
+}
+
 #[actix::test]
 async fn topics_of_the_brokers_own_stay() {
     let cluster = Cluster::start().await;

@@ -72,7 +72,7 @@ impl Wiring<'_> {
         let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
         let queue_lock = (make.queue_lock)(queue_lock_parts, on);
         let slow_group_parts = SlowGroupParts {
-            behind_max: options.behind_bytes_max,
+            live: self.live.clone(),
             every: options.behind_check_every,
             groups: groups.clone(),
             subscriptions: subscriptions.clone(),
