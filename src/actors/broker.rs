@@ -31,6 +31,8 @@ use super::offset_actor::{OffsetPorts, Persist};
 use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
+use super::timer_actor::{PersistTimer, TimerPorts};
 use super::transaction_actor::TransactionPorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
@@ -111,7 +113,9 @@ pub(super) struct Parts {
     pub(super) delay_offsets: DelayOffsetPorts,
     /// Held, as an actor ends with its last address.
     pub(super) _levels: Vec<SchedulePorts>,
+    pub(super) slow_groups: SlowGroupPorts,
     pub(super) transactions: TransactionPorts,
+    pub(super) timer: Option<TimerPorts>,
     pub(super) log: LogView,
     pub(super) faults: Faults,
 }
@@ -139,6 +143,12 @@ impl Broker {
     #[must_use]
     pub fn transactions(&self) -> &TransactionPorts {
         &self.parts.transactions
+    }
+
+    /// Has the groups looked at that may be too far behind, likewise.
+    #[must_use]
+    pub fn slow_groups(&self) -> &SlowGroupPorts {
+        &self.parts.slow_groups
     }
 
     /// Where failures that end the broker are declared.
@@ -191,6 +201,9 @@ impl Parts {
         };
         self.flush.close.send(CloseStore { settled, index }).await??;
         // What was delivered lasts now, and so may the note of it.
+        if let Some(timer) = &self.timer {
+            timer.persist.send(PersistTimer).await?;
+        }
         Ok(self.delay_offsets.persist.send(PersistDelays).await?)
     }
 

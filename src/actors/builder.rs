@@ -24,6 +24,9 @@ use super::queue_actor::QueuePorts;
 use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
+use super::slow_group_actor::{SlowGroupActor, SlowGroupParts, SlowGroupPorts};
+use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
+use super::timer_actor::{TimerActor, TimerParts, TimerPorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
 use super::wiring;
@@ -40,7 +43,7 @@ pub struct BrokerBuilder {
     pub(super) hooks: Hooks,
 }
 
-/// Make the actors that every message passes.
+/// Make the actors that every message passes, and the one that counts them.
 pub(super) struct StorageMakers {
     pub(super) commit_log: Make<CommitLogParts, CommitLogPorts>,
     pub(super) dispatch: Make<DispatchParts, DispatchPorts>,
@@ -48,6 +51,7 @@ pub(super) struct StorageMakers {
     pub(super) hold: Make<HoldParts, HoldPorts>,
     pub(super) index: Make<IndexParts, IndexPorts>,
     pub(super) flush: Make<FlushParts, FlushPorts>,
+    pub(super) stats: Make<StatsParts, StatsPorts>,
 }
 
 /// Make the actors that know topics, groups and clients.
@@ -59,6 +63,7 @@ pub(super) struct StateMakers {
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
     pub(super) queue_lock: Make<QueueLockParts, QueueLockPorts>,
     pub(super) filter: Make<FilterParts, FilterPorts>,
+    pub(super) slow_group: Make<SlowGroupParts, SlowGroupPorts>,
 }
 
 /// Make the actors that bring messages on which were stored elsewhere first.
@@ -66,6 +71,7 @@ pub(super) struct AsideMakers {
     pub(super) delay_offset: Make<DelayOffsetParts, DelayOffsetPorts>,
     pub(super) schedule: MakeLevel,
     pub(super) transaction: Make<TransactionParts, TransactionPorts>,
+    pub(super) timer: Make<TimerParts, TimerPorts>,
 }
 
 /// Makes the actor of a delay level.
@@ -110,6 +116,8 @@ impl BrokerBuilder {
         storage.index: IndexParts => IndexPorts,
         /// Replaces the FlushActor.
         storage.flush: FlushParts => FlushPorts,
+        /// Replaces the StatsActor.
+        storage.stats: StatsParts => StatsPorts,
         /// Replaces the TopicActor.
         state.topic: TopicParts => TopicPorts,
         /// Replaces the GroupActor.
@@ -124,10 +132,14 @@ impl BrokerBuilder {
         state.queue_lock: QueueLockParts => QueueLockPorts,
         /// Replaces the FilterActor.
         state.filter: FilterParts => FilterPorts,
+        /// Replaces the SlowGroupActor.
+        state.slow_group: SlowGroupParts => SlowGroupPorts,
         /// Replaces the DelayOffsetActor.
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
         aside.transaction: TransactionParts => TransactionPorts,
+        /// Replaces the TimerActor.
+        aside.timer: TimerParts => TimerPorts,
     }
 
     /// Replaces the ScheduleActor of every delay level.
@@ -221,6 +233,7 @@ impl Default for StorageMakers {
             hold: Box::new(|parts, on| supervise_on(on, |_| HoldActor::new(parts)).into()),
             index: Box::new(|parts, on| supervise_on(on, |_| IndexActor::new(parts)).into()),
             flush: Box::new(|parts, on| start_on(on, |_| FlushActor::new(parts)).into()),
+            stats: Box::new(|parts, on| supervise_on(on, |_| StatsActor::new(parts)).into()),
         }
     }
 }
@@ -234,6 +247,7 @@ impl Default for StateMakers {
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
             filter: Box::new(|parts, on| supervise_on(on, |_| FilterActor::new(parts)).into()),
+            slow_group: Box::new(|parts, on| supervise_on(on, |_| SlowGroupActor::new(parts)).into()),
             queue_lock: Box::new(|parts, on| supervise_on(on, |_| QueueLockActor::new(parts)).into()),
         }
     }
@@ -245,6 +259,7 @@ impl Default for AsideMakers {
             delay_offset: Box::new(|parts, on| supervise_on(on, |_| DelayOffsetActor::new(parts)).into()),
             schedule: Box::new(|parts, on| supervise_on(on, |_| ScheduleActor::new(parts)).into()),
             transaction: Box::new(|parts, on| supervise_on(on, |_| TransactionActor::new(parts)).into()),
+            timer: Box::new(|parts, on| supervise_on(on, |_| TimerActor::new(parts)).into()),
         }
     }
 }

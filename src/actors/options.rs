@@ -12,6 +12,7 @@ use crate::broker::config::{FilterSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
 use crate::broker::name_servers::AddressServer;
 use crate::broker::pull::PullLimits;
+use crate::broker::timer::TimerRules;
 use crate::broker::topics::TopicSettings;
 use crate::broker::transaction::check::CheckRules;
 use crate::namesrv::config::NamesrvConfig;
@@ -104,6 +105,12 @@ pub struct BrokerOptions {
     pub filters: FilterSettings,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
+    /// `consumerFallbehindThreshold`: groups with more bytes of the log before them are switched off; `None` for never.
+    pub behind_bytes_max: Option<u64>,
+    /// How often is looked for such groups.
+    pub behind_check_every: Duration,
+    /// What is asked of delivery times (`timerWheelEnable`, `timerMaxDelaySec`); `None`: their properties mean nothing.
+    pub timer: Option<TimerRules>,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -181,6 +188,9 @@ impl BrokerOptions {
             unique_key_results: 32,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
+            timer: None,
+            behind_bytes_max: None,
+            behind_check_every: seconds(180),
             register_every: seconds(30),
             register_limit: seconds(6),
             compressed_register: false,

@@ -1,12 +1,16 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open. Sends
-//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the
+//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open,
+//! [`Retire`] and [`DropExpired`] from the DispatchActor. Sends
+//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
+//! the pool. When it dies the
 //! broker ends: recovery rebuilds the queue from the log.
 
+mod counts;
 mod entries;
 pub(super) mod pulls;
+mod removal;
 
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -16,6 +20,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::sync::oneshot;
 
+use self::counts::Counts;
 use super::backlog::Backlog;
 use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::Turn;
@@ -26,6 +31,7 @@ use super::late::Late;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
+use super::stats_actor::GotCounted;
 use crate::broker::filter::Filter;
 use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
@@ -93,6 +99,19 @@ pub struct AwaitGrowth {
     pub tell: oneshot::Sender<()>,
 }
 
+/// The topic is deleted: gives the queue away, and answers whoever still comes that there is no such topic.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire {
+    /// Who destroys it.
+    pub to: oneshot::Sender<ConsumeQueue>,
+}
+
+/// Lets go of files that point to nothing any more.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct DropExpired;
+
 /// The pool has read the entries that a pull looks at.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -123,6 +142,10 @@ pub struct QueuePorts {
     pub snapshot: Recipient<SnapshotOf>,
     /// Waits for an entry.
     pub await_growth: Recipient<AwaitGrowth>,
+    /// Takes the queue away.
+    pub retire: Recipient<Retire>,
+    /// Cleans it.
+    pub drop_expired: Recipient<DropExpired>,
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
@@ -132,7 +155,9 @@ impl From<Addr<QueueActor>> for QueuePorts {
             pull: queue.clone().recipient(),
             bounds: queue.clone().recipient(),
             snapshot: queue.clone().recipient(),
-            await_growth: queue.recipient(),
+            await_growth: queue.clone().recipient(),
+            retire: queue.clone().recipient(),
+            drop_expired: queue.recipient(),
         }
     }
 }
@@ -159,6 +184,8 @@ pub struct QueueShared {
     pub host: SocketAddr,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
+    /// The StatsActor.
+    pub got_counted: Recipient<GotCounted>,
     /// Which queues hold files.
     pub open: OpenQueues,
     /// Where faults are declared.
@@ -186,6 +213,10 @@ pub struct QueueActor {
     listed: bool,
     /// and was used since it was last asked to leave it.
     used: bool,
+    /// What was got from it and is not told yet.
+    counts: Counts,
+    /// Whether its topic is deleted.
+    retired: bool,
 }
 
 impl QueueActor {
@@ -205,6 +236,8 @@ impl QueueActor {
             warm: 0..0,
             listed: false,
             used: false,
+            counts: Counts::default(),
+            retired: false,
         }
     }
 
@@ -253,7 +286,11 @@ impl Handler<Enqueue> for QueueActor {
     type Result = ();
 
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Enqueue", |actor, ctx| actor.enqueue(enqueue, ctx));
+        guarded(self, ctx, "Enqueue", |actor, ctx| {
+            if !actor.retired {
+                actor.enqueue(enqueue, ctx);
+            }
+        });
     }
 }
 
@@ -262,6 +299,9 @@ impl Handler<Pull> for QueueActor {
 
     fn handle(&mut self, pull: Pull, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Pull", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(pull);
+            }
             actor.pull(pull, ctx);
             actor.note_use(ctx);
         });
@@ -273,6 +313,9 @@ impl Handler<Warmed> for QueueActor {
 
     fn handle(&mut self, warmed: Warmed, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Warmed", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(warmed.pull);
+            }
             actor.warm = warmed.entries;
             actor.serve(warmed.pull, ctx);
             actor.note_use(ctx);
@@ -285,6 +328,9 @@ impl Handler<Chosen> for QueueActor {
 
     fn handle(&mut self, chosen: Chosen, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Chosen", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(chosen.pull);
+            }
             actor.settle(chosen.pull, chosen.selection, &chosen.bounds, ctx);
         });
     }
@@ -311,8 +357,10 @@ impl Handler<AwaitGrowth> for QueueActor {
 
     fn handle(&mut self, await_growth: AwaitGrowth, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AwaitGrowth", |actor, _| {
-            actor.growth.push(await_growth);
-            actor.tell_of_growth();
+            if !actor.retired {
+                actor.growth.push(await_growth);
+                actor.tell_of_growth();
+            }
         });
     }
 }

@@ -9,12 +9,14 @@ use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::Groups;
 use crate::broker::offsets::ConsumerOffsets;
 use crate::broker::schedule::DelayOffsets;
-use crate::broker::topics::Topics;
+use crate::broker::timer::progress::TimerProgress;
+use crate::broker::topics::{TopicSettings, Topics};
 
 /// All of them.
 pub(super) struct Tables {
     pub(super) state: StateTables,
     pub(super) delays: DelayTable,
+    pub(super) timer: TimerTable,
 }
 
 /// What the files about topics, groups and offsets said, and what writes them from now on.
@@ -35,6 +37,12 @@ pub(super) struct DelayTable {
     pub(super) file: ConfigWriter,
 }
 
+/// What `ferromq.timer.json` said, and what writes it from now on.
+pub(super) struct TimerTable {
+    pub(super) progress: TimerProgress,
+    pub(super) file: ConfigWriter,
+}
+
 impl Tables {
     /// Lays the files over the defaults.
     pub(super) fn load(options: &BrokerOptions) -> Result<Self, StartError> {
@@ -43,7 +51,8 @@ impl Tables {
             |name: &str| ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name));
         let (topics_file, groups_file) = (file("topics.json"), file("subscriptionGroup.json"));
         let (offsets_file, delays_file) = (file("consumerOffset.json"), file("delayOffset.json"));
-        let default_topics = || Topics::new(options.topics.clone(), now_ms);
+        let settings = || TopicSettings { timer_topic: options.timer.is_some(), ..options.topics.clone() };
+        let default_topics = || Topics::new(settings(), now_ms);
         let topics = topics_file.load(|text| {
             let mut topics = default_topics();
             topics.load(text).map(|()| topics)
@@ -72,6 +81,9 @@ impl Tables {
             filters: filters.unwrap_or_else(|| ConsumerFilters::new(bloom)),
             filters_file,
         };
-        Ok(Self { state, delays: DelayTable { offsets: delays.unwrap_or_default(), file: delays_file } })
+        let timer_file = file("ferromq.timer.json");
+        let progress = timer_file.load(TimerProgress::load)?.unwrap_or_default();
+        let timer = TimerTable { progress, file: timer_file };
+        Ok(Self { state, delays: DelayTable { offsets: delays.unwrap_or_default(), file: delays_file }, timer })
     }
 }

@@ -8,7 +8,6 @@ mod storage;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix::Recipient;
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
@@ -33,9 +32,11 @@ use super::queue_directory::Directory;
 use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
-use super::requests::Requests;
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
+use super::stats_actor::StatsPorts;
 use super::tables::Tables;
+use super::timer_actor::TimerPorts;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
@@ -45,7 +46,7 @@ use crate::broker::topics::TopicTable;
 use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
 use crate::protocol::codes::request;
-use crate::store::{self, CommitLog, Durable, Index, LogView, OpenStore, Queues};
+use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
 /// Codes that store messages.
 const SEND_CODES: [i32; 3] = [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE];
@@ -70,13 +71,14 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
             return Err(error);
         }
     };
-    let OpenStore { lock, log, queues, index, durable, .. } = store;
+    let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address };
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
-    let Tables { state: state_tables, delays } = tables;
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
+    let Tables { state: state_tables, delays, timer } = tables;
     let state = wiring.state(state, state_tables, &storage);
-    let aside = wiring.aside(aside, delays, &storage, &state);
-    let router = wiring.router(&storage, &state, &aside);
+    let aside = wiring.aside(aside, delays, timer, &storage, &state);
+    let broker = wiring.broker(&storage, &state, &aside);
+    let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
     let mut servers = Vec::new();
     if let Some(listener) = fast_listener {
@@ -87,8 +89,8 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
-    let State { offsets, registration, filter, .. } = state;
-    let Aside { delay_offsets, levels, transactions } = aside;
+    let State { offsets, registration, filter, slow_groups, .. } = state;
+    let Aside { delay_offsets, levels, transactions, timer } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -99,7 +101,9 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         filter,
         delay_offsets,
         _levels: levels,
+        slow_groups,
         transactions,
+        timer,
         log,
         faults,
     };
@@ -112,6 +116,7 @@ struct Stored {
     queues: Queues,
     index: Option<Index>,
     durable: Durable,
+    deleted: DeletedTopics,
 }
 
 /// The path of every message.
@@ -124,6 +129,8 @@ struct Storage {
     directory: Directory,
     pool: ReadPool,
     log: LogView,
+    stats: StatsPorts,
+    deleted: DeletedTopics,
 }
 
 /// What is known about topics, groups and clients.
@@ -135,7 +142,7 @@ struct State {
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
     filter: FilterPorts,
-    broker: Recipient<Requests>,
+    slow_groups: SlowGroupPorts,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,
@@ -147,6 +154,7 @@ struct Aside {
     delay_offsets: DelayOffsetPorts,
     levels: Vec<SchedulePorts>,
     transactions: TransactionPorts,
+    timer: Option<TimerPorts>,
 }
 
 /// A broker that is being made.

@@ -9,6 +9,7 @@
 
 mod broker_keys;
 mod delay_levels;
+mod messages;
 mod own_keys;
 mod store_keys;
 #[cfg(test)]
@@ -19,9 +20,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::filter::BloomFilter;
 use super::name_servers::{self, AddressServer};
 use super::pull::PullLimits;
+use super::timer::TimerRules;
 use super::topics::TopicSettings;
 use crate::properties_file::server_keys::{CLIENT_KEYS, SERVER_KEYS};
 use crate::properties_file::{Origin, Refusal, Settings, SettingsError};
@@ -29,11 +30,10 @@ use crate::protocol::body::topic_config::Permission;
 use crate::store::layout::StoreOptions;
 
 pub use broker_keys::BROKER_KEYS;
+pub use messages::{FilterSettings, TransactionSettings};
 pub use own_keys::OWN_KEYS;
 pub use store_keys::STORE_KEYS;
 
-/// Longest bit map: with what stands before it its length is a signed 16-bit number.
-const BIT_MAP_BYTES_MAX: usize = 32_000;
 /// The port of a broker unless told otherwise.
 pub const BROKER_PORT: u16 = 10_911;
 
@@ -86,6 +86,10 @@ pub struct BrokerConfig {
     pub filters: FilterSettings,
     /// Transactions.
     pub transactions: TransactionSettings,
+    /// `consumerFallbehindThreshold`, with `disableConsumeIfConsumerReadSlowly`: groups further behind are switched off.
+    pub behind_bytes_max: Option<u64>,
+    /// `timerWheelEnable` and `timerMaxDelaySec`: messages may have a delivery time of their own.
+    pub timer: Option<TimerRules>,
     /// Pulls that find nothing.
     pub polling: PollingSettings,
     /// How long requests may wait to be served.
@@ -114,54 +118,6 @@ pub struct FlushSettings {
     pub offsets_interval: Duration,
     /// `flushDelayOffsetInterval`: between two writes of delayOffset.json.
     pub delay_offsets_interval: Duration,
-}
-
-/// Filters by properties.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FilterSettings {
-    /// `enablePropertyFilter`: consumers may choose messages by a condition on their properties.
-    pub enabled: bool,
-    /// `filterSupportRetry`: what is tried again is filtered as it was first.
-    pub retried: bool,
-    /// `maxErrorRateOfBloomFilter` and `expectConsumerNumUseFilter`: how bit maps are made.
-    pub bloom: BloomFilter,
-    /// `filterDataCleanTimeSpan`: how long a condition is kept that nobody wants any more.
-    pub keep_dead: Duration,
-}
-
-impl Default for FilterSettings {
-    fn default() -> Self {
-        let bloom = BloomFilter::new(20, 32).expect("RocketMQ's defaults make a bit map");
-        Self { enabled: false, retried: false, bloom, keep_dead: Duration::from_secs(86_400) }
-    }
-}
-
-/// Transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TransactionSettings {
-    /// `rejectTransactionMessage`: half messages are refused.
-    pub reject: bool,
-    /// `transactionTimeOut`: how long a half message is left to its producer before that is asked.
-    pub timeout: Duration,
-    /// `transactionCheckMax`: how often it is asked.
-    pub check_max: u32,
-    /// `transactionCheckInterval`: between two rounds of asking.
-    pub check_interval: Duration,
-    /// How long a half message may be asked about: as long as messages are kept (`fileReservedTime` at its default).
-    pub keep: Duration,
-}
-
-impl Default for TransactionSettings {
-    fn default() -> Self {
-        let seconds = Duration::from_secs;
-        Self {
-            reject: false,
-            timeout: seconds(6),
-            check_max: 15,
-            check_interval: seconds(60),
-            keep: seconds(72 * 3_600),
-        }
-    }
 }
 
 /// Pulls that find nothing.
@@ -233,7 +189,7 @@ impl BrokerConfig {
     /// Every key that a broker's file may contain, at its default.
     #[must_use]
     pub fn settings_at_default() -> Settings {
-        let mut settings = Settings::new(&[BROKER_KEYS, STORE_KEYS, SERVER_KEYS, CLIENT_KEYS, OWN_KEYS]);
+        let mut settings = Settings::new(&[BROKER_KEYS, STORE_KEYS, OWN_KEYS, SERVER_KEYS, CLIENT_KEYS]);
         settings
             .set(Origin::Default, "default", "listenPort", &BROKER_PORT.to_string())
             .expect("the port is within the bounds of its key");
@@ -275,8 +231,12 @@ impl BrokerConfig {
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),
-            filters: filters(&settings)?,
-            transactions: transactions(&settings),
+            filters: messages::filters(&settings)?,
+            transactions: messages::transactions(&settings),
+            timer: messages::timer(&settings),
+            behind_bytes_max: settings
+                .switch("disableConsumeIfConsumerReadSlowly")
+                .then(|| settings.number("consumerFallbehindThreshold")),
             polling: PollingSettings {
                 long: settings.switch("longPollingEnable"),
                 short_hold: settings.millis("shortPollingTimeMills"),
@@ -367,6 +327,7 @@ fn topics(settings: &Settings) -> TopicSettings {
         cluster_topic: settings.switch("clusterTopicEnable"),
         broker_topic: settings.switch("brokerTopicEnable"),
         trace_topic: settings.switch("traceTopicEnable").then(|| settings.text("msgTraceTopicName").into()),
+        timer_topic: settings.switch("timerWheelEnable"),
     }
 }
 
@@ -394,29 +355,6 @@ fn flush(settings: &Settings) -> FlushSettings {
         checkpoint_interval: settings.millis("flushConsumeQueueThoroughInterval"),
         offsets_interval: settings.millis("flushConsumerOffsetInterval"),
         delay_offsets_interval: settings.millis("flushDelayOffsetInterval"),
-    }
-}
-
-fn filters(settings: &Settings) -> Result<FilterSettings, SettingsError> {
-    let (error_rate, groups) =
-        (settings.number("maxErrorRateOfBloomFilter"), settings.number("expectConsumerNumUseFilter"));
-    let too_large = || settings.wrong("expectConsumerNumUseFilter", "a number whose bit maps fit 32,000 bytes");
-    let bloom = BloomFilter::new(error_rate, groups).filter(|bloom| bloom.empty_map().len() <= BIT_MAP_BYTES_MAX);
-    Ok(FilterSettings {
-        enabled: settings.switch("enablePropertyFilter"),
-        retried: settings.switch("filterSupportRetry"),
-        bloom: bloom.ok_or_else(too_large)?,
-        keep_dead: settings.millis("filterDataCleanTimeSpan"),
-    })
-}
-
-fn transactions(settings: &Settings) -> TransactionSettings {
-    TransactionSettings {
-        reject: settings.switch("rejectTransactionMessage"),
-        timeout: settings.millis("transactionTimeOut"),
-        check_max: settings.number("transactionCheckMax"),
-        check_interval: settings.millis("transactionCheckInterval"),
-        keep: TransactionSettings::default().keep,
     }
 }
 

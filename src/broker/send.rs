@@ -14,6 +14,7 @@ use std::sync::Arc;
 use self::detour::Detour;
 use self::stored_text::{Delay, StoredText, Traits};
 use super::groups::GroupTable;
+use super::timer::{TIMER_TOPIC, TimerRules};
 use super::topics::{
     CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC, TopicTable,
 };
@@ -31,8 +32,15 @@ use crate::protocol::units::{BornTime, QueueId};
 use crate::store::{NewMessage, PutBatch};
 
 /// Topics that only the broker itself writes to.
-const FORBIDDEN_TOPICS: [&str; 6] =
-    [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC, CHECKED_TOO_OFTEN_TOPIC, "SELF_TEST_TOPIC", OFFSET_MOVED_EVENT];
+const FORBIDDEN_TOPICS: [&str; 7] = [
+    SCHEDULE_TOPIC,
+    TIMER_TOPIC,
+    HALF_TOPIC,
+    OP_HALF_TOPIC,
+    CHECKED_TOO_OFTEN_TOPIC,
+    "SELF_TEST_TOPIC",
+    OFFSET_MOVED_EVENT,
+];
 
 /// What the configuration says about sends.
 #[derive(Clone, Debug)]
@@ -51,6 +59,8 @@ pub struct SendRules {
     pub delay_levels: u32,
     /// `rejectTransactionMessage`.
     pub reject_transactions: bool,
+    /// What is asked of delivery times; `None`: their properties mean nothing.
+    pub timer: Option<TimerRules>,
 }
 
 /// A send that is taken: its messages stand in the batch.
@@ -114,7 +124,7 @@ impl Admission {
     /// Whether sends are taken by time, so that the time must be known.
     #[must_use]
     pub fn looks_at_time(&self) -> bool {
-        self.rules.accept_from_ms > 0
+        self.rules.accept_from_ms > 0 || self.rules.timer.is_some()
     }
 
     /// Ends the batch and gives what was gathered.
@@ -148,7 +158,7 @@ impl Admission {
             stored_in = QueueId(0);
             (topic, config) = topics.table.find(dead_letters.as_str()).ok_or(Denied::NoDeadLetters(dead_letters))?;
         }
-        let (detour, sys_flag) = Detour::of(&traits, &header, rules)?;
+        let (detour, sys_flag) = Detour::of(&traits, &header, rules, now_ms)?;
         check_inner_batch(sys_flag)?;
         if request.body.len() > rules.message_bytes_max {
             return Err(illegal_message(rules).into());
@@ -167,7 +177,7 @@ impl Admission {
             body: request.body,
         };
         if header.batch || request.code == request::SEND_BATCH_MESSAGE {
-            check_batch(&traits, sys_flag)?;
+            check_batch(rules, &traits, sys_flag)?;
             put_items(rules, message, text, puts)?;
         } else if let Some(aside) = detour.aside(topic, stored_in, text) {
             let properties = fitting(rules, aside.properties)?;
@@ -220,9 +230,10 @@ fn check_inner_batch(flags: i32) -> Result<(), Refusal> {
 }
 
 /// The messages of a batch go to one queue at once: one that is to go somewhere else first cannot be among them.
-fn check_batch(traits: &Traits, flags: i32) -> Result<(), Refusal> {
+fn check_batch(rules: &SendRules, traits: &Traits, flags: i32) -> Result<(), Refusal> {
     let straight = traits.delay == Delay::None
         && !traits.transactional
+        && !(rules.timer.is_some() && traits.timer.is_there())
         && sys_flag::transaction_type(flags) == sys_flag::TRANSACTION_NONE;
     if !straight {
         let remark = "the message is illegal: neither a batch nor a message in it can be delayed or transactional";
@@ -245,6 +256,7 @@ fn check_name(topic: &str) -> Result<(), Refusal> {
 
 /// # Errors
 /// Sends are not taken yet.
+#[inline]
 pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> {
     if now_ms < rules.accept_from_ms {
         let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
@@ -257,6 +269,7 @@ pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> 
 ///
 /// # Errors
 /// Nobody may send there.
+#[inline]
 pub(crate) fn queue_of(
     rules: &SendRules,
     topic: &Topic,
@@ -326,7 +339,7 @@ fn put_items(
     for item in BatchItems::of(message.body) {
         let item = item
             .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
-        check_batch(&Traits::of(item.properties.as_bytes()), message.sys_flag)?;
+        check_batch(rules, &Traits::of(item.properties.as_bytes()), message.sys_flag)?;
         let properties = fitting(rules, text.of_item(item.properties))?;
         put.add(&NewMessage { flag: item.flag, body: item.body, properties, ..message })?;
     }

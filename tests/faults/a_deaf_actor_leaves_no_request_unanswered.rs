@@ -8,7 +8,7 @@ use actix_rt::ArbiterHandle;
 use ferromq::actors::arbiters::{start_on, supervise_on};
 use ferromq::actors::broker::Broker;
 use ferromq::actors::client_actor::{ClientActor, ClientPorts};
-use ferromq::actors::commitlog_actor::{CommitLogParts, CommitLogPorts, FlushPolicy};
+use ferromq::actors::commitlog_actor::{CommitLogActor, CommitLogParts, CommitLogPorts, FlushPolicy};
 use ferromq::actors::dispatch_actor::{DispatchActor, DispatchPorts};
 use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
@@ -50,8 +50,9 @@ fn deaf_offsets(parts: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
     OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on), ..ports }
 }
 
-fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
-    CommitLogPorts { append: deaf(on), synced: deaf(on), seal: deaf(on) }
+fn deaf_writer(parts: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
+    let ports: CommitLogPorts = start_on(on, |_| CommitLogActor::new(parts)).into();
+    CommitLogPorts { append: deaf(on), synced: deaf(on), seal: deaf(on), ..ports }
 }
 
 #[actix::test]

@@ -60,9 +60,16 @@ impl QueueActor {
         };
         let code = selection.status.code(pull.offset);
         match (code, pull.suspend) {
-            (response::SUCCESS, _) => self.answer(pull.reply, selection, bounds),
-            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
+            (response::SUCCESS, _) => {
+                self.count_found(&pull, &selection, ctx);
+                self.answer(pull.reply, selection, bounds);
+            }
+            (response::PULL_NOT_FOUND, Some(limit)) => {
+                self.count_missed(ctx);
+                self.park(pull, limit, ctx);
+            }
             _ => {
+                self.count_missed(ctx);
                 if code == response::PULL_OFFSET_MOVED {
                     self.note_moved(&pull, selection.next);
                 }

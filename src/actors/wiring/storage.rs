@@ -18,11 +18,12 @@ use crate::actors::preparer::Preparer;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::ReadPool;
+use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
-        let Stored { log, queues, index, durable } = stored;
+        let Stored { log, queues, index, durable, deleted } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
@@ -48,21 +49,27 @@ impl Wiring<'_> {
             let parts = IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
             (make.index)(parts, &self.arbiters.rest)
         });
+        let stats_parts = StatsParts {
+            cluster: options.cluster.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let stats = (make.stats)(stats_parts, &self.arbiters.rest);
         let directory = Directory::default();
         // Queues are before the writer and have something to say to it.
         let append = Late::default();
+        let queue_shared = self.queue_shared(&view, &hold, &flush, &pool, append.clone(), &stats);
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
             doorbell: Arc::clone(&doorbell),
             directory: directory.writer(),
-            queue_actor: queue_factory(
-                Arc::new(self.queue_shared(&view, &hold, &flush, &pool, append.clone())),
-                make.queue,
-            ),
+            queue_actor: queue_factory(Arc::new(queue_shared), make.queue),
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
+            pool: pool.clone(),
+            put_counted: stats.put.clone(),
             faults: self.faults.clone(),
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
@@ -81,7 +88,7 @@ impl Wiring<'_> {
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
         append.name(commit_log.append.clone());
-        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view })
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted })
     }
 
     fn queue_shared(
@@ -91,6 +98,7 @@ impl Wiring<'_> {
         flush: &FlushPorts,
         pool: &ReadPool,
         append: Late<AppendBatch>,
+        stats: &StatsPorts,
     ) -> QueueShared {
         QueueShared {
             log: view.clone(),
@@ -102,6 +110,7 @@ impl Wiring<'_> {
             append,
             broker_name: self.options.broker_name.as_str().into(),
             host: self.store_host(),
+            got_counted: stats.got.clone(),
             clock: Arc::clone(&self.options.clock),
             open: OpenQueues::new(self.options.open_queues_max),
             faults: self.faults.clone(),

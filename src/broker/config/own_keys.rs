@@ -1,13 +1,15 @@
-//! Keys that RocketMQ 4.9.7's files do not have.
+//! The keys that RocketMQ 4.9.7 does not have. Their names are those of RocketMQ 5.
 
 use crate::properties_file::Key;
 
 /// The keys, in the order in which tools show them.
 ///
 /// # Source
-/// RocketMQ 4.9.7 takes both from system properties of the Java machine, `rocketmq.namesrv.domain` and
-/// `rocketmq.namesrv.domain.subgroup` (`MixAll.getWSAddr`, read). The names are those that RocketMQ 5 gives them in its files.
-pub static OWN_KEYS: &[Key] = &[
+/// RocketMQ 4.9.7 takes where the address server is from system properties of the Java machine, `rocketmq.namesrv.domain`
+/// and `rocketmq.namesrv.domain.subgroup` (`MixAll.getWSAddr`, read).
+pub const OWN_KEYS: &[Key] = &[
+    Key::switch("timerWheelEnable", false),
+    Key::long("timerMaxDelaySec", "2592000"),
     Key::text("rmqAddressServerDomain", "jmenv.tbsite.net").at_start(),
     Key::text("rmqAddressServerSubGroup", "nsaddr").at_start(),
 ];

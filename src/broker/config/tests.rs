@@ -126,7 +126,7 @@ fn unset_keys_are_not_shown_and_important_ones_are_few() {
 
 #[test]
 fn a_key_is_used_exactly_if_it_is_read() {
-    let reader = include_str!("../config.rs");
+    let reader = [include_str!("../config.rs"), include_str!("messages.rs")].concat();
     // A master's id is 0, in RocketMQ too, whatever the file says.
     let settings = BrokerConfig::settings_at_default();
     for key in settings.keys().filter(|key| key.name != "brokerId") {

@@ -1,8 +1,10 @@
-//! Where a message goes before it reaches its topic: into the queue of a delay level, or among the half messages of
-//! transactions.
+//! Where a message goes before it reaches its topic: into the queue of a delay level, among the messages with a delivery time, or among
+//! the half messages of transactions.
 
 use super::stored_text::{Delay, StoredText, Traits};
 use super::{SendRules, Topic};
+use crate::broker::timer::wheel::{SECOND_MS, start_of};
+use crate::broker::timer::{CANCELLATIONS, MESSAGES, Timed, timer_topic};
 use crate::broker::topics::{half_topic, schedule_topic};
 use crate::protocol::codes::response;
 use crate::protocol::headers::send::SendHeader;
@@ -18,6 +20,10 @@ pub(super) enum Detour {
     None,
     /// By the queue of a delay level, which counts from 1.
     Delayed(u32),
+    /// By the messages with a delivery time, which is in milliseconds since the epoch.
+    Timed(i64),
+    /// Among what takes such messages back, the beginning of whose second this is.
+    Cancels(i64),
     /// By the half messages, from which its producer commits it.
     Half,
 }
@@ -37,18 +43,27 @@ impl Detour {
     ///
     /// # Source
     /// `SendMessageProcessor.asyncSendMessage`, `CommitLog.asyncPutMessage` 4.9.7 (measured).
-    pub(super) fn of(traits: &Traits, header: &SendHeader<'_>, rules: &SendRules) -> Result<(Self, i32), Refusal> {
+    #[inline]
+    pub(super) fn of(
+        traits: &Traits,
+        header: &SendHeader<'_>,
+        rules: &SendRules,
+        now_ms: i64,
+    ) -> Result<(Self, i32), Refusal> {
         let plain_flag = sys_flag::with_transaction_type(header.sys_flag, TRANSACTION_NONE);
         let level = match traits.delay {
             Delay::None => 0,
             Delay::Level(level) => level.min(rules.delay_levels),
             Delay::Unreadable => return Err(illegal("the property DELAY is no number")),
         };
-        let delayed = if level > 0 { Self::Delayed(level) } else { Self::None };
+        let delayed = if level > 0 { Self::Delayed(level) } else { Self::timed(traits, rules, now_ms)? };
         if traits.transactional {
             // Consumers older than 4.6.1 send messages back with the mark that they had when they were prepared.
             if level > 0 && header.reconsume_times.unwrap_or(0) > 0 {
                 return Ok((delayed, plain_flag));
+            }
+            if matches!(delayed, Self::Timed(_) | Self::Cancels(_)) {
+                return Err(illegal("a half message has no delivery time, and takes no message back"));
             }
             if rules.reject_transactions {
                 let host = rules.store_host.ip();
@@ -64,18 +79,34 @@ impl Detour {
         }
     }
 
+    #[inline]
+    fn timed(traits: &Traits, rules: &SendRules, now_ms: i64) -> Result<Self, Refusal> {
+        let Some(rules) = rules.timer.as_ref().filter(|_| traits.timer.is_there()) else { return Ok(Self::None) };
+        let timed = traits.timer.decide(rules, now_ms).map_err(|error| illegal(&error.to_string()))?;
+        Ok(match timed {
+            Timed::Now => Self::None,
+            Timed::At(due_ms) => Self::Timed(due_ms),
+            Timed::Cancels(due_ms) => Self::Cancels(start_of(due_ms, SECOND_MS)),
+        })
+    }
+
     /// What is stored where for a message to `topic`; `None` for one that goes straight there.
+    #[inline]
     pub(super) fn aside<'a>(self, topic: &Topic, queue_id: QueueId, text: &'a mut StoredText) -> Option<Aside<'a>> {
+        let (stored_in, own_queue, more) = match self {
+            Self::None => return None,
+            Self::Delayed(level) => (schedule_topic(), QueueId(level - 1), Some((keys::DELAY, level.to_string()))),
+            Self::Timed(due_ms) => (timer_topic(), MESSAGES, Some((keys::TIMER_OUT_MS, due_ms.to_string()))),
+            Self::Cancels(due_ms) => (timer_topic(), CANCELLATIONS, Some((keys::TIMER_OUT_MS, due_ms.to_string()))),
+            Self::Half => (half_topic(), QueueId(0), None),
+        };
         let real_queue = queue_id.to_string();
         let real = [(keys::REAL_TOPIC, topic.as_str()), (keys::REAL_QID, real_queue.as_str())];
-        match self {
-            Self::None => None,
-            Self::Delayed(level) => {
-                let properties = text.aside(&[real[0], real[1], (keys::DELAY, &level.to_string())]);
-                Some(Aside { topic: schedule_topic(), queue_id: QueueId(level - 1), properties })
-            }
-            Self::Half => Some(Aside { topic: half_topic(), queue_id: QueueId(0), properties: text.aside(&real) }),
-        }
+        let properties = match &more {
+            Some((name, value)) => text.aside(&[real[0], real[1], (name, value)]),
+            None => text.aside(&real),
+        };
+        Some(Aside { topic: stored_in, queue_id: own_queue, properties })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The properties text of a send: what it says that decides about the send, and what is stored of it.
 
+use crate::broker::timer::TimerWish;
 use crate::protocol::ext_fields::FieldText;
 use crate::protocol::message::PROPERTIES_LENGTH_MAX;
 use crate::protocol::properties::{self, PairPlace, keys};
@@ -17,6 +18,7 @@ pub(super) struct Traits {
     pub(super) waits: bool,
     pub(super) delay: Delay,
     pub(super) transactional: bool,
+    pub(super) timer: TimerWish,
     wait: Wait,
 }
 
@@ -112,7 +114,13 @@ impl StoredText {
 impl Traits {
     /// What a text says; that of a message in a batch decides about the batch.
     pub(super) fn of(text: &[u8]) -> Self {
-        let mut traits = Self { waits: true, delay: Delay::None, transactional: false, wait: Wait::Absent };
+        let mut traits = Self {
+            waits: true,
+            delay: Delay::None,
+            transactional: false,
+            timer: TimerWish::default(),
+            wait: Wait::Absent,
+        };
         let mut pairs_end = 0;
         let mut pairs_only = true;
         for place in properties::places(text) {
@@ -126,6 +134,7 @@ impl Traits {
                 }
                 DELAY => traits.delay = Delay::of(value()),
                 TRAN_MSG => traits.transactional = value().eq_ignore_ascii_case(b"true"),
+                name if TimerWish::may_know(name) => traits.timer.note(name, value()),
                 _ => {}
             }
         }

@@ -7,7 +7,7 @@ use crate::protocol::names::Topic;
 
 /// After whose pattern topics are made when something is sent to an unknown one.
 pub const AUTO_CREATE_TOPIC: &str = "TBW102";
-pub use crate::store::dispatch::SCHEDULE_TOPIC;
+pub use crate::store::dispatch::{SCHEDULE_TOPIC, TIMER_TOPIC};
 /// Where the broker reports consumers that asked for offsets it no longer has.
 pub const OFFSET_MOVED_EVENT: &str = "OFFSET_MOVED_EVENT";
 
@@ -23,6 +23,7 @@ pub const TRACE_TOPIC: &str = "RMQ_SYS_TRACE_TOPIC";
 const SELF_TEST_TOPIC: &str = "SELF_TEST_TOPIC";
 const BENCHMARK_TOPIC: &str = "BenchmarkTest";
 const SCHEDULE_LEVELS: u32 = 18;
+const TIMER_QUEUES: u32 = 2;
 
 /// Names that are the broker's own whatever its settings are.
 ///
@@ -58,6 +59,8 @@ pub struct TopicSettings {
     pub broker_topic: bool,
     /// `msgTraceTopicName` when `traceTopicEnable` is set.
     pub trace_topic: Option<String>,
+    /// `timerWheelEnable`: there is a topic of messages with a delivery time.
+    pub timer_topic: bool,
 }
 
 impl Default for TopicSettings {
@@ -70,6 +73,7 @@ impl Default for TopicSettings {
             cluster_topic: true,
             broker_topic: true,
             trace_topic: None,
+            timer_topic: false,
         }
     }
 }
@@ -141,6 +145,9 @@ pub(super) fn topics(settings: &TopicSettings) -> Vec<TopicConfig> {
     }
     if let Some(trace_topic) = &settings.trace_topic {
         topics.push(TopicConfig::new(trace_topic, 1, Permission::READ_WRITE));
+    }
+    if settings.timer_topic {
+        topics.push(TopicConfig::new(TIMER_TOPIC, TIMER_QUEUES, Permission::READ_WRITE));
     }
     topics
 }

@@ -1,5 +1,6 @@
 package interop;
 
+import static interop.Checks.contains;
 import static interop.Checks.equal;
 import static interop.Checks.that;
 
@@ -37,7 +38,8 @@ final class AdminBrokerChecks {
     static String clusterList(Session session) throws Exception {
         String name = AdminTopicChecks.brokerName(session);
         String[] row = Tool.row(Tool.run(session, "clusterList"), name);
-        equal(List.of("DefaultCluster", name, "0", session.options().broker(), "V4_9_7"), List.of(row).subList(0, 5), "line");
+        equal(List.of("DefaultCluster", name, "0", session.options().broker(), "V4_9_7"),
+            List.of(row).subList(0, 5), "line");
         that(row[5].matches("\\d+\\.\\d\\d\\(\\d+,\\d+ms\\)"), "sends per second and the queue of sends: " + row[5]);
         that(row[9].matches("0\\.\\d{4}"), "part of the disk that is used: " + row[9]);
         row = Tool.row(Tool.run(session, "clusterList", "-m"), name);
@@ -53,7 +55,8 @@ final class AdminBrokerChecks {
         that(missing.isEmpty(), "missing: " + missing);
         equal("407", before.get("brokerVersion"), "version");
         equal("V4_9_7", before.get("brokerVersionDesc"), "version");
-        that(before.get("runtime").matches("\\[ \\d+ days, \\d+ hours, \\d+ minutes, \\d+ seconds \\]"), before.get("runtime"));
+        String runtime = before.get("runtime");
+        that(runtime.matches("\\[ \\d+ days, \\d+ hours, \\d+ minutes, \\d+ seconds \\]"), runtime);
         // Over the last 10, 60 and 600 s, as far as the broker has run so long.
         that(before.get("putTps").matches("[\\d.E-]+( [\\d.E-]+){0,2}"), "up to three rates: " + before.get("putTps"));
         ConsumeChecks.send(session, producer, "", 0, 10);
@@ -71,21 +74,22 @@ final class AdminBrokerChecks {
     /** The configuration that the driver gave the broker, one key changed and changed back. */
     static String config(Session session) throws Exception {
         String broker = session.options().broker();
+        String key = "maxTransferCountOnMessageInMemory";
         Map<String, String> config = lines(Tool.run(session, "getBrokerConfig", "-b", broker), "=");
         for (String setting : List.of("enablePropertyFilter=true", "traceTopicEnable=true", "transactionCheckInterval=2000",
             "brokerClusterName=DefaultCluster", "brokerId=0", "brokerRole=ASYNC_MASTER", "flushDiskType=ASYNC_FLUSH",
             "listenPort=" + broker.split(":")[1], "namesrvAddr=" + session.options().namesrv(), "fileReservedTime=72",
-            "brokerName=" + AdminTopicChecks.brokerName(session), "maxTransferCountOnMessageInMemory=32")) {
+            "brokerName=" + AdminTopicChecks.brokerName(session), key + "=32")) {
             String[] parts = setting.split("=");
             equal(parts[1], config.get(parts[0]), parts[0]);
         }
-        String output = Tool.run(session, "updateBrokerConfig", "-b", broker, "-k", "maxTransferCountOnMessageInMemory", "-v", "33");
+        String output = Tool.run(session, "updateBrokerConfig", "-b", broker, "-k", key, "-v", "33");
         equal("update broker config success, " + broker, output.trim(), "answer");
         config = lines(Tool.run(session, "getBrokerConfig", "-c", "DefaultCluster"), "=");
-        equal("33", config.get("maxTransferCountOnMessageInMemory"), "changed value");
-        Tool.run(session, "updateBrokerConfig", "-c", "DefaultCluster", "-k", "maxTransferCountOnMessageInMemory", "-v", "32");
+        equal("33", config.get(key), "changed value");
+        Tool.run(session, "updateBrokerConfig", "-c", "DefaultCluster", "-k", key, "-v", "32");
         config = lines(Tool.run(session, "getBrokerConfig", "-b", broker), "=");
-        equal("32", config.get("maxTransferCountOnMessageInMemory"), "value changed back");
+        equal("32", config.get(key), "value changed back");
         return config.size() + " keys";
     }
 
@@ -102,12 +106,11 @@ final class AdminBrokerChecks {
         session.awaitStored(producer, 10);
         String name = AdminTopicChecks.brokerName(session);
         String output = Tool.run(session, "brokerConsumeStats", "-b", session.options().broker());
-        String[] row = Tool.rows(output, session.topic() + " ").stream().filter(found -> found[0].equals(session.topic()))
-            .findFirst().orElseThrow();
-        equal(List.of(session.topic(), session.group(), name, "0", "10", "4", "6"), List.of(row).subList(0, 7), "line of the queue");
-        that(output.contains("Diff Total: "), output);
+        String[] row = Tool.rowsOf(output, session.topic()).get(0);
+        equal(List.of(session.topic(), session.group(), name, "0", "10", "4", "6"), List.of(row).subList(0, 7), "line");
+        contains(output, "Diff Total: ");
         output = Tool.run(session, "brokerConsumeStats", "-b", session.options().broker(), "-l", "7");
-        that(Tool.rows(output, session.topic() + " ").isEmpty(), "a queue that is less than 7 behind: " + output);
+        that(Tool.rowsOf(output, session.topic()).isEmpty(), "a queue that is less than 7 behind: " + output);
         return "";
     }
 
@@ -122,13 +125,13 @@ final class AdminBrokerChecks {
     static String writePerm(Session session) throws Exception {
         session.createTopic(session.producer(), 2);
         String name = AdminTopicChecks.brokerName(session);
-        String namesrv = session.options().namesrv();
-        String output = Tool.run(session, "wipeWritePerm", "-b", name);
-        that(output.matches("wipe write perm of broker\\[" + name + "\\] in name server\\[" + namesrv + "\\] OK, \\d+\\s*"), output);
-        that(AdminTopicChecks.route(session, session.topic()).endsWith(" 2 2 4"), AdminTopicChecks.route(session, session.topic()));
-        output = Tool.run(session, "addWritePerm", "-b", name);
-        that(output.matches("add write perm of broker\\[" + name + "\\] in name server\\[" + namesrv + "\\] OK, \\d+\\s*"), output);
-        that(AdminTopicChecks.route(session, session.topic()).endsWith(" 2 2 6"), AdminTopicChecks.route(session, session.topic()));
+        String done = " write perm of broker[" + name + "] in name server[" + session.options().namesrv() + "] OK, ";
+        contains(Tool.run(session, "wipeWritePerm", "-b", name), "wipe" + done);
+        String route = AdminTopicChecks.route(session, session.topic());
+        that(route.endsWith(" 2 2 4"), "route without the permission: " + route);
+        contains(Tool.run(session, "addWritePerm", "-b", name), "add" + done);
+        route = AdminTopicChecks.route(session, session.topic());
+        that(route.endsWith(" 2 2 6"), "route with the permission: " + route);
         return "";
     }
 

@@ -1,11 +1,11 @@
 package interop;
 
+import static interop.Checks.contains;
 import static interop.Checks.equal;
 import static interop.Checks.that;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
@@ -24,15 +24,16 @@ final class AdminGroupChecks {
     static String update(Session session) throws Exception {
         String group = session.group();
         String broker = session.options().broker();
-        String output = Tool.run(session, "updateSubGroup", "-b", broker, "-g", group, "-s", "true", "-m", "false", "-d", "false",
-            "-q", "2", "-r", "5", "-i", "0", "-w", "1", "-a", "false");
+        String output = Tool.run(session, "updateSubGroup", "-b", broker, "-g", group, "-s", "true", "-m", "false",
+            "-d", "false", "-q", "2", "-r", "5", "-i", "0", "-w", "1", "-a", "false");
         that(output.startsWith("create subscription group to " + broker + " success."), output);
         String config = Tool.run(session, "getConsumerConfig", "-g", group);
         that(config.contains(":" + AdminTopicChecks.brokerName(session) + "="), "no broker in " + config);
         for (String line : List.of("groupName = " + group, "consumeEnable = true", "consumeFromMinEnable = false",
             "consumeBroadcastEnable = false", "retryQueueNums = 2", "retryMaxTimes = 5", "brokerId = 0",
             "whichBrokerWhenConsumeSlowly = 1", "notifyConsumerIdsChangedEnable = false")) {
-            equal(line, String.join(" ", Tool.row(config, line.substring(0, line.indexOf('=')))), "line of the configuration");
+            String key = line.substring(0, line.indexOf('='));
+            equal(line, String.join(" ", Tool.row(config, key)), "line of the configuration");
         }
         output = Tool.run(session, "updateSubGroup", "-c", "DefaultCluster", "-g", group, "-r", "7");
         that(output.startsWith("create subscription group to " + broker + " success."), output);
@@ -41,7 +42,7 @@ final class AdminGroupChecks {
         // What is not named gets its default again.
         equal("1", Tool.row(config, "retryQueueNums")[2], "retryQueueNums after the change");
         output = Tool.run(session, "deleteSubGroup", "-b", broker, "-g", group, "-r", "true");
-        that(output.contains("delete subscription group [" + group + "] from broker [" + broker + "] success."), output);
+        contains(output, "delete subscription group [" + group + "] from broker [" + broker + "] success.");
         equal("", Tool.run(session, "getConsumerConfig", "-g", group).trim(), "configuration of the deleted group");
         return "";
     }
@@ -55,21 +56,21 @@ final class AdminGroupChecks {
         received.await(10, 20);
         ResetChecks.awaitProgress(session, session.admin(), consumer, 10);
         String name = AdminTopicChecks.brokerName(session);
-        String[] owned = Tool.rows(Tool.run(session, "consumerProgress", "-g", session.group(), "-s", "true"), session.topic() + " ").get(0);
-        equal(consumer.getClientIP(), owned[5], "client of the first queue");
+        String owners = Tool.run(session, "consumerProgress", "-g", session.group(), "-s", "true");
+        equal(consumer.getClientIP(), Tool.rowsOf(owners, session.topic()).get(0)[5], "client of the first queue");
         String[] summary = Tool.row(Tool.run(session, "consumerProgress"), session.group() + " ");
-        equal(List.of(session.group(), "1", "V4_9_7", "PUSH", "CLUSTERING"), List.of(summary).subList(0, 5), "line of the group");
+        equal(List.of(session.group(), "1", "V4_9_7", "PUSH", "CLUSTERING"), List.of(summary).subList(0, 5), "line");
         equal("0", summary[6], "messages behind");
         consumer.shutdown();
         ConsumeChecks.send(session, producer, "", 10, 16);
         session.awaitStored(producer, 16);
         String output = Tool.run(session, "consumerProgress", "-g", session.group());
-        List<String[]> rows = Tool.rows(output, session.topic() + " ").stream().filter(row -> row[0].equals(session.topic())).toList();
+        List<String[]> rows = Tool.rowsOf(output, session.topic());
         for (int queue = 0; queue < 2; queue++) {
             equal(List.of(session.topic(), name, Integer.toString(queue), "8", "5", "3"),
                 List.of(rows.get(queue)).subList(0, 6), "line of queue " + queue);
         }
-        that(output.contains("Diff Total: 6\n"), output);
+        contains(output, "Diff Total: 6\n");
         summary = Tool.row(Tool.run(session, "consumerProgress"), session.group() + " ");
         equal(List.of(session.group(), "0", "OFFLINE", "0", "6"), List.of(summary), "line of the group that is away");
         return "";
@@ -81,16 +82,15 @@ final class AdminGroupChecks {
         String output = Tool.run(session, "consumerConnection", "-g", session.group());
         String[] client = Tool.row(output, consumer.buildMQClientId());
         that(client[1].startsWith("127.0.0.1:"), "address " + client[1]);
-        equal(List.of("JAVA", "V4_9_7"), Arrays.asList(client).subList(2, 4), "language and version");
-        equal("A || B", Tool.rows(output, session.topic() + " ").stream().filter(row -> row[0].equals(session.topic()))
-            .map(row -> String.join(" ", row).substring(session.topic().length() + 1)).findFirst().orElse(""), "subscription");
-        for (String line : List.of("%RETRY%" + session.group() + " *", "ConsumeType: CONSUME_PASSIVELY",
-            "MessageModel: CLUSTERING", "ConsumeFromWhere: CONSUME_FROM_FIRST_OFFSET")) {
-            that(output.lines().map(found -> found.replaceAll("\\s+", " ").trim()).anyMatch(line::equals), line + " is not in " + output);
+        equal(List.of("JAVA", "V4_9_7"), List.of(client).subList(2, 4), "language and version");
+        List<String> lines = output.lines().map(line -> line.replaceAll("\\s+", " ").trim()).toList();
+        for (String line : List.of(session.topic() + " A || B", "%RETRY%" + session.group() + " *",
+            "ConsumeType: CONSUME_PASSIVELY", "MessageModel: CLUSTERING", "ConsumeFromWhere: CONSUME_FROM_FIRST_OFFSET")) {
+            that(lines.contains(line), line + " is not in " + output);
         }
         consumer.shutdown();
         output = Tool.runFailing(session, "consumerConnection", "-g", session.group());
-        that(output.contains("CODE: 206  DESC: the consumer group[" + session.group() + "] not online"), output);
+        contains(output, "CODE: 206  DESC: the consumer group[" + session.group() + "] not online");
         return "";
     }
 
@@ -105,8 +105,8 @@ final class AdminGroupChecks {
         String output = Tool.run(session, "consumerStatus", "-g", session.group());
         String[] row = Tool.row(output, client + " ");
         equal(List.of("1", client, "V4_9_7"), List.of(row).subList(0, 3), "line of the client");
-        that(output.contains("Same subscription in the same group of consumer"), output);
-        that(output.contains("Rebalance OK"), output);
+        contains(output, "Same subscription in the same group of consumer");
+        contains(output, "Rebalance OK");
         // The command writes what each client said to a file in the working directory.
         Path file = Path.of(row[3]);
         that(Files.readString(file).contains("#Consumer MQ Detail#"), "nothing of the client's queues in " + file);
@@ -133,8 +133,8 @@ final class AdminGroupChecks {
         equal(List.of("JAVA", "V4_9_7"), List.of(row).subList(3, 5), "language and version");
         String output = Tool.run(session, "producer", "-b", session.options().broker());
         String line = output.lines().filter(found -> found.contains("(" + group + ")")).findFirst().orElse("");
-        that(line.startsWith("producer group (" + group + ") instance : clientId=" + client + ",remoteIP=/127.0.0.1:"), line);
-        that(line.contains("language=JAVA, version=407, lastUpdateTimestamp="), line);
+        contains(line, "producer group (" + group + ") instance : clientId=" + client + ",remoteIP=/127.0.0.1:");
+        contains(line, "language=JAVA, version=407, lastUpdateTimestamp=");
         return "";
     }
 }

@@ -1,5 +1,6 @@
 package interop;
 
+import static interop.Checks.contains;
 import static interop.Checks.equal;
 import static interop.Checks.that;
 
@@ -20,13 +21,14 @@ final class AdminOffsetChecks {
     static String resetByTime(Session session) throws Exception {
         DefaultMQPushConsumer consumer = consumed(session);
         String output = Tool.run(session, "resetOffsetByTime", "-g", session.group(), "-t", session.topic(), "-s", "now");
-        that(output.startsWith("rollback consumer offset by specified group[" + session.group() + "], topic[" + session.topic()
-            + "], force[true], timestamp(string)[now], timestamp(long)[-1]"), output);
+        contains(output, "rollback consumer offset by specified group[" + session.group() + "], topic[" + session.topic()
+            + "], force[true], timestamp(string)[now], timestamp(long)[-1]");
         String name = AdminTopicChecks.brokerName(session);
         equal(List.of(name, "0", "10"), List.of(Tool.row(output, name)), "line of the queue, online");
         consumer.shutdown();
-        output = Tool.run(session, "resetOffsetByTime", "-g", session.group(), "-t", session.topic(), "-s", "1000", "-f", "true");
-        that(output.contains("timestamp(string)[1000], timestamp(long)[1000]"), output);
+        output = Tool.run(session, "resetOffsetByTime", "-g", session.group(), "-t", session.topic(), "-s", "1000",
+            "-f", "true");
+        contains(output, "timestamp(string)[1000], timestamp(long)[1000]");
         equal(List.of(name, "0", "10", "10", "0", "0"), List.of(Tool.row(output, name)), "line of the queue, offline");
         // The offset that the group has from now on.
         equal("0", progress(session)[4], "consumer offset after the reset");
@@ -43,7 +45,7 @@ final class AdminOffsetChecks {
         equal(List.of(name, "0", "50", "10", "50", "50"), List.of(Tool.row(output, name)), "line of the queue");
         equal("0", progress(session)[5], "messages behind after that");
         output = Tool.runFailing(session, "skipAccumulatedMessage", "-g", session.group() + "_none", "-t", session.topic());
-        that(output.contains("CODE: 1  DESC: THe consumer group <" + session.group() + "_none> not exist"), output);
+        contains(output, "CODE: 1  DESC: THe consumer group <" + session.group() + "_none> not exist");
         return "";
     }
 
@@ -51,7 +53,8 @@ final class AdminOffsetChecks {
         consumed(session).shutdown();
         String clone = session.group() + "_CLONE";
         Tool.run(session, "updateSubGroup", "-b", session.options().broker(), "-g", clone);
-        String output = Tool.run(session, "cloneGroupOffset", "-s", session.group(), "-d", clone, "-t", session.topic(), "-o", "true");
+        String output = Tool.run(session, "cloneGroupOffset", "-s", session.group(), "-d", clone, "-t", session.topic(),
+            "-o", "true");
         equal("clone group offset success. srcGroup[" + session.group() + "], destGroup=[" + clone + "], topic["
             + session.topic() + "]", output, "answer");
         Received received = new Received();
@@ -90,7 +93,6 @@ final class AdminOffsetChecks {
 
     /** The columns of the one queue in consumerProgress. */
     private static String[] progress(Session session) {
-        return Tool.rows(Tool.run(session, "consumerProgress", "-g", session.group()), session.topic() + " ").stream()
-            .filter(row -> row[0].equals(session.topic())).findFirst().orElseThrow();
+        return Tool.rowsOf(Tool.run(session, "consumerProgress", "-g", session.group()), session.topic()).get(0);
     }
 }

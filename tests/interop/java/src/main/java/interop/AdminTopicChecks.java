@@ -1,5 +1,6 @@
 package interop;
 
+import static interop.Checks.contains;
 import static interop.Checks.equal;
 import static interop.Checks.that;
 
@@ -32,19 +33,20 @@ final class AdminTopicChecks {
         that(route(session, topic).endsWith(" 8 6 2"), "changed route: " + route(session, topic));
         equal(CLUSTER + " " + brokerName(session) + " {0=" + broker + "} 8 6 2", route(session, topic), "route as a list");
         String json = Tool.run(session, "topicRoute", "-t", topic);
-        for (String part : List.of("\"cluster\":\"" + CLUSTER, "{0:\"" + broker + "\"", "\"readQueueNums\":8", "\"perm\":2")) {
-            that(json.contains(part), part + " is not in the route: " + json);
+        for (String part : List.of("\"cluster\":\"" + CLUSTER, "{0:\"" + broker + "\"", "\"readQueueNums\":8",
+            "\"perm\":2")) {
+            contains(json, part);
         }
         equal(CLUSTER, Tool.run(session, "topicClusterList", "-t", topic).trim(), "cluster");
 
         String ordered = session.topic("ordered");
         output = Tool.run(session, "updateTopic", "-c", CLUSTER, "-t", ordered, "-r", "3", "-w", "3", "-o", "true");
-        that(output.contains("set cluster orderConf. isOrder=true, orderConf=[" + brokerName(session) + ":3]"), output);
+        contains(output, "set cluster orderConf. isOrder=true, orderConf=[" + brokerName(session) + ":3]");
         output = Tool.run(session, "updateOrderConf", "-t", ordered, "-m", "get");
-        that(output.contains("orderConf=[" + brokerName(session) + ":3]"), output);
+        contains(output, "orderConf=[" + brokerName(session) + ":3]");
 
         String refused = Tool.runFailing(session, "updateTopic", "-b", broker, "-t", "TBW102", "-r", "4", "-w", "4");
-        that(refused.contains("CODE: 1  DESC: The topic[TBW102] is conflict with system topic."), refused);
+        contains(refused, "CODE: 1  DESC: The topic[TBW102] is conflict with system topic.");
         return "";
     }
 
@@ -102,10 +104,10 @@ final class AdminTopicChecks {
         ConsumeChecks.send(session, producer, "", 0, 5);
         session.awaitStored(producer, 5);
         String output = Tool.run(session, "deleteTopic", "-c", CLUSTER, "-t", session.topic());
-        that(output.contains("delete topic [" + session.topic() + "] from cluster [" + CLUSTER + "] success."), output);
-        that(output.contains("delete topic [" + session.topic() + "] from NameServer success."), output);
+        contains(output, "delete topic [" + session.topic() + "] from cluster [" + CLUSTER + "] success.");
+        contains(output, "delete topic [" + session.topic() + "] from NameServer success.");
         output = Tool.runFailing(session, "topicRoute", "-t", session.topic());
-        that(output.contains("CODE: 17  DESC: No topic route info in name server for the topic: " + session.topic()), output);
+        contains(output, "CODE: 17  DESC: No topic route info in name server for the topic: " + session.topic());
         that(!Tool.run(session, "topicList").contains(session.topic() + "\n"), "still in the list");
         return "";
     }
@@ -118,10 +120,11 @@ final class AdminTopicChecks {
         for (int queue = 0; queue < 4; queue++) {
             String part = "{\"brokerName\":\"" + brokerName(session) + "\",\"queueId\":" + queue + ",\"topic\":\""
                 + session.topic() + "\"}";
-            that(output.contains(part), part + " is not in " + output);
+            contains(output, part);
         }
         for (String ip : List.of("10.0.0.1", "10.0.0.2")) {
-            that(output.matches("(?s).*\"" + ip + "\":\\[\\{[^}]*\\},\\{[^}]*\\}\\].*"), ip + " has not two queues: " + output);
+            that(output.matches("(?s).*\"" + ip + "\":\\[\\{[^}]*\\},\\{[^}]*\\}\\].*"),
+                ip + " has not two queues: " + output);
         }
         return "";
     }

@@ -199,7 +199,7 @@ final class ResetChecks {
             equal(0L, offsets.getMinOffset(), "min offset");
             equal(used ? 5L : 0L, offsets.getMaxOffset(), "max offset");
             long age = System.currentTimeMillis() - offsets.getLastUpdateTimestamp();
-            that(used ? age < 60_000 : offsets.getLastUpdateTimestamp() == 0, "last update " + offsets.getLastUpdateTimestamp());
+            that(used ? age < 60_000 : offsets.getLastUpdateTimestamp() == 0, "last update, ms ago: " + age);
         });
         return "";
     }

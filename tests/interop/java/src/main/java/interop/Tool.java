@@ -37,7 +37,8 @@ final class Tool {
         Path home = Path.of(System.getProperty("user.home"), "mqadmin");
         try {
             Files.createDirectories(home.resolve("conf"));
-            Files.writeString(home.resolve("conf/logback_tools.xml"), "<configuration><root level=\"OFF\"/></configuration>");
+            Files.writeString(home.resolve("conf/logback_tools.xml"),
+                "<configuration><root level=\"OFF\"/></configuration>");
         } catch (IOException error) {
             throw new UncheckedIOException(error);
         }
@@ -68,6 +69,11 @@ final class Tool {
             System.setErr(err);
         }
         return captured.toString(StandardCharsets.UTF_8);
+    }
+
+    /** The lines of a table whose first column is this, each as its columns. */
+    static List<String[]> rowsOf(String output, String first) {
+        return rows(output, first).stream().filter(row -> row[0].equals(first)).toList();
     }
 
     /** The lines of a table that hold a text, each as its columns. */

@@ -1,0 +1,247 @@
+//! One turn through the messages with a delivery time: what is read and which files are written, in which order. Where a
+//! message waits is decided in `broker/timer/wheel.rs`.
+//!
+//! Runs in the read pool. Whatever fails in it leaves the files half written, and all of it is made anew from the queues.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use crate::broker::schedule::real_queue;
+use crate::broker::timer::progress::TimerProgress;
+use crate::broker::timer::wheel::{Bucket, Place, SECOND_MS, Wheel, start_of};
+use crate::broker::timer::{CANCELLATIONS, MESSAGES, timer_topic};
+use crate::protocol::message::Message;
+use crate::protocol::properties::keys;
+use crate::protocol::refusal::Refusal;
+use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::store::{LogView, NewMessage, PutBatch, QueueSnapshot, SharedDisk, StoreError, TimerFiles, TimerRow};
+
+/// Entries that one turn takes in of each queue, and rows that are read from a file at once.
+const ENTRIES_AT_ONCE: usize = 16_384;
+/// Messages that wait in memory; more of one minute wait in files.
+const WINDOW_MAX: usize = 65_536;
+/// Most messages that are delivered at once,
+const MESSAGES_AT_ONCE: usize = 256;
+/// and most bytes of them, unless one alone is larger.
+const BYTES_AT_ONCE: usize = 1 << 20;
+
+/// What waits, and where.
+pub(super) struct Work {
+    wheel: Wheel,
+    files: TimerFiles,
+    /// The entries that are taken in next, and what of them is done with already.
+    taken_in: TimerProgress,
+    done: TimerProgress,
+    /// What is to be tried again.
+    returned: Vec<TimerRow>,
+    /// The file whose messages are delivered from where they lie, and how many of them were.
+    reading: Option<(Bucket, u64)>,
+    /// Keys of messages that were taken back, by the second that they were to be delivered in.
+    taken_back: BTreeMap<i64, HashSet<String>>,
+}
+
+/// What a turn looks at.
+pub(super) struct Look {
+    pub(super) messages: QueueSnapshot,
+    pub(super) cancellations: QueueSnapshot,
+    pub(super) now_ms: i64,
+}
+
+/// What is due.
+#[derive(Default)]
+pub(super) struct Due {
+    pub(super) puts: PutBatch,
+    /// What each put came from.
+    pub(super) rows: Vec<TimerRow>,
+    /// Whether there may be more.
+    pub(super) more: bool,
+}
+
+impl Work {
+    /// Nothing yet: the queues are taken in by the next turns, without what is done with.
+    pub(super) fn fresh(disk: &SharedDisk, root: &Path, done: TimerProgress, now_ms: i64) -> Result<Self, StoreError> {
+        Ok(Self {
+            wheel: Wheel::new(now_ms, WINDOW_MAX),
+            files: TimerFiles::fresh(SharedDisk::clone(disk), root)?,
+            taken_in: TimerProgress::default(),
+            done,
+            returned: Vec::new(),
+            reading: None,
+            taken_back: BTreeMap::new(),
+        })
+    }
+
+    pub(super) fn turn(&mut self, log: &LogView, look: &Look) -> Result<Due, StoreError> {
+        let now_ms = look.now_ms;
+        let returned = std::mem::take(&mut self.returned);
+        self.put(returned, now_ms)?;
+        self.take_in(look)?;
+        self.bring_nearer(now_ms)?;
+        let mut due = Due { more: !self.has_all(look), ..Due::default() };
+        // A message is delivered when all cancellations are known.
+        if !due.more {
+            self.due(log, now_ms, &mut due)?;
+            self.forget(now_ms);
+        }
+        Ok(due)
+    }
+
+    /// What is done with now, for the file; `None` while entries are not taken in again that were before. Holds between
+    /// turns.
+    pub(super) fn progress(&self, now_ms: i64) -> Option<TimerProgress> {
+        if self.taken_in.messages < self.done.messages || self.taken_in.cancellations < self.done.cancellations {
+            return None;
+        }
+        let returned = self.returned.iter().map(|row| row.fire_ms).min().unwrap_or(i64::MAX);
+        let clear_before = self.wheel.clear_before().min(returned);
+        Some(TimerProgress { done_until_ms: (clear_before - 1).min(now_ms), ..self.taken_in })
+    }
+
+    /// When there is something to do next.
+    pub(super) fn next_ms(&self) -> i64 {
+        if self.returned.is_empty() { self.wheel.next_ms() } else { 0 }
+    }
+
+    /// Whether there is nothing new in the queues.
+    pub(super) fn has_all(&self, look: &Look) -> bool {
+        self.taken_in.messages >= look.messages.max_offset().0
+            && self.taken_in.cancellations >= look.cancellations.max_offset().0
+    }
+
+    /// Takes back what could not be stored.
+    pub(super) fn give_back(&mut self, row: TimerRow) {
+        self.returned.push(row);
+    }
+
+    fn take_in(&mut self, look: &Look) -> Result<(), StoreError> {
+        // Entries that a crash has cut off are not done with: others come at their offsets.
+        self.done.messages = self.done.messages.min(look.messages.max_offset().0);
+        self.done.cancellations = self.done.cancellations.min(look.cancellations.max_offset().0);
+        let mut rows = Vec::new();
+        for (queue, next, cancels) in [
+            (&look.cancellations, &mut self.taken_in.cancellations, true),
+            (&look.messages, &mut self.taken_in.messages, false),
+        ] {
+            let from = QueueOffset(*next).clamp(queue.min_offset(), queue.max_offset());
+            let entries = queue.entries(from, ENTRIES_AT_ONCE)?;
+            *next = from.plus(entries.len() as u64).0;
+            for (number, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_blank()) {
+                let (offset, fire_ms) = (from.plus(number as u64), entry.tags_code);
+                let is_done =
+                    if cancels { self.done.is_over(offset, fire_ms) } else { self.done.is_done(offset, fire_ms) };
+                if !is_done {
+                    rows.push(TimerRow { fire_ms, physical: entry.physical, cancels });
+                }
+            }
+        }
+        self.put(rows, look.now_ms)
+    }
+
+    /// Puts rows where they wait.
+    fn put(&mut self, rows: Vec<TimerRow>, now_ms: i64) -> Result<(), StoreError> {
+        let mut by_file: BTreeMap<Bucket, Vec<TimerRow>> = BTreeMap::new();
+        for row in rows {
+            if let Place::File(bucket) = self.wheel.put(row, now_ms) {
+                by_file.entry(bucket).or_default().push(row);
+            }
+        }
+        by_file.iter().try_for_each(|(bucket, rows)| self.files.append(&bucket.file_name(), rows))
+    }
+
+    /// Opens the files whose time has come nearer.
+    fn bring_nearer(&mut self, now_ms: i64) -> Result<(), StoreError> {
+        while let Some(bucket) = self.wheel.open_next(now_ms) {
+            let name = bucket.file_name();
+            let mut from = 0;
+            loop {
+                let rows = self.files.read(&name, from, ENTRIES_AT_ONCE)?;
+                if rows.is_empty() {
+                    break;
+                }
+                from += rows.len() as u64;
+                self.put(rows, now_ms)?;
+            }
+            self.files.remove(&name)?;
+        }
+        Ok(())
+    }
+
+    fn due(&mut self, log: &LogView, now_ms: i64, due: &mut Due) -> Result<(), StoreError> {
+        loop {
+            let rows = self.wheel.take_due(now_ms, MESSAGES_AT_ONCE);
+            let rows = if rows.is_empty() { self.due_in_file(now_ms)? } else { rows };
+            due.more = !rows.is_empty();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            for row in rows {
+                self.add(log, row, now_ms, due)?;
+            }
+            if due.rows.len() >= MESSAGES_AT_ONCE || due.puts.bytes() >= BYTES_AT_ONCE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The next rows of a file all of which is due.
+    fn due_in_file(&mut self, now_ms: i64) -> Result<Vec<TimerRow>, StoreError> {
+        loop {
+            let Some(bucket) = self.wheel.due_file(now_ms) else { return Ok(Vec::new()) };
+            let from = self.reading.filter(|(read, _)| *read == bucket).map_or(0, |(_, from)| from);
+            let rows = self.files.read(&bucket.file_name(), from, MESSAGES_AT_ONCE)?;
+            if !rows.is_empty() {
+                self.reading = Some((bucket, from + rows.len() as u64));
+                return Ok(rows);
+            }
+            self.files.remove(&bucket.file_name())?;
+            self.wheel.removed(bucket);
+            self.reading = None;
+        }
+    }
+
+    fn add(&mut self, log: &LogView, row: TimerRow, now_ms: i64, due: &mut Due) -> Result<(), StoreError> {
+        let Some(message) = log.message(row.physical)? else {
+            tracing::warn!(at = %row.physical, "a message with a delivery time is in the log no more");
+            return Ok(());
+        };
+        let out_ms = message.property(keys::TIMER_OUT_MS).and_then(|out| out.parse().ok()).unwrap_or(0);
+        let second = start_of(out_ms, SECOND_MS);
+        if out_ms > now_ms {
+            // It waits for longer than its record would be kept.
+            let queue = if row.cancels { CANCELLATIONS } else { MESSAGES };
+            due.push(&NewMessage::again(&message, timer_topic(), queue), row)?;
+        } else if row.cancels {
+            let key = message.property(keys::TIMER_DEL_UNIQKEY).unwrap_or_default();
+            self.taken_back.entry(second).or_default().insert(key.to_owned());
+        } else if !self.is_taken_back(&message, second) {
+            let Some((topic, queue_id)) = real_queue(&message) else {
+                tracing::error!(at = %row.physical, "a message does not say where it is to be delivered; it stays here");
+                return Ok(());
+            };
+            due.push(&NewMessage::again(&message, &topic, queue_id), row)?;
+        }
+        Ok(())
+    }
+
+    fn is_taken_back(&self, message: &Message, second: i64) -> bool {
+        let key = message.property(keys::UNIQ_KEY);
+        key.is_some_and(|key| self.taken_back.get(&second).is_some_and(|keys| keys.contains(key)))
+    }
+
+    /// Forgets the cancellations of seconds all of whose messages are delivered.
+    fn forget(&mut self, now_ms: i64) {
+        let over = self.wheel.clear_before().min(now_ms);
+        self.taken_back.retain(|second, _| second + SECOND_MS > over);
+    }
+}
+
+impl Due {
+    fn push(&mut self, message: &NewMessage<'_>, row: TimerRow) -> Result<(), StoreError> {
+        self.puts.push(message)?;
+        self.rows.push(row);
+        Ok(())
+    }
+}
+
+/// Of each put that was due: the end of its record, or why it was not stored.
+pub(super) type Outcomes = Vec<Result<PhysicalOffset, Refusal>>;

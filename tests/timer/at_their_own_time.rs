@@ -1,0 +1,117 @@
+//! A message with a delivery time is delivered then, however far ahead it lies, unless it is taken back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferromq::actors::options::BrokerOptions;
+use ferromq::broker::timer::TimerRules;
+use ferromq::time::{ManualClock, SharedClock};
+
+use crate::messages::{bodies, lies_at, messages_in, property_pairs, wait_for};
+use crate::raw::{Raw, send_to};
+use crate::support::Cluster;
+
+const NOW: i64 = 1_795_000_000_000;
+const HOUR: i64 = 3_600_000;
+const RULES: TimerRules = TimerRules { ahead_ms_max: 30 * 24 * HOUR };
+const TIMER_TOPIC: &str = "rmq_sys_wheel_timer";
+
+/// A broker with delivery times, and its clock.
+async fn start() -> (Cluster, Arc<ManualClock>) {
+    let clock = ManualClock::at(NOW);
+    let given = Arc::clone(&clock) as SharedClock;
+    let cluster = Cluster::start_with(|options| BrokerOptions { clock: given, timer: Some(RULES), ..options }).await;
+    (cluster, clock)
+}
+
+async fn send(client: &mut Raw, properties: &str, body: &str) {
+    lies_at(&client.ask(send_to("T", 0, properties, body.to_owned())).await);
+}
+
+/// Hours pass, and connections that were silent meanwhile are closed.
+async fn after(cluster: &Cluster, clock: &ManualClock, ms: i64) -> Raw {
+    clock.advance(Duration::from_millis(ms as u64));
+    Raw::connect(cluster.broker.address()).await
+}
+
+#[actix::test]
+async fn each_of_the_names_says_when() {
+    let (cluster, clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    send(&mut client, &format!("TIMER_DELIVER_MS\u{1}{}", NOW + 3_000), "third").await;
+    send(&mut client, "TIMER_DELAY_MS\u{1}2000\u{2}TAGS\u{1}t", "second").await;
+    send(&mut client, "TIMER_DELAY_SEC\u{1}1", "first").await;
+    send(&mut client, &format!("TIMER_DELIVER_MS\u{1}{}", NOW - 1), "at once").await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["at once"]);
+    for (offset, body) in [(1, "first"), (2, "second"), (3, "third")] {
+        clock.advance(Duration::from_millis(999));
+        // Whoever would come too soon had its time: the wheel looks at the clock a hundred times as often.
+        assert_eq!(messages_in(&mut client, "T", 0, offset).await, []);
+        clock.advance(Duration::from_millis(1));
+        assert_eq!(bodies(&wait_for(&mut client, "T", 0, offset, 1).await), [body]);
+    }
+    let second = wait_for(&mut client, "T", 0, 2, 1).await.remove(0);
+    assert_eq!(second.store_time.0, NOW + 2_000);
+    let text = [
+        "CLUSTER=DefaultCluster".to_owned(),
+        "REAL_QID=0".into(),
+        "REAL_TOPIC=T".into(),
+        "TAGS=t".into(),
+        "TIMER_DELAY_MS=2000".into(),
+        format!("TIMER_OUT_MS={}", NOW + 2_000),
+    ];
+    assert_eq!(property_pairs(&second), text);
+    cluster.stop().await;
+}
+
+/// Its segment would be removed before: it is stored again each day.
+#[actix::test]
+async fn a_message_that_waits_for_days_is_stored_again_meanwhile() {
+    let (cluster, clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    send(&mut client, &format!("TIMER_DELAY_MS\u{1}{}", 60 * HOUR), "later").await;
+    for day in 1..3 {
+        let mut client = after(&cluster, &clock, 24 * HOUR).await;
+        let again = wait_for(&mut client, TIMER_TOPIC, 0, day, 1).await.remove(0);
+        assert_eq!(again.store_time.0, NOW + day * 24 * HOUR);
+        assert_eq!(messages_in(&mut client, TIMER_TOPIC, 0, day + 1).await, []);
+    }
+    let mut client = after(&cluster, &clock, 12 * HOUR).await;
+    let delivered = wait_for(&mut client, "T", 0, 0, 1).await.remove(0);
+    assert_eq!((&*delivered.body, delivered.store_time.0), (b"later".as_slice(), NOW + 60 * HOUR));
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn what_is_taken_back_is_not_delivered() {
+    let (cluster, clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let at = |ms: i64, more: &str| format!("TIMER_DELIVER_MS\u{1}{}\u{2}{more}", NOW + ms);
+    for (ms, key) in [(1_200, "A"), (1_300, "B"), (30 * HOUR, "C"), (30 * HOUR, "D")] {
+        send(&mut client, &at(ms, &format!("UNIQ_KEY\u{1}{key}")), key).await;
+    }
+    // By the time that it names, to the second; what has another time or another key is not meant.
+    send(&mut client, &at(1_200, "TIMER_DEL_UNIQKEY\u{1}A"), "").await;
+    send(&mut client, &at(9_000, "TIMER_DEL_UNIQKEY\u{1}B"), "").await;
+    send(&mut client, &at(30 * HOUR, "TIMER_DEL_UNIQKEY\u{1}C"), "").await;
+    wait_for(&mut client, TIMER_TOPIC, 1, 0, 3).await;
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["B"]);
+    // The cancellation is stored again as well.
+    let mut client = after(&cluster, &clock, 24 * HOUR).await;
+    wait_for(&mut client, TIMER_TOPIC, 1, 3, 1).await;
+    wait_for(&mut client, TIMER_TOPIC, 0, 4, 2).await;
+    let mut client = after(&cluster, &clock, 6 * HOUR).await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["D"]);
+    assert_eq!(messages_in(&mut client, "T", 0, 2).await, []);
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn a_level_of_delay_wins() {
+    let (cluster, _clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    send(&mut client, "DELAY\u{1}1\u{2}TIMER_DELAY_MS\u{1}5000", "late").await;
+    wait_for(&mut client, "SCHEDULE_TOPIC_XXXX", 0, 0, 1).await;
+    cluster.stop().await;
+}
