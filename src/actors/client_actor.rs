@@ -12,6 +12,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult,
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::filter_actor::{RegisterFilters, UnregisterFilters};
 use super::group_actor::EnsureGroup;
+use super::live::Live;
 use super::published::{Published, Publisher};
 use super::requests::{Requests, Share, answer, success};
 use crate::broker::clients::{ClientEffect, Clients, Peer as ClientPeer, SubscriptionTable};
@@ -115,16 +116,14 @@ impl From<Addr<ClientActor>> for ClientPorts {
 
 /// The parts that a ClientActor is made of.
 pub struct ClientParts {
-    /// `notifyConsumerIdsChangedEnable`.
-    pub notifies: bool,
     /// Where it is published what the groups want.
     pub subscriptions: Publisher<SubscriptionTable>,
     /// The groups' settings.
     pub groups: Published<GroupTable>,
     /// The GroupActor.
     pub ensure_group: Recipient<EnsureGroup>,
-    /// `enablePropertyFilter`.
-    pub property_filter: bool,
+    /// The rules.
+    pub live: Published<Live>,
     /// The FilterActor: told of conditions,
     pub register_filters: Recipient<RegisterFilters>,
     /// and of groups that are gone.
@@ -151,7 +150,7 @@ impl ClientActor {
     /// An actor that knows nobody yet.
     #[must_use]
     pub fn new(parts: ClientParts) -> Self {
-        let clients = Clients::new(parts.notifies);
+        let clients = Clients::new();
         Self { parts, clients, peers: HashMap::new(), filtering: HashSet::new(), asked: 0 }
     }
 
@@ -160,7 +159,7 @@ impl ClientActor {
         match command.code {
             request::UNREGISTER_CLIENT => self.unregister(request),
             request::GET_CONSUMER_LIST_BY_GROUP => self.consumer_list(command),
-            request::CHECK_CLIENT_CONFIG => check_client(command, self.parts.property_filter),
+            request::CHECK_CLIENT_CONFIG => check_client(command, self.parts.live.load().rules.pull.property_filter),
             request::GET_CONSUMER_CONNECTION_LIST => self.consumer_connection(command),
             request::GET_PRODUCER_CONNECTION_LIST => self.producer_connection(command),
             _ => Ok(success().with_body(self.clients.producer_table().encode())),
@@ -260,7 +259,11 @@ impl ClientActor {
     fn perform(&mut self, effects: Vec<ClientEffect>, heartbeat: Option<&Share>) {
         for effect in effects {
             match effect {
-                ClientEffect::NotifyIdsChanged { group, connections } => self.tell(&group, &connections),
+                ClientEffect::NotifyIdsChanged { group, connections } => {
+                    if self.parts.live.load().rules.notify_consumers {
+                        self.tell(&group, &connections);
+                    }
+                }
                 ClientEffect::CreateRetryTopic { group, unit_mode } => {
                     if let Some(share) = heartbeat.cloned() {
                         notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode, share });

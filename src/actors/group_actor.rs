@@ -10,8 +10,9 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Sup
 use super::backlog::RETRY_AFTER;
 use super::config_writer::ConfigWriter;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::live::Live;
 use super::offset_actor::ForgetGroup;
-use super::published::Publisher;
+use super::published::{Published, Publisher};
 use super::pull_service::PullService;
 use super::requests::{Requests, Share, answer, success};
 use super::send_service::SendService;
@@ -138,6 +139,8 @@ pub struct GroupParts {
     pub ensure_topic: Recipient<EnsureTopic>,
     /// The OffsetActor.
     pub forget_offsets: Recipient<ForgetGroup>,
+    /// The rules.
+    pub live: Published<Live>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -180,7 +183,8 @@ impl GroupActor {
         group: &str,
         ctx: &mut Context<Self>,
     ) -> Result<Arc<SubscriptionGroupConfig>, Refusal> {
-        let found = self.parts.groups.find_or_create(group, self.parts.clock.now_ms());
+        let auto_create = self.parts.live.load().rules.auto_create_groups;
+        let found = self.parts.groups.find_or_create(group, auto_create, self.parts.clock.now_ms());
         let Some((config, changed)) = found else {
             let remark = format!("subscription group [{group}] does not exist, {SEE_FAQ}");
             return Err(Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark));

@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 
 use super::fault::ask;
 use super::index_actor::IndexSnapshotOf;
+use super::live::Live;
 use super::published::Published;
 use super::queue_actor::{BoundsOf, SnapshotOf};
 use super::requests::{answer, success};
@@ -79,8 +80,8 @@ pub(super) struct LookupService {
     pub(super) reads: StoreReads,
     /// The IndexActor; none when no index is kept.
     pub(super) index: Option<Recipient<IndexSnapshotOf>>,
-    /// `defaultQueryMaxNum`: results of a query by a producer's id.
-    pub(super) unique_key_results: i32,
+    /// The rules: how many results a query by id gives.
+    pub(super) live: Published<Live>,
     /// Where they lie.
     pub(super) log: LogView,
     /// So many of the [`LONG`] ones are under way at once.

@@ -32,6 +32,8 @@
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
+//! | TimerActor | PersistTimer; follows its queues by itself | one turn at a time: 256 messages, 1 MiB | its queues grow | begins anew with its queues |
+//! | SlowGroupActor | CheckGroups; its own timer | one round at a time | – | restarts |
 //! | FilterActor | RegisterFilters, UnregisterFilters | heartbeats in flight | as of requests | restarts with what it published |
 //! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
@@ -66,6 +68,7 @@ pub mod hold_actor;
 pub mod hooks;
 pub mod index_actor;
 mod late;
+pub mod live;
 mod lookup_service;
 pub mod namesrv;
 pub mod namesrv_actor;

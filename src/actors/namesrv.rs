@@ -19,8 +19,8 @@ use super::requests::{self, ToActor};
 use super::wiring::serve_on;
 use crate::namesrv::kv_config::KvConfig;
 use crate::net::listener::{ListenOptions, Listener, Server};
-use crate::net::peer::Patience;
 use crate::net::router::{Lane, Router};
+use crate::net::terms::Patience;
 
 /// As a broker's, in its own words.
 const PATIENCE: Patience =

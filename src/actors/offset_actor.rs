@@ -15,6 +15,8 @@ use actix::{
 use super::config_writer::ConfigWriter;
 use super::dispatch_actor::QueueOf;
 use super::fault::{Faults, Guarded, OnPanic, ask, guarded};
+use super::live::Live;
+use super::published::Published;
 use super::queue_actor::{BoundsOf, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
@@ -116,8 +118,8 @@ pub struct OffsetParts {
     pub queue_of: Recipient<QueueOf>,
     /// Reads the first entry of a queue, which may have to wait for the disk.
     pub pool: ReadPool,
-    /// A record is taken to be in memory if it lies within so many bytes of the log's end.
-    pub memory_bytes: u64,
+    /// The rules: how much of the log is taken to be in memory.
+    pub live: Published<Live>,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -201,8 +203,9 @@ impl OffsetActor {
             return answer(reply, Some(stored));
         }
         let zero_if_young = header.set_zero_if_not_found.unwrap_or(true);
-        let OffsetParts { queue_of, pool, memory_bytes, .. } = &self.parts;
-        let start = start_of(queue_of.clone(), pool.clone(), *memory_bytes, header.topic.clone(), queue_id);
+        let OffsetParts { queue_of, pool, live, .. } = &self.parts;
+        let memory_bytes = live.load().rules.limits.memory_bytes;
+        let start = start_of(queue_of.clone(), pool.clone(), memory_bytes, header.topic.clone(), queue_id);
         ctx.spawn(start.into_actor(self).map(move |start, actor, ctx| {
             let start = match start {
                 Ok(start) => start.unwrap_or(QueueStart { min: QueueOffset(0), zero_in_memory: true }),

@@ -8,10 +8,13 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
-use crate::broker::config::{FilterSettings, TransactionSettings};
+use crate::broker::config::{BrokerConfig, FilterSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
 use crate::broker::name_servers::AddressServer;
 use crate::broker::pull::PullLimits;
+use crate::broker::pull::admission::PullRules;
+use crate::broker::rules::Rules;
+use crate::broker::send::SendRules;
 use crate::broker::timer::TimerRules;
 use crate::broker::topics::TopicSettings;
 use crate::broker::transaction::check::CheckRules;
@@ -129,8 +132,11 @@ pub struct BrokerOptions {
     pub layout: Layout,
     /// Threads that serve nothing but connections; with none of them the one of log and queues does.
     pub connection_threads: usize,
-    /// All configuration keys as properties text, for the tools that ask.
-    pub properties: String,
+    /// All configuration keys, for tools that ask for them or change them. Where it says otherwise than the options, those
+    /// are right until the key is changed.
+    pub config: BrokerConfig,
+    /// Where a change of a key is written; without it, it is gone with the broker.
+    pub config_file: Option<PathBuf>,
     /// Tells the time.
     pub clock: SharedClock,
     /// How bytes get into the log.
@@ -200,7 +206,8 @@ impl BrokerOptions {
             hold: HoldLimits::default(),
             layout: Layout::default(),
             connection_threads: 0,
-            properties: String::new(),
+            config: BrokerConfig::default(),
+            config_file: None,
             clock: SystemClock::shared(),
             appender: AppenderKind::default(),
             seed: 0,
@@ -208,13 +215,45 @@ impl BrokerOptions {
         }
     }
 
-    /// When producers are asked about half messages.
-    pub(super) fn check_rules(&self) -> CheckRules {
+    /// What may change while the broker runs, for one that clients reach at `store_host`.
+    pub(super) fn rules(&self, store_host: SocketAddr) -> Rules {
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-        CheckRules {
-            timeout_ms: millis(self.transactions.timeout),
-            check_max: self.transactions.check_max,
-            keep_ms: millis(self.transactions.keep),
+        let send = SendRules {
+            cluster: self.cluster.clone(),
+            store_host,
+            message_bytes_max: self.message_bytes_max,
+            accept_from_ms: self.accept_from_ms,
+            writable: self.writable,
+            delay_levels: self.delay_levels(),
+            reject_transactions: self.transactions.reject,
+            timer: self.timer,
+        };
+        Rules {
+            send: Arc::new(send),
+            pull: PullRules {
+                readable: self.readable,
+                short_polling: self.short_polling,
+                slave_read: self.slave_read,
+                property_filter: self.filters.enabled,
+                filter_retried: self.filters.retried,
+            },
+            limits: self.pull_limits,
+            check: CheckRules {
+                timeout_ms: millis(self.transactions.timeout),
+                check_max: self.transactions.check_max,
+                keep_ms: millis(self.transactions.keep),
+            },
+            topics: self.topics.clone(),
+            permission: self.permission(),
+            region: self.region.clone(),
+            trace_on: self.trace_on,
+            auto_create_groups: self.auto_create_group,
+            notify_consumers: self.notify_ids_changed,
+            store_replies: self.store_replies,
+            unique_key_results: self.unique_key_results,
+            send_wait: self.send_wait,
+            register_limit: self.register_limit,
+            compressed_register: self.compressed_register,
         }
     }
 
@@ -223,11 +262,10 @@ impl BrokerOptions {
         self.store.delay_levels_ms.len() as u32
     }
 
-    /// The broker's own permission, unless it allows everything.
-    pub(super) fn permission(&self) -> Option<Permission> {
+    fn permission(&self) -> Permission {
         let read = if self.readable { Permission::READ.0 } else { 0 };
         let write = if self.writable { Permission::WRITE.0 } else { 0 };
-        (!self.readable || !self.writable).then_some(Permission(read | write))
+        Permission(read | write)
     }
 }
 

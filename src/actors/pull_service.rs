@@ -12,6 +12,7 @@ use super::dispatch_actor::OpenQueue;
 use super::fault::notify;
 use super::group_actor::CreateOnPull;
 use super::hooks::{Consumed, Hook, PullNote};
+use super::live::Live;
 use super::offset_actor::Commit;
 use super::published::Published;
 use super::pull_reply::PullReply;
@@ -31,7 +32,7 @@ use crate::protocol::refusal::Refusal;
 #[derive(Clone)]
 pub struct PullService {
     /// What the configuration says.
-    pub rules: PullRules,
+    pub live: Published<Live>,
     /// The topics there are.
     pub topics: Published<TopicTable>,
     /// The groups there are.
@@ -54,10 +55,11 @@ pub struct PullService {
 
 impl Service for PullService {
     fn serve(&self, requests: Vec<Request>) {
+        let live = self.live.load();
         for request in requests {
             let admitted = PullHeader::parse(&request.command.ext)
                 .map_err(|error| PullDenied::Refused(error.into()))
-                .and_then(|header| self.admit(&header, &request));
+                .and_then(|header| self.admit(&live.rules.pull, &header, &request));
             match admitted {
                 Ok(admitted) => self.hand_over(admitted, request),
                 Err(PullDenied::UnknownGroup) => {
@@ -83,11 +85,11 @@ impl PullService {
         Some(PullNote::new(Arc::clone(hook), Consumed::of(&header, remote)))
     }
 
-    fn admit(&self, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
+    fn admit(&self, rules: &PullRules, header: &PullHeader<'_>, request: &Request) -> Result<AdmittedPull, PullDenied> {
         let (topics, groups, subscriptions) = (self.topics.load(), self.groups.load(), self.subscriptions.load());
         let filters = self.filters.load();
         let known = Known { topics: &topics, groups: &groups, subscriptions: &subscriptions, filters: &filters };
-        let admitted = admission::admit(&self.rules, &known, header, request.reply.peer().remote)?;
+        let admitted = admission::admit(rules, &known, header, request.reply.peer().remote)?;
         if let Some(offset) = admitted.commit {
             let (topic, group) = (admitted.topic.as_str().into(), header.consumer_group.as_ref().into());
             notify(&self.commit, Commit { topic, group, queue_id: admitted.queue_id, offset });

@@ -28,12 +28,14 @@ use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::HoldPorts;
 use super::late::Late;
+use super::live::Live;
 use super::open_queues::{CloseIdle, OpenQueues};
+use super::published::Published;
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
 use super::stats_actor::GotCounted;
 use crate::broker::filter::Filter;
-use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
+use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
@@ -166,8 +168,8 @@ impl From<Addr<QueueActor>> for QueuePorts {
 pub struct QueueShared {
     /// Reads the log.
     pub log: LogView,
-    /// The bounds of an answer.
-    pub limits: PullLimits,
+    /// The rules: the bounds of an answer.
+    pub live: Published<Live>,
     /// Below this nothing is known to be in memory: it was there when the broker started.
     pub written_since: PhysicalOffset,
     /// Where pulls wait.

@@ -16,6 +16,7 @@ use actix_rt::task::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::live::Live;
 use super::published::Published;
 use super::topic_actor::ApplyOrder;
 use crate::broker::name_servers::{self, AddressServer};
@@ -26,7 +27,6 @@ use crate::client::pool::Connections;
 use crate::protocol::body::Body;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::body::register::{RegisterBrokerBody, body_crc32};
-use crate::protocol::body::topic_config::Permission;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::namesrv::{OfBroker, RegisterBroker};
@@ -100,12 +100,9 @@ pub struct RegistrationParts {
     pub topics: Published<TopicTable>,
     /// How often.
     pub every: Duration,
-    /// How long one name server may take.
-    pub limit: Duration,
-    /// Whether the topics are sent compressed.
-    pub compressed: bool,
-    /// What every topic may be used for while the broker itself may not be used for all (`brokerPermission`).
-    pub permission: Option<Permission>,
+    /// The rules: how long one name server may take, whether topics are sent compressed, and what every topic may be used
+    /// for while the broker itself may not be used for all.
+    pub live: Published<Live>,
     /// The TopicActor.
     pub apply_order: Recipient<ApplyOrder>,
     /// Where faults are declared.
@@ -137,11 +134,11 @@ impl RegistrationActor {
     /// Registers with all name servers at once; what is given back is done when each has answered or was given up.
     fn register(&mut self) -> impl Future<Output = ()> + use<> {
         self.due = false;
-        let command = self.registration();
+        let (command, limit) = (self.registration(), self.parts.live.load().rules.register_limit);
         let name_servers = self.parts.name_servers.iter().filter(|_| !self.gone);
         let calls: Vec<_> = name_servers
             .map(|name_server| {
-                let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
+                let call = call(self.connections.clone(), name_server.clone(), command.clone(), limit);
                 let apply_order = self.parts.apply_order.clone();
                 actix_rt::spawn(async move {
                     let Some(reply) = call.await else { return };
@@ -203,12 +200,13 @@ impl RegistrationActor {
     }
 
     fn registration(&self) -> Command {
-        let mut topics = self.parts.topics.load().body();
-        if let Some(permission) = self.parts.permission {
+        let live = self.parts.live.load();
+        let (compressed, mut topics) = (live.rules.compressed_register, self.parts.topics.load().body());
+        if let Some(permission) = live.rules.restriction() {
             topics.topic_config_table.values_mut().for_each(|topic| Arc::make_mut(topic).perm = permission);
         }
         let body = RegisterBrokerBody { topic_config_serialize_wrapper: topics, ..RegisterBrokerBody::default() };
-        let body = if self.parts.compressed { body.deflate() } else { body.encode() };
+        let body = if compressed { body.deflate() } else { body.encode() };
         let identity = &self.parts.identity;
         let header = RegisterBroker {
             broker_name: identity.broker_name.clone(),
@@ -216,7 +214,7 @@ impl RegistrationActor {
             cluster_name: identity.cluster.clone(),
             ha_server_addr: identity.ha_address.clone(),
             broker_id: identity.broker_id,
-            compressed: self.parts.compressed,
+            compressed,
             body_crc32: Some(body_crc32(&body)),
         };
         Command::request(request::REGISTER_BROKER).with_ext(header.to_ext()).with_body(body)
@@ -225,6 +223,7 @@ impl RegistrationActor {
     /// Says goodbye to all at once; one that does not answer is not waited for beyond the limit.
     fn unregister(&mut self) -> impl Future<Output = ()> + use<> {
         self.gone = true;
+        let limit = self.parts.live.load().rules.register_limit;
         let identity = &self.parts.identity;
         let header = OfBroker {
             broker_name: identity.broker_name.clone(),
@@ -238,7 +237,7 @@ impl RegistrationActor {
             .name_servers
             .iter()
             .map(|name_server| {
-                let call = call(self.connections.clone(), name_server.clone(), command.clone(), self.parts.limit);
+                let call = call(self.connections.clone(), name_server.clone(), command.clone(), limit);
                 actix_rt::spawn(async move { drop(call.await) })
             })
             .collect();

@@ -14,10 +14,9 @@ use super::append_answer::append;
 use super::client_actor::ProducerOf;
 use super::commitlog_actor::AppendBatch;
 use super::fault::ask;
+use super::live::Live;
 use super::published::Published;
-use super::send_reply::SendStyle;
 use crate::broker::reply::{self, Taken};
-use crate::broker::send::SendRules;
 use crate::broker::topics::TopicTable;
 use crate::net::router::{Request, Service};
 use crate::protocol::codes::{request, response};
@@ -36,11 +35,7 @@ pub(super) const PUSH_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub(super) struct ReplyService {
     /// What the configuration says.
-    pub(super) rules: Arc<SendRules>,
-    /// What answers say of the broker.
-    pub(super) style: Arc<SendStyle>,
-    /// `storeReplyMessageEnable`.
-    pub(super) stores: bool,
+    pub(super) live: Published<Live>,
     /// The topics there are.
     pub(super) topics: Published<TopicTable>,
     /// The ClientActor.
@@ -65,22 +60,28 @@ impl Service for ReplyService {
 impl ReplyService {
     async fn reply(&self, request: Request) {
         let from = request.reply.peer().remote;
+        let live = self.live.load_full();
+        let (rules, style) = (&live.rules.send, &live.style);
         let header = match SendHeader::parse(&request.command.ext) {
             Ok(header) => header,
-            Err(error) => return self.style.refuse(request.reply, error.into()),
+            Err(error) => return style.refuse(request.reply, error.into()),
         };
         let mut random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
         let now_ms = self.clock.now_ms();
-        let taken = match reply::take(&self.rules, &self.topics.load(), &header, &mut random, from, now_ms) {
+        let taken = match reply::take(rules, &self.topics.load(), &header, &mut random, from, now_ms) {
             Ok(taken) => taken,
-            Err(refusal) => return self.style.refuse(request.reply, refusal),
+            Err(refusal) => return style.refuse(request.reply, refusal),
         };
-        let pushed = self.push(&taken, &header, &request, now_ms).await;
-        let stored = if self.stores { self.store(&taken, &header, &request, from).await } else { None };
+        let pushed = self.push(&taken, &header, &request, (rules.store_host, now_ms)).await;
+        let stored = if live.rules.store_replies {
+            self.store(&taken, &header, &request, (from, rules.store_host)).await
+        } else {
+            None
+        };
         // Whether it is stored is no matter to the answer.
         match pushed {
-            Ok(()) => self.style.replied(request.reply, taken.queue_id, stored.as_ref()),
-            Err(refusal) => self.style.refuse(request.reply, refusal),
+            Ok(()) => style.replied(request.reply, taken.queue_id, stored.as_ref()),
+            Err(refusal) => style.refuse(request.reply, refusal),
         }
     }
 
@@ -89,12 +90,11 @@ impl ReplyService {
         taken: &Taken,
         header: &SendHeader<'_>,
         request: &Request,
-        now_ms: i64,
+        (host, now_ms): (SocketAddr, i64),
     ) -> Result<(), Refusal> {
         let Some(requester) = taken.requester.clone() else { return Err(reply::not_pushed(None)) };
         let peer = ask(&self.producer_of, ProducerOf { client_id: requester.clone() }).await?;
         let Some(peer) = peer else { return Err(reply::not_pushed(Some(&requester))) };
-        let host: SocketAddr = self.rules.store_host;
         let push = reply::push(header, request.reply.peer().remote, host, now_ms);
         let answered = peer.call(push.with_body(request.command.body.clone()), PUSH_LIMIT).await;
         match answered {
@@ -111,10 +111,10 @@ impl ReplyService {
         taken: &Taken,
         header: &SendHeader<'_>,
         request: &Request,
-        from: SocketAddr,
+        (from, host): (SocketAddr, SocketAddr),
     ) -> Option<Placed> {
         let mut puts = PutBatch::default();
-        let put = reply::store(&mut puts, taken, header, &request.command.body, from, self.rules.store_host);
+        let put = reply::store(&mut puts, taken, header, &request.command.body, from, host);
         let outcome = match put {
             Ok(()) => append(&self.append, puts).await.map(|mut outcomes| outcomes.pop()),
             Err(error) => Err(error.into()),

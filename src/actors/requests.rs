@@ -6,9 +6,9 @@ use std::time::Duration;
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
 
 use super::fault::notify;
-use crate::net::peer::Patience;
 use crate::net::reply::{ReplyTo, when_ready};
 use crate::net::router::{Request, Service};
+use crate::net::terms::Patience;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::refusal::Refusal;

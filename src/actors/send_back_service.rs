@@ -12,6 +12,7 @@ use super::append_answer::append;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{ask, notify};
 use super::group_actor::FindGroup;
+use super::live::Live;
 use super::published::Published;
 use super::read_pool::ReadPool;
 use super::requests::{answer, success};
@@ -36,8 +37,8 @@ pub(super) const CODES: [i32; 1] = [request::CONSUMER_SEND_MSG_BACK];
 /// What a SendBackService is made of.
 #[derive(Clone)]
 pub(super) struct SendBackService {
-    /// Whether the broker's own permission lets it be written to.
-    pub(super) writable: bool,
+    /// The rules: whether the broker's own permission lets it be written to.
+    pub(super) live: Published<Live>,
     /// How many levels of delay there are.
     pub(super) delay_levels: u32,
     /// The topics there are.
@@ -70,7 +71,7 @@ impl SendBackService {
     async fn send_back(&self, command: &Command) -> Result<(), Refusal> {
         let asked = SendBack::parse(&command.ext)?;
         let group = ask(&self.find_group, FindGroup { group: asked.group.clone() }).await??;
-        if !self.writable {
+        if !self.live.load().rules.send.writable {
             return Err(Refusal::new(response::NO_PERMISSION, "the broker sending message is forbidden"));
         }
         if group.retry_queue_nums == 0 {

@@ -14,11 +14,12 @@ use super::commitlog_actor::AppendBatch;
 use super::fault::{Faults, notify};
 use super::group_actor::CreateOnSendBack;
 use super::hooks::{Hook, SendNotes, Sent};
+use super::live::Live;
 use super::published::Published;
-use super::send_reply::{AllAsked, Asked, SendReplies, SendStyle};
+use super::send_reply::{AllAsked, Asked, SendReplies};
 use super::topic_actor::{CreateOnSend, TopicWanted};
 use crate::broker::groups::GroupTable;
-use crate::broker::send::{Admission, Admitted, Denied, SendRules};
+use crate::broker::send::{Admission, Admitted, Denied};
 use crate::broker::topics::TopicTable;
 use crate::net::peer::Peer;
 use crate::net::reply::Replies;
@@ -31,9 +32,7 @@ use crate::time::SharedClock;
 /// What serves sends, over all connections.
 pub struct SendService {
     /// What the configuration says.
-    pub rules: Arc<SendRules>,
-    /// What replies say of the broker.
-    pub style: Arc<SendStyle>,
+    pub live: Published<Live>,
     /// The topics there are.
     pub topics: Published<TopicTable>,
     /// The groups there are.
@@ -57,6 +56,7 @@ pub struct SendService {
 /// The sends of one connection.
 pub struct SendBatch {
     service: Arc<SendService>,
+    live: Arc<Live>,
     admission: Admission,
     begun: bool,
     now_ms: i64,
@@ -83,9 +83,11 @@ impl SendService {
     #[must_use]
     pub fn batch(self: &Arc<Self>) -> SendBatch {
         let random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
+        let live = self.live.load_full();
         SendBatch {
             service: Arc::clone(self),
-            admission: Admission::new(Arc::clone(&self.rules), random),
+            admission: Admission::new(Arc::clone(&live.rules.send), random),
+            live,
             begun: false,
             now_ms: 0,
             taken: 0,
@@ -109,7 +111,7 @@ impl SendService {
         let Request { command, reply, .. } = request;
         let sent = self.hook.as_ref().map(|hook| (hook, self.sent(&command.as_ref(), reply.peer())));
         let code = refusal.code;
-        self.style.refuse(reply, refusal);
+        self.live.load().style.refuse(reply, refusal);
         if let Some((hook, sent)) = sent {
             hook.tell(vec![Sent { code, ..sent }]);
         }
@@ -117,7 +119,7 @@ impl SendService {
 
     /// What the hook is told of a send of which nothing has become yet.
     fn sent(&self, request: &CommandRef<'_>, peer: &Peer) -> Sent {
-        Sent::of(request, peer.remote, self.rules.store_host)
+        Sent::of(request, peer.remote, self.live.load().rules.send.store_host)
     }
 }
 
@@ -133,6 +135,11 @@ impl SendBatch {
     }
 
     fn begin(&mut self) {
+        let live = self.service.live.load();
+        if !Arc::ptr_eq(&self.live, &live) {
+            self.admission.follow(Arc::clone(&live.rules.send));
+            self.live = Arc::clone(&live);
+        }
         self.admission.begin(self.service.topics.load_full(), self.service.groups.load_full());
         if self.admission.looks_at_time() {
             self.now_ms = self.service.clock.now_ms();
@@ -154,7 +161,7 @@ impl SendBatch {
                     let request = Request { command, serialization, reply };
                     notify(&self.service.create_group, CreateOnSendBack { group, request, then: then() });
                 }
-                Other::Refused(refusal) => self.service.style.refuse(reply, refusal),
+                Other::Refused(refusal) => self.live.style.refuse(reply, refusal),
             }
         }
         if !unknown.is_empty() {
@@ -207,7 +214,7 @@ impl Batch for SendBatch {
         let puts = self.admission.end();
         if !puts.is_empty() {
             let asked = std::mem::take(&mut self.asked);
-            let replies = SendReplies::new(replies, asked, Arc::clone(&self.service.style)).noted(notes);
+            let replies = SendReplies::new(replies, asked, Arc::clone(&self.live.style)).noted(notes);
             notify(&self.service.append, AppendBatch { puts, answer: AppendAnswer::Clients(replies) });
         }
     }

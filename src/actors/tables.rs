@@ -57,7 +57,7 @@ impl Tables {
             let mut topics = default_topics();
             topics.load(text).map(|()| topics)
         })?;
-        let default_groups = || Groups::new(options.auto_create_group, now_ms);
+        let default_groups = || Groups::new(now_ms);
         let groups = groups_file.load(|text| {
             let mut groups = default_groups();
             groups.load(text).map(|()| groups)

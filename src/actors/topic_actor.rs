@@ -6,6 +6,7 @@
 //! published last.
 
 mod removal;
+mod settings;
 
 use std::sync::Arc;
 
@@ -37,6 +38,7 @@ use crate::protocol::refusal::Refusal;
 use crate::time::SharedClock;
 
 pub use removal::TopicRemoval;
+pub use settings::{Announce, SettingsChanged};
 
 /// The codes that a TopicActor answers.
 pub const CODES: [i32; 7] = [
@@ -119,6 +121,8 @@ pub struct TopicPorts {
     pub make: Recipient<MakeTopic>,
     /// Marks ordered topics.
     pub apply_order: Recipient<ApplyOrder>,
+    /// Changes the settings.
+    pub settings: Recipient<SettingsChanged>,
 }
 
 /// The parts that a TopicActor is made of.
@@ -424,7 +428,8 @@ impl From<actix::Addr<TopicActor>> for TopicPorts {
             create: topics.clone().recipient(),
             ensure: topics.clone().recipient(),
             make: topics.clone().recipient(),
-            apply_order: topics.recipient(),
+            apply_order: topics.clone().recipient(),
+            settings: topics.recipient(),
         }
     }
 }

@@ -20,12 +20,13 @@ use super::client_actor::AskProducer;
 use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::MakeQueue;
 use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
+use super::live::Live;
 use super::offset_actor::{Commit, StoredOffset};
+use super::published::Published;
 use super::read_pool::ReadPool;
 use super::topic_actor::MakeTopic;
 use crate::broker::topics::{HALF_TOPIC, OP_HALF_TOPIC};
 use crate::broker::transaction::CHECK_GROUP;
-use crate::broker::transaction::check::CheckRules;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{ConsumedOffset, QueueId, QueueOffset};
 use crate::store::LogView;
@@ -56,8 +57,8 @@ impl From<Addr<TransactionActor>> for TransactionPorts {
 /// The parts that a TransactionActor is made of.
 #[derive(Clone)]
 pub struct TransactionParts {
-    /// When producers are asked, and how often.
-    pub rules: CheckRules,
+    /// The rules: when producers are asked.
+    pub live: Published<Live>,
     /// The time between two rounds.
     pub every: Duration,
     /// The DispatchActor.

@@ -25,6 +25,7 @@ use super::group_actor::GroupPorts;
 use super::hold_actor::HoldPorts;
 use super::hooks::Hooks;
 use super::index_actor::IndexPorts;
+use super::live::Live;
 use super::offset_actor::OffsetPorts;
 use super::options::BrokerOptions;
 use super::published::Published;
@@ -32,6 +33,7 @@ use super::queue_directory::Directory;
 use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
+use super::requests::PATIENCE;
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
@@ -45,6 +47,7 @@ use crate::broker::groups::GroupTable;
 use crate::broker::topics::TopicTable;
 use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
+use crate::net::terms::SharedLimit;
 use crate::protocol::codes::request;
 use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
@@ -72,12 +75,16 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         }
     };
     let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
-    let wiring = Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address };
+    let rules = options.rules(SocketAddr::new(options.store_ip, address.port()));
+    let send_limit = SharedLimit::new(rules.send_wait.unwrap_or(PATIENCE.limit));
+    let (live, publisher) = Published::new(Live::new(rules));
+    let wiring =
+        Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address, live, send_limit };
     let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
     let Tables { state: state_tables, delays, timer } = tables;
     let state = wiring.state(state, state_tables, &storage);
     let aside = wiring.aside(aside, delays, timer, &storage, &state);
-    let broker = wiring.broker(&storage, &state, &aside);
+    let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
     let mut servers = Vec::new();
@@ -164,6 +171,10 @@ struct Wiring<'a> {
     hooks: Hooks,
     faults: Faults,
     address: SocketAddr,
+    /// What may change while it runs.
+    live: Published<Live>,
+    /// How long a send may wait, for those who hold them to it.
+    send_limit: SharedLimit,
 }
 
 impl Wiring<'_> {

@@ -81,25 +81,18 @@ struct ConsumerGroup {
 }
 
 /// The registry of all clients of a broker.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Clients {
-    /// `notifyConsumerIdsChangedEnable` of the broker, above that of each group.
-    notifies: bool,
     consumers: BTreeMap<Arc<str>, ConsumerGroup>,
     producers: BTreeMap<Arc<str>, Members>,
     subscriptions: SubscriptionTable,
 }
 
 impl Clients {
-    /// A registry without clients. `notifies` is the broker's `notifyConsumerIdsChangedEnable`.
+    /// A registry without clients.
     #[must_use]
-    pub fn new(notifies: bool) -> Self {
-        Self {
-            notifies,
-            consumers: BTreeMap::new(),
-            producers: BTreeMap::new(),
-            subscriptions: SubscriptionTable::default(),
-        }
+    pub fn new() -> Self {
+        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), subscriptions: SubscriptionTable::default() }
     }
 
     /// What the groups that are online want.
@@ -245,10 +238,8 @@ impl Clients {
 
     fn notify(&self, name: &str, effects: &mut Vec<ClientEffect>) {
         let Some((name, group)) = self.consumers.get_key_value(name) else { return };
-        if self.notifies {
-            let connections = group.members.keys().copied().collect();
-            effects.push(ClientEffect::NotifyIdsChanged { group: name.clone(), connections });
-        }
+        let connections = group.members.keys().copied().collect();
+        effects.push(ClientEffect::NotifyIdsChanged { group: name.clone(), connections });
     }
 
     fn publish_if_changed(&self, before: &SubscriptionTable, effects: &mut Vec<ClientEffect>) {

@@ -14,6 +14,7 @@ mod own_keys;
 mod store_keys;
 #[cfg(test)]
 mod tests;
+mod update;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use super::pull::PullLimits;
 use super::timer::TimerRules;
 use super::topics::TopicSettings;
 use crate::properties_file::server_keys::{CLIENT_KEYS, SERVER_KEYS};
-use crate::properties_file::{Origin, Refusal, Settings, SettingsError};
+use crate::properties_file::{Origin, Settings, SettingsError};
 use crate::protocol::body::topic_config::Permission;
 use crate::store::layout::StoreOptions;
 
@@ -33,6 +34,7 @@ pub use broker_keys::BROKER_KEYS;
 pub use messages::{FilterSettings, TransactionSettings};
 pub use own_keys::OWN_KEYS;
 pub use store_keys::STORE_KEYS;
+pub use update::ConfigUpdate;
 
 /// The port of a broker unless told otherwise.
 pub const BROKER_PORT: u16 = 10_911;
@@ -130,10 +132,10 @@ pub struct PollingSettings {
 }
 
 impl PollingSettings {
-    /// How long a pull is held whose client would wait for `asked`.
+    /// The longest hold, unless a client may be held for as long as it says.
     #[must_use]
-    pub fn hold(&self, asked: Duration) -> Duration {
-        if self.long { asked } else { self.short_hold }
+    pub fn short_polling(&self) -> Option<Duration> {
+        (!self.long).then_some(self.short_hold)
     }
 }
 
@@ -144,6 +146,14 @@ pub struct WaitLimits {
     pub enabled: bool,
     /// `waitTimeMillsInSendQueue`.
     pub send: Duration,
+}
+
+impl WaitLimits {
+    /// How long a send may wait, if that is limited.
+    #[must_use]
+    pub fn send_wait(&self) -> Option<Duration> {
+        self.enabled.then_some(self.send)
+    }
 }
 
 /// Registration with the name servers.
@@ -164,17 +174,6 @@ struct PullSettings {
     count_on_disk: u32,
     bytes_on_disk: u64,
     memory_percent: u64,
-}
-
-/// What UPDATE_BROKER_CONFIG did.
-#[derive(Clone, Debug)]
-pub struct ConfigUpdate {
-    /// The configuration after it.
-    pub config: BrokerConfig,
-    /// Keys whose value is another one now. `brokerPermission` among them calls for a new data version.
-    pub changed: Vec<&'static str>,
-    /// What was not taken; everything else was.
-    pub refused: Vec<Refusal>,
 }
 
 impl Default for BrokerConfig {

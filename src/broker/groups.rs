@@ -80,18 +80,16 @@ impl GroupTable {
 /// The owner's table: changed here, read as [`GroupTable`].
 #[derive(Debug)]
 pub struct Groups {
-    auto_create: bool,
     table: GroupTable,
 }
 
 impl Groups {
-    /// The groups that every broker has, before its file is laid over them. `auto_create` is
-    /// `autoCreateSubscriptionGroup`.
+    /// The groups that every broker has, before its file is laid over them.
     #[must_use]
-    pub fn new(auto_create: bool, now_ms: i64) -> Self {
+    pub fn new(now_ms: i64) -> Self {
         let start_up = |name: &&'static str| (Arc::from(*name), Arc::new(SubscriptionGroupConfig::new(*name)));
         let groups = START_UP_GROUPS.iter().map(start_up).collect();
-        Self { auto_create, table: GroupTable { groups, version: DataVersion::new(now_ms) } }
+        Self { table: GroupTable { groups, version: DataVersion::new(now_ms) } }
     }
 
     /// Lays the content of `subscriptionGroup.json` over the groups that are there.
@@ -117,16 +115,21 @@ impl Groups {
         self.table.clone()
     }
 
-    /// A group's settings. An unknown group is made when that is allowed and its name is one; then the table has changed:
+    /// A group's settings. An unknown group is made when that is allowed (`autoCreateSubscriptionGroup`) and its name is one; then the table has changed:
     /// publish it and write the file. `None`: unknown, and to be refused.
     ///
     /// # Source
     /// `SubscriptionGroupManager.findSubscriptionGroupConfig` 4.9.7 (read).
-    pub fn find_or_create(&mut self, group: &str, now_ms: i64) -> Option<(Arc<SubscriptionGroupConfig>, Changed)> {
+    pub fn find_or_create(
+        &mut self,
+        group: &str,
+        auto_create: bool,
+        now_ms: i64,
+    ) -> Option<(Arc<SubscriptionGroupConfig>, Changed)> {
         if let Some(known) = self.table.find(group) {
             return Some((known.clone(), Changed::No));
         }
-        let may_be_made = self.auto_create || group.starts_with(SYSTEM_GROUP_PREFIX);
+        let may_be_made = auto_create || group.starts_with(SYSTEM_GROUP_PREFIX);
         if !may_be_made || GroupName::parse(group).is_err() {
             return None;
         }
@@ -183,8 +186,8 @@ mod tests {
             (true, "", None),
         ];
         for (auto_create, group, expected) in cases {
-            let mut groups = Groups::new(auto_create, NOW);
-            let found = groups.find_or_create(group, NOW + 1);
+            let mut groups = Groups::new(NOW);
+            let found = groups.find_or_create(group, auto_create, NOW + 1);
             assert_eq!(found.as_ref().map(|(_, changed)| *changed), expected, "{group}");
             let counter = i64::from(expected == Some(Changed::Yes));
             assert_eq!(groups.table().version().counter, counter, "{group}");
@@ -196,7 +199,7 @@ mod tests {
 
     #[test]
     fn updates_and_deletions_count_and_leave_snapshots_alone() {
-        let mut groups = Groups::new(true, NOW);
+        let mut groups = Groups::new(NOW);
         let quiet =
             SubscriptionGroupConfig { notify_consumer_ids_changed_enable: false, ..SubscriptionGroupConfig::new("G") };
         groups.update(quiet, NOW + 1);
@@ -209,9 +212,9 @@ mod tests {
 
     #[test]
     fn the_file_is_laid_over_the_start_and_read_back() {
-        let mut written = Groups::new(true, NOW);
+        let mut written = Groups::new(NOW);
         written.update(SubscriptionGroupConfig { retry_max_times: 3, ..SubscriptionGroupConfig::new("G") }, NOW + 1);
-        let mut read = Groups::new(true, NOW);
+        let mut read = Groups::new(NOW);
         read.load(&written.table().to_json()).unwrap();
         assert_eq!(read.table().body(), written.table().body());
         assert_eq!(read.table().find("G").unwrap().retry_max_times, 3);

@@ -16,6 +16,7 @@ pub mod pull;
 pub mod queue_locks;
 pub mod reply;
 pub mod reset_offset;
+pub mod rules;
 pub mod runtime_info;
 pub mod schedule;
 pub mod send;

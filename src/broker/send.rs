@@ -114,6 +114,11 @@ impl Admission {
         Self { rules, topics, groups, random, text, puts: PutBatch::default(), usual: (0, 0) }
     }
 
+    /// Goes by other rules from now on.
+    pub fn follow(&mut self, rules: Arc<SendRules>) {
+        self.rules = rules;
+    }
+
     /// Begins a batch, with topics and groups as they are now.
     pub fn begin(&mut self, topics: Arc<TopicTable>, groups: Arc<GroupTable>) {
         self.topics.replace(topics);

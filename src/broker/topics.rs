@@ -287,6 +287,21 @@ impl Topics {
         with_queues.into_iter().filter(is_unused).collect()
     }
 
+    /// Goes by other settings from now on. When topics may be made by sends that could not be before, the one after whose
+    /// pattern they are made appears.
+    pub fn follow(&mut self, settings: TopicSettings, now_ms: i64) -> Changed {
+        self.settings = settings;
+        let missing: Vec<TopicConfig> = start_up::topics(&self.settings)
+            .into_iter()
+            .filter(|config| config.topic_name == AUTO_CREATE_TOPIC && self.pattern(AUTO_CREATE_TOPIC).is_none())
+            .collect();
+        let mut changed = Changed::No;
+        for (topic, config) in missing.into_iter().filter_map(legal) {
+            changed = self.create_if_absent(&topic, TopicConfig::clone(&config), now_ms);
+        }
+        changed
+    }
+
     fn pattern(&self, name: &str) -> Option<Arc<TopicConfig>> {
         let pattern = self.table.topics.get(name)?;
         let switched_off = name == AUTO_CREATE_TOPIC && !self.settings.auto_create;

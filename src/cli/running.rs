@@ -95,7 +95,7 @@ fn namesrv_options(start: NamesrvStart) -> NamesrvOptions {
 }
 
 fn broker_options(start: BrokerStart) -> BrokerOptions {
-    let BrokerStart { bind, config, connection_threads, .. } = start;
+    let BrokerStart { bind, config, config_file, connection_threads } = start;
     let defaults = BrokerOptions::at(config.store.root.clone());
     BrokerOptions {
         listen: bind,
@@ -119,11 +119,11 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         region: config.region.clone(),
         trace_on: config.trace_on,
         accept_from_ms: config.accept_sends_from_ms,
-        short_polling: (!config.polling.long).then_some(config.polling.short_hold),
+        short_polling: config.polling.short_polling(),
         slave_read: config.slave_read,
         notify_ids_changed: config.notify_consumers,
         pull_limits: config.pull_limits(memory_bytes()),
-        send_wait: config.waits.enabled.then_some(config.waits.send),
+        send_wait: config.waits.send_wait(),
         idle_limit: config.idle_limit,
         persist_offsets_every: config.flush.offsets_interval,
         persist_delays_every: config.flush.delay_offsets_interval,
@@ -136,7 +136,8 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         register_every: config.registration.period,
         register_limit: config.registration.timeout,
         compressed_register: config.registration.compressed,
-        properties: config.to_properties(),
+        config,
+        config_file,
         connection_threads,
         seed: fastrand::u64(..),
         ..defaults

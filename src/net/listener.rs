@@ -13,8 +13,9 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::budget::Budget;
 use super::connection::{self, Shared};
-use super::peer::{Peer, Terms};
+use super::peer::Peer;
 use super::router::Router;
+use super::terms::Terms;
 use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::units::ConnectionId;
 use crate::time::SharedClock;

@@ -19,3 +19,4 @@ pub mod listener;
 pub mod peer;
 pub mod reply;
 pub mod router;
+pub mod terms;

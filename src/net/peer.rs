@@ -27,6 +27,7 @@ use super::budget::Budget;
 use super::bulk::BulkSource;
 use super::exchange::{Answers, ExchangeHook};
 use super::ledger::{Ledger, Line, Lines, Owed, Owing, Waiting};
+use super::terms::Terms;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::frame;
@@ -82,22 +83,6 @@ struct State {
     active: bool,
     /// and when a sweep found that last.
     active_at: Duration,
-}
-
-/// What holds for every request of a lane.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Terms {
-    pub(super) patience: Option<Patience>,
-    pub(super) budget: Option<Arc<Budget>>,
-}
-
-/// How long a request of a lane may stay unanswered, and what it is told then.
-#[derive(Clone, Copy, Debug)]
-pub struct Patience {
-    /// The longest wait.
-    pub limit: Duration,
-    /// What the SYSTEM_BUSY that ends the wait begins with.
-    pub remark: &'static str,
 }
 
 /// A reply that is written in steps.
@@ -182,7 +167,7 @@ impl Peer {
             // Its answers go nowhere, and nothing is taken from any budget for it.
             return requests.map(|owing| self.give_back(&owing)).map(|()| None).collect();
         }
-        let patience = |lane: Option<u8>| Some(self.terms_of(lane)?.patience?.limit);
+        let patience = |lane: Option<u8>| self.terms_of(lane)?.limit();
         requests.map(|owing| Some(state.ledger.open(owing, now, patience(owing.lane)))).collect()
     }
 
@@ -393,7 +378,7 @@ impl Peer {
     }
 
     fn patience_of(&self, owed: &Owed) -> Option<Duration> {
-        Some(self.terms_of(owed.owing.lane)?.patience?.limit)
+        self.terms_of(owed.owing.lane)?.limit()
     }
 
     fn give_back(&self, owing: &Owing) {

@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::budget::Budget;
 use super::exchange::ExchangeHook;
-use super::peer::{Patience, Peer, Terms};
+use super::peer::Peer;
 use super::reply::{Replies, ReplyTo};
+use super::terms::{Patience, SharedLimit, Terms};
 use crate::protocol::command::{Command, CommandRef, Serialization};
 
 /// Most bytes of requests in flight of all lanes without a budget of their own, over all connections.
@@ -112,6 +113,13 @@ impl Lane {
         self
     }
 
+    /// The same with a limit that may change; the lane must be patient.
+    #[must_use]
+    pub fn for_as_long_as(mut self, limit: SharedLimit) -> Self {
+        self.terms.limit = Some(limit);
+        self
+    }
+
     /// The same with a budget that bounds the bytes of its requests over all connections: those that do not fit are held
     /// back until they do. What other lanes take in has arrived already; while much of that waits, connections are read no
     /// further.
@@ -210,8 +218,8 @@ impl Router {
 
     pub(super) fn terms(&self) -> Arc<[Terms]> {
         let bounded = |lane: &Lane| {
-            let Terms { patience, budget } = lane.terms.clone();
-            Terms { patience, budget: Some(budget.unwrap_or_else(|| Arc::clone(&self.others))) }
+            let Terms { patience, limit, budget } = lane.terms.clone();
+            Terms { patience, limit, budget: Some(budget.unwrap_or_else(|| Arc::clone(&self.others))) }
         };
         self.lanes.iter().map(bounded).collect()
     }

@@ -11,7 +11,7 @@ use ferromq::protocol::refusal::SEE_FAQ;
 use tempfile::TempDir;
 
 use crate::member::{body, is_refused, succeeds};
-use crate::raw::{Raw, ask_for, pull_from, send_to, waiting_pull_from};
+use crate::raw::{Raw, ask_for, pull_from, send_to, waiting_pull_from, with};
 use crate::support::{Cluster, small};
 
 pub(crate) fn delete(topic: &str) -> Command {
@@ -112,7 +112,8 @@ async fn who_waits_for_its_messages_is_told() {
     let mut client = Raw::connect(cluster.broker.address()).await;
     fill(&mut client, "T", &["a"]).await;
     let mut waiting = Raw::connect(cluster.broker.address()).await;
-    let opaque = waiting.send_as(waiting_pull_from("T", 0, 1, 1), Serialization::Json).await;
+    let pull = with(waiting_pull_from("T", 0, 1, 1), "suspendTimeoutMillis", 600_000);
+    let opaque = waiting.send_as(pull, Serialization::Json).await;
     // The pull before this one on the same connection is parked or about to be.
     waiting.send_as(pull_from("T", 0, 0, 1), Serialization::Json).await;
     assert_eq!(waiting.next().await.unwrap().code, response::SUCCESS);
@@ -275,6 +276,7 @@ async fn a_topic_that_cannot_be_taken_out_of_its_file_is_as_before() {
     let refused = client.ask(delete("T")).await;
     assert_eq!(refused.code, response::SYSTEM_ERROR, "{refused:?}");
     assert_eq!(read(&mut client, "T").await, ["a"]);
+    succeeds(&mut client, ask_for(request::GET_TOPIC_CONFIG, &[("topic", &"T")])).await;
     std::fs::remove_dir(&temporary).unwrap();
     succeeds(&mut client, delete("T")).await;
     fill(&mut client, "T", &["new"]).await;

@@ -9,6 +9,7 @@ mod figures_tell_what_passed_through;
 mod member;
 #[path = "../support/raw.rs"]
 mod raw;
+mod settings_change_while_it_runs;
 mod single_settings_are_told;
 #[path = "../support/mod.rs"]
 mod support;

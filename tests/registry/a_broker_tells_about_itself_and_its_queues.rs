@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use ferromq::actors::options::BrokerOptions;
+use ferromq::broker::config::BrokerConfig;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::message;
@@ -118,30 +119,17 @@ async fn view(client: &mut Raw, offset: i64) -> (String, i64) {
 }
 
 #[actix::test]
-async fn its_settings_go_with_the_version_of_its_topics() {
-    let properties = "brokerName=broker-a\nlistenPort=10911\n";
+async fn its_settings_are_told_with_a_version_of_their_own() {
     let clock = ManualClock::at(START_MS);
-    let cluster =
-        Cluster::start_with(|options| BrokerOptions { properties: properties.into(), clock: clock.clone(), ..options })
-            .await;
+    let config = BrokerConfig::default().updated(b"maxMessageSize=1000").unwrap().config;
+    let expected = config.to_properties();
+    let cluster = Cluster::start_with(|options| BrokerOptions { config, clock: clock.clone(), ..options }).await;
     let mut tool = Raw::connect(cluster.broker.address()).await;
-    let config = || ask_for(request::GET_BROKER_CONFIG, &[]);
-    for counter in 0..3 {
-        let reply = succeeds(&mut tool, config()).await;
-        assert_eq!(reply.body, properties);
-        let version = json!({"counter": counter, "timestamp": START_MS + counter * 1_000});
-        assert_eq!(reply.ext.get("version").as_deref(), Some(&*version.to_string()));
-        clock.advance(Duration::from_secs(1));
-        let fields: [(&str, &dyn std::fmt::Display); 6] = [
-            ("topic", &"T"),
-            ("defaultTopic", &"TBW102"),
-            ("readQueueNums", &4),
-            ("writeQueueNums", &4),
-            ("perm", &6),
-            ("order", &false),
-        ];
-        succeeds(&mut tool, ask_for(request::UPDATE_AND_CREATE_TOPIC, &fields)).await;
-    }
+    let reply = succeeds(&mut tool, ask_for(request::GET_BROKER_CONFIG, &[])).await;
+    assert_eq!(reply.body, expected);
+    assert!(expected.contains("\nmaxMessageSize=1000\n"));
+    let version = json!({"counter": 0, "timestamp": START_MS});
+    assert_eq!(reply.ext.get("version").as_deref(), Some(&*version.to_string()));
     cluster.stop().await;
 }
 

@@ -2,17 +2,13 @@
 //! taken back.
 
 use std::collections::BTreeSet;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::binary::Ferromq;
 use crate::messages::{bodies, lies_at, wait_for};
 use crate::raw::{Raw, send_to};
+use ferromq::time::{Clock, SystemClock};
 
 const SERVE: &str = "standalone --port 0 --namesrv-port 0 --log-level error -c small.conf --data data";
-
-fn now_ms() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
-}
 
 #[actix::test]
 async fn each_message_is_delivered_after_a_kill() {
@@ -20,7 +16,7 @@ async fn each_message_is_delivered_after_a_kill() {
     let mut expected = BTreeSet::new();
     let serving = ferromq.serve(SERVE);
     let mut client = Raw::connect(serving.broker()).await;
-    let begin = now_ms();
+    let begin = SystemClock::new().now_ms();
     for number in 0..200 {
         let (body, due) = (format!("{number:03}"), begin + 500 + number * 10);
         let properties = format!("TIMER_DELIVER_MS\u{1}{due}\u{2}UNIQ_KEY\u{1}{body}");

@@ -49,7 +49,7 @@ impl LookupService {
 
     async fn query(&self, command: &Command) -> Result<Answer, Refusal> {
         let header = QueryMessage::parse(&command.ext)?;
-        let asked = if header.unique_key { self.unique_key_results } else { header.max_num };
+        let asked = if header.unique_key { self.live.load().rules.unique_key_results } else { header.max_num };
         let max = usize::try_from(asked).unwrap_or(0);
         let Some(index) = &self.index else { return Err(not_found()) };
         let index = ask(index, IndexSnapshotOf).await?;

@@ -14,7 +14,7 @@ use crate::actors::hold_actor::Park;
 use crate::actors::pull_reply::PullReply;
 use crate::broker::hold::Wait;
 use crate::broker::pull::moved::Moved;
-use crate::broker::pull::{self, PullStatus, QueueBounds, Selection};
+use crate::broker::pull::{self, PullLimits, PullStatus, QueueBounds, Selection};
 use crate::net::reply::when_ready;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::response;
@@ -73,7 +73,7 @@ impl QueueActor {
                 if code == response::PULL_OFFSET_MOVED {
                     self.note_moved(&pull, selection.next);
                 }
-                let is_behind = selection.is_behind(bounds, &self.shared.limits);
+                let is_behind = selection.is_behind(bounds, &self.shared.limits());
                 pull.reply.within(bounds, is_behind).without_records(code, selection.status, selection.next);
             }
         }
@@ -162,7 +162,7 @@ impl QueueActor {
             return Ok(None);
         }
         let passes = |entry: &QueueEntry| pull.filter.passes(entry, in_memory(&shared.log, entry));
-        Ok(Some(pull::select(offset, pull.wanted, passes, &self.scratch, bounds, &shared.limits)))
+        Ok(Some(pull::select(offset, pull.wanted, passes, &self.scratch, bounds, &shared.limits())))
     }
 
     /// Has the pool choose, which reads the records.
@@ -172,7 +172,7 @@ impl QueueActor {
         self.shared.pool.run(move |scratch| {
             let selection = snapshot.entries(offset, pull::entries_max(pull.wanted)).map(|entries| {
                 let passes = |entry: &QueueEntry| pull.filter.passes(entry, from_disk(&shared.log, entry, scratch));
-                pull::select(offset, pull.wanted, passes, &entries, &bounds, &shared.limits)
+                pull::select(offset, pull.wanted, passes, &entries, &bounds, &shared.limits())
             });
             notify(&queue, Chosen { pull, bounds, selection });
         });
@@ -180,7 +180,7 @@ impl QueueActor {
 
     fn answer(&self, reply: PullReply, selection: Selection, bounds: &QueueBounds) {
         let oldest = selection.records.first().map_or(bounds.log_end, |(physical, _)| *physical);
-        let reply = reply.within(bounds, selection.is_behind(bounds, &self.shared.limits));
+        let reply = reply.within(bounds, selection.is_behind(bounds, &self.shared.limits()));
         if self.shared.may_be_cold(oldest, bounds) {
             self.shared.pool.read(reply, selection);
         } else {
@@ -205,9 +205,13 @@ impl QueueActor {
 }
 
 impl QueueShared {
+    fn limits(&self) -> PullLimits {
+        self.live.load().rules.limits
+    }
+
     /// Whether a record may have to be read from the disk.
     fn may_be_cold(&self, physical: PhysicalOffset, bounds: &QueueBounds) -> bool {
-        physical < self.written_since || physical.0 < bounds.log_end.0.saturating_sub(self.limits.memory_bytes)
+        physical < self.written_since || physical.0 < bounds.log_end.0.saturating_sub(self.limits().memory_bytes)
     }
 }
 

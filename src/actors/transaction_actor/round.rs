@@ -143,7 +143,7 @@ impl Round {
     }
 
     async fn look(&self, queue: QueueSnapshot, next: QueueOffset, done: &mut Done) -> Result<Found, Refusal> {
-        let (rules, began_ms, now_ms) = (self.parts.rules, self.began_ms, self.parts.clock.now_ms());
+        let (rules, began_ms, now_ms) = (self.parts.live.load().rules.check, self.began_ms, self.parts.clock.now_ms());
         let known = std::mem::take(done);
         let looked = self.parts.pool.ask(move |log| {
             let look = Look { log, rules, began_ms, now_ms, done: &known };

@@ -9,7 +9,10 @@ use super::{Aside, State, Storage, Wiring};
 use crate::actors::arbiters::supervise_on;
 use crate::actors::broker_actor::{BrokerActor, BrokerParts};
 use crate::actors::builder::AsideMakers;
+use crate::actors::config_writer::ConfigWriter;
 use crate::actors::delay_offset_actor::DelayOffsetParts;
+use crate::actors::live::Live;
+use crate::actors::published::Publisher;
 use crate::actors::requests::Requests;
 use crate::actors::runtime_info::RuntimeInfo;
 use crate::actors::schedule_actor::{ScheduleParts, SchedulePorts};
@@ -53,7 +56,7 @@ impl Wiring<'_> {
         });
         let levels: Vec<SchedulePorts> = levels.collect();
         let transaction_parts = TransactionParts {
-            rules: options.check_rules(),
+            live: self.live.clone(),
             every: options.transactions.check_interval,
             make_queue: storage.dispatch.make_queue.clone(),
             make_topic: state.topic.make.clone(),
@@ -85,7 +88,13 @@ impl Wiring<'_> {
     }
 
     /// Makes the actor that speaks for the broker, which knows most of the others.
-    pub(super) fn broker(&self, storage: &Storage, state: &State, aside: &Aside) -> Recipient<Requests> {
+    pub(super) fn broker(
+        &self,
+        live: Publisher<Live>,
+        storage: &Storage,
+        state: &State,
+        aside: &Aside,
+    ) -> Recipient<Requests> {
         let options = self.options;
         let info = RuntimeInfo {
             figures: storage.stats.figures.clone(),
@@ -98,10 +107,12 @@ impl Wiring<'_> {
             clock: Arc::clone(&options.clock),
         };
         let parts = BrokerParts {
-            properties: options.properties.clone(),
-            accept_from_ms: options.accept_from_ms,
+            config: options.config.clone(),
+            file: options.config_file.clone().map(|path| ConfigWriter::new(Arc::clone(&options.disk), path)),
+            live,
+            send_limit: self.send_limit.clone(),
+            topics_follow: state.topic.settings.clone(),
             info,
-            topics: state.topics.clone(),
             clock: Arc::clone(&options.clock),
             faults: self.faults.clone(),
         };

@@ -16,19 +16,16 @@ use crate::actors::pull_service::PullService;
 use crate::actors::reply_service::{self, ReplyService};
 use crate::actors::requests::{PATIENCE, Requests, ToActor};
 use crate::actors::send_back_service::{self, SendBackService};
-use crate::actors::send_reply::SendStyle;
 use crate::actors::send_service::SendService;
 use crate::actors::store_reads::StoreReads;
 use crate::actors::{
     broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
     stats_actor, topic_actor,
 };
-use crate::broker::pull::admission::PullRules;
-use crate::broker::send::SendRules;
 use crate::net::budget::Budget;
 use crate::net::exchange::ExchangeHook;
-use crate::net::peer::Patience;
 use crate::net::router::{Lane, Router};
+use crate::net::terms::Patience;
 
 impl Wiring<'_> {
     /// Which request goes to whom.
@@ -42,11 +39,11 @@ impl Wiring<'_> {
         let options = self.options;
         let asked = |lane: Lane| lane.patient(Some(PATIENCE));
         let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
-        let send_patience = options.send_wait.map_or(PATIENCE, |limit| Patience { limit, ..PATIENCE });
         let sends = Arc::new(self.sends(storage, state));
-        let replies = self.replies(&sends, storage, state);
+        let replies = self.replies(storage, state);
         let reply_patience = Patience { limit: PATIENCE.limit + reply_service::PUSH_LIMIT, ..PATIENCE };
-        let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(send_patience));
+        let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(PATIENCE));
+        let sends = sends.for_as_long_as(self.send_limit.clone());
         let relay_patience = Patience { limit: PATIENCE.limit + consumer_service::RELAY_LIMIT, ..PATIENCE };
         let lookups = self.lookups(storage, state);
         let consume_stats = self.consume_stats(&lookups, state);
@@ -81,20 +78,8 @@ impl Wiring<'_> {
 
     fn sends(&self, storage: &Storage, state: &State) -> SendService {
         let options = self.options;
-        let store_host = self.store_host();
-        let rules = SendRules {
-            cluster: options.cluster.clone(),
-            store_host,
-            message_bytes_max: options.message_bytes_max,
-            accept_from_ms: options.accept_from_ms,
-            writable: options.writable,
-            delay_levels: options.delay_levels(),
-            reject_transactions: options.transactions.reject,
-            timer: options.timer,
-        };
         SendService {
-            rules: Arc::new(rules),
-            style: Arc::new(SendStyle::new(store_host, &options.region, options.trace_on)),
+            live: self.live.clone(),
             topics: state.topics.clone(),
             groups: state.groups.clone(),
             append: storage.commit_log.append.clone(),
@@ -113,7 +98,7 @@ impl Wiring<'_> {
             topics: state.topics.clone(),
             reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
             index: storage.index.as_ref().map(|index| index.snapshot.clone()),
-            unique_key_results: self.options.unique_key_results,
+            live: self.live.clone(),
             log: storage.log.clone(),
             permits: lookup_service::permits(),
         }
@@ -149,11 +134,9 @@ impl Wiring<'_> {
         }
     }
 
-    fn replies(&self, sends: &SendService, storage: &Storage, state: &State) -> ReplyService {
+    fn replies(&self, storage: &Storage, state: &State) -> ReplyService {
         ReplyService {
-            rules: Arc::clone(&sends.rules),
-            style: Arc::clone(&sends.style),
-            stores: self.options.store_replies,
+            live: self.live.clone(),
             topics: state.topics.clone(),
             producer_of: state.client.producer_of.clone(),
             append: storage.commit_log.append.clone(),
@@ -164,7 +147,7 @@ impl Wiring<'_> {
 
     fn send_backs(&self, storage: &Storage, state: &State) -> SendBackService {
         SendBackService {
-            writable: self.options.writable,
+            live: self.live.clone(),
             delay_levels: self.options.delay_levels(),
             topics: state.topics.clone(),
             find_group: state.group.find.clone(),
@@ -186,15 +169,8 @@ impl Wiring<'_> {
     }
 
     fn pulls(&self, storage: &Storage, state: &State) -> PullService {
-        let options = self.options;
         PullService {
-            rules: PullRules {
-                readable: options.readable,
-                short_polling: options.short_polling,
-                slave_read: options.slave_read,
-                property_filter: options.filters.enabled,
-                filter_retried: options.filters.retried,
-            },
+            live: self.live.clone(),
             topics: state.topics.clone(),
             groups: state.groups.clone(),
             subscriptions: state.subscriptions.clone(),

@@ -42,7 +42,7 @@ impl Wiring<'_> {
             persist_every: options.persist_offsets_every,
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
-            memory_bytes: options.pull_limits.memory_bytes,
+            live: self.live.clone(),
             faults: self.faults.clone(),
         };
         let offsets = (make.offset)(offset_parts, on);
@@ -53,16 +53,16 @@ impl Wiring<'_> {
             clock: Arc::clone(&options.clock),
             ensure_topic: topic.ensure.clone(),
             forget_offsets: offsets.forget.clone(),
+            live: self.live.clone(),
             faults: self.faults.clone(),
         };
         let group = (make.group)(group_parts, on);
         let (filter, filters) = self.filters(make.filter, tables.filters, tables.filters_file);
         let client_parts = ClientParts {
-            notifies: options.notify_ids_changed,
             subscriptions: published_subscriptions,
             groups: groups.clone(),
             ensure_group: group.ensure.clone(),
-            property_filter: options.filters.enabled,
+            live: self.live.clone(),
             register_filters: filter.register.clone(),
             unregister_filters: filter.unregister.clone(),
             clock: Arc::clone(&options.clock),
@@ -124,9 +124,7 @@ impl Wiring<'_> {
             identity: self.identity(),
             topics: published.clone(),
             every: options.register_every,
-            limit: options.register_limit,
-            compressed: options.compressed_register,
-            permission: options.permission(),
+            live: self.live.clone(),
             apply_order: topic.apply_order.clone(),
             faults: self.faults.clone(),
         };

@@ -102,7 +102,7 @@ impl Wiring<'_> {
     ) -> QueueShared {
         QueueShared {
             log: view.clone(),
-            limits: self.options.pull_limits,
+            live: self.live.clone(),
             written_since: view.written(),
             hold: hold.clone(),
             dirty: flush.queue_dirty.clone(),

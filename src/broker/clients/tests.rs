@@ -53,7 +53,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        Self { clients: Clients::new(true), groups: GroupTable::default() }
+        Self { clients: Clients::new(), groups: GroupTable::default() }
     }
 
     fn beat(&mut self, now_ms: i64, from: u64, heartbeat: &HeartbeatData) -> Vec<ClientEffect> {
@@ -89,18 +89,13 @@ fn an_older_subscription_does_not_replace_a_newer_one() {
 
 #[test]
 fn group_and_broker_can_switch_notices_off() {
-    let mut quiet = Groups::new(true, 0);
+    let mut quiet = Groups::new(0);
     let config =
         SubscriptionGroupConfig { notify_consumer_ids_changed_enable: false, ..SubscriptionGroupConfig::new("G") };
     quiet.update(config, 0);
     let mut scene = Scene { groups: quiet.table(), ..Scene::new() };
     assert_eq!(scene.beat(0, 1, &wants("G", &[])), [retry_topic("G"), PublishSubscriptions]);
     assert_eq!(scene.beat(0, 1, &wants("H", &[])), [retry_topic("H"), notify("H", &[1]), PublishSubscriptions]);
-
-    let mut scene = Scene { clients: Clients::new(false), ..Scene::new() };
-    assert_eq!(scene.beat(0, 1, &wants("H", &[])), [retry_topic("H"), PublishSubscriptions]);
-    scene.beat(0, 2, &wants("H", &[]));
-    assert_eq!(scene.clients.connection_closed(ConnectionId(1)), []);
 }
 
 #[test]

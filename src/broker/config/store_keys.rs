@@ -34,7 +34,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::switch("checkCRCOnRecover", true).at_start(),
     // When it is written to disk.
     Key::word("flushDiskType", FLUSH_TYPES, "ASYNC_FLUSH").important().at_start(),
-    Key::int("syncFlushTimeout", "5000"),
+    Key::int("syncFlushTimeout", "5000").at_start(),
     Key::int("flushIntervalCommitLog", "500").within(1, INT_MAX).important().at_start(),
     Key::switch("flushCommitLogTimed", true).important().no_effect(),
     Key::int("flushCommitLogLeastPages", "4").no_effect(),
@@ -91,7 +91,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::text("preferredLeaderId", "").later(),
     Key::switch("enableBatchPush", false).later(),
     // Delayed messages and light queues.
-    Key::long("flushDelayOffsetInterval", "10000").within(1, i64::MAX),
+    Key::long("flushDelayOffsetInterval", "10000").within(1, i64::MAX).at_start(),
     Key::switch("enableScheduleMessageStats", true).later(),
     Key::switch("enableScheduleAsyncDeliver", false).later(),
     Key::int("scheduleAsyncDeliverMaxPendingLimit", "2000").later(),

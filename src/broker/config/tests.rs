@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::properties_file::{Effect, Notice};
+use crate::properties_file::{Effect, Notice, Refusal};
 
 fn read(text: &str) -> (BrokerConfig, Vec<Notice>) {
     let mut settings = BrokerConfig::settings_at_default();
