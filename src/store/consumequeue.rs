@@ -10,10 +10,8 @@
 //! What is deliberately absent: the records themselves and filters.
 
 mod entry;
-mod file;
 mod recovery;
 mod search;
-mod sync;
 mod warm;
 
 use std::path::PathBuf;
@@ -21,13 +19,13 @@ use std::sync::Arc;
 
 pub use entry::QueueEntry;
 pub use search::QueueSnapshot;
-pub use sync::QueueSync;
 pub use warm::WarmUp;
 
-use self::file::QueueFile;
 use super::disk::SharedDisk;
 use super::error::StoreError;
 use super::layout::{QUEUE_ENTRY_BYTES, StoreOptions};
+use super::queue_file::QueueFile;
+use super::queue_sync::QueueSync;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 

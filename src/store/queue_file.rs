@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
-use crate::store::error::StoreError;
-use crate::store::layout::{QUEUE_ENTRY_BYTES, file_name};
-use crate::store::segment::OwnedMapping;
+use super::disk::{OpenMode, SharedDisk, SharedFile};
+use super::error::StoreError;
+use super::layout::{QUEUE_ENTRY_BYTES, file_name};
+use super::segment::OwnedMapping;
 
 /// Least and most room that is taken ahead of the writer. It doubles from one to the other, so that a queue with a few
 /// entries takes one block and a busy one seldom asks.

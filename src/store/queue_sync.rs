@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::QueueFile;
-use crate::store::disk::{OpenMode, SharedDisk};
-use crate::store::error::StoreError;
-use crate::store::layout::file_name;
+use super::disk::{OpenMode, SharedDisk};
+use super::error::StoreError;
+use super::layout::file_name;
+use super::queue_file::QueueFile;
 
 /// The files of one queue that hold entries which may not be on the disk. Clones share the list.
 ///
