@@ -14,16 +14,21 @@ use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
+use super::published::Published;
 use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
+use crate::broker::filter::ConsumerFilters;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
+use crate::store::{ConsumeQueue, Extension, LogView, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 const RECORDS_PER_TURN: usize = 1024;
+
+/// The same where conditions are evaluated for each.
+const RECORDS_PER_TURN_EXTENDED: usize = 128;
 
 /// Keys are sent to the index when there are this many, since that wakes another thread,
 const KEYS_PER_MESSAGE: usize = 2048;
@@ -135,8 +140,24 @@ pub struct DispatchParts {
     pub ahead_max: usize,
     /// What the levels of delayed messages wait, in milliseconds.
     pub delay_levels_ms: Vec<i64>,
+    /// What makes the extensions of entries; none where queues have none.
+    pub extensions: Option<Extensions>,
     /// Where faults are declared.
     pub faults: Faults,
+}
+
+/// Makes what goes into the extensions of queues.
+pub struct Extensions {
+    /// The conditions that bit maps tell of; none where no bit maps are made.
+    pub filters: Option<Published<ConsumerFilters>>,
+}
+
+impl Extensions {
+    fn of(&self, record: &RecordHead<'_>) -> Extension {
+        // Loaded for each record: what was registered before a record was stored is to be in its bit map.
+        let bit_map = self.filters.as_ref().and_then(|filters| filters.load().bit_map(record.topic, record.properties));
+        Extension { store_time: record.store_time, bit_map: bit_map.unwrap_or_default() }
+    }
 }
 
 /// Dispatches records.
@@ -220,7 +241,8 @@ impl DispatchActor {
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
     fn turn(&mut self) -> Result<bool, String> {
         let limit = self.parts.log.visible();
-        for _ in 0..RECORDS_PER_TURN {
+        let records = if self.parts.extensions.is_some() { RECORDS_PER_TURN_EXTENDED } else { RECORDS_PER_TURN };
+        for _ in 0..records {
             let record = match self.cursor.next(limit) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
@@ -245,6 +267,9 @@ impl DispatchActor {
                     None => open_for(&record, &mut self.rows, &mut self.parts)?,
                 };
                 self.rows.push(line, record.queue_offset, entry);
+                if let Some(extensions) = &self.parts.extensions {
+                    self.rows.extend(line, extensions.of(&record));
+                }
             }
         }
         Ok(true)

@@ -10,7 +10,7 @@ use super::queue_directory::QueueKey;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{QueueId, QueueOffset};
 use crate::store::index::KeyHasher;
-use crate::store::{QueueEntry, StoreError};
+use crate::store::{Extension, QueueEntry, StoreError};
 
 /// Queue numbers below this lie in a plain row per topic.
 const ROW_QUEUES_MAX: u32 = 4096;
@@ -38,6 +38,8 @@ struct Row {
 struct Line {
     ports: Arc<QueuePorts>,
     entries: Vec<(QueueOffset, QueueEntry)>,
+    /// Of each entry, if queues have extensions.
+    extensions: Vec<Extension>,
 }
 
 /// What is known of a topic and one of its queues.
@@ -84,7 +86,7 @@ impl Rows {
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
         row.enter(key.queue_id, self.lines.len() as u32);
-        self.lines.push(Line { ports, entries: Vec::new() });
+        self.lines.push(Line { ports, entries: Vec::new(), extensions: Vec::new() });
         Ok(self.lines.len() - 1)
     }
 
@@ -98,12 +100,19 @@ impl Rows {
         }
     }
 
+    /// Adds to the entry that was pushed last for the queue on a line what goes into its extension.
+    pub(super) fn extend(&mut self, line: usize, extension: Extension) {
+        if let Some(found) = self.lines.get_mut(line) {
+            found.extensions.push(extension);
+        }
+    }
+
     /// Sends each queue that got something its entries as one message.
     pub(super) fn send(&mut self, turn: &Arc<Turn>) {
         for line in self.touched.drain(..) {
             if let Some(line) = self.lines.get_mut(line) {
-                let entries = std::mem::take(&mut line.entries);
-                notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
+                let (entries, extensions) = (std::mem::take(&mut line.entries), std::mem::take(&mut line.extensions));
+                notify(&line.ports.enqueue, Enqueue { entries, extensions, turn: Arc::clone(turn) });
             }
         }
     }

@@ -34,7 +34,7 @@ use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::Requests;
 use super::schedule_actor::SchedulePorts;
-use super::tables::Tables;
+use super::tables::{self, Tables};
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
@@ -71,9 +71,10 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     };
     let OpenStore { lock, log, queues, index, durable, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable })?;
     let Tables { state: state_tables, delays } = tables;
-    let state = wiring.state(state, state_tables, &storage);
+    let (filters, publish_filters) = Published::new(state_tables.filters.clone());
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable }, &filters)?;
+    let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
     let aside = wiring.aside(aside, delays, &storage, &state);
     let router = wiring.router(&storage, &state, &aside);
     arbiters.settled().await;
@@ -199,8 +200,10 @@ fn bind(listen: SocketAddr) -> Result<(Listener, Option<Listener>), StartError> 
 async fn open_store(options: &BrokerOptions) -> Result<OpenStore, StartError> {
     let (disk, store_options) = (Arc::clone(&options.disk), options.store.clone());
     let appender = options.appender.make();
+    let bit_maps = if options.makes_bit_maps() { tables::bit_maps_at_start(options)? } else { None };
     let opened = actix_rt::task::spawn_blocking(move || {
-        store::open_with(disk, store_options, appender, &mut |progress| tracing::info!("recovery: {progress:?}"))
+        let mut progress = |progress| tracing::info!("recovery: {progress:?}");
+        store::open_with(disk, store_options, appender, bit_maps, &mut progress)
     });
     let store = opened.await.map_err(|_| StartError::Interrupted)??;
     let report = &store.report;

@@ -86,8 +86,12 @@ impl Queues {
         for mut queue in self.topics.remove(topic).unwrap_or_default().into_values().flatten() {
             queue.destroy()?;
         }
-        let directory = self.options.queues_dir().join(topic.as_str());
-        self.disk.remove_dir(&directory).map_err(StoreError::io("remove", &directory))
+        let mut directories = vec![self.options.queues_dir()];
+        directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir()));
+        directories.into_iter().try_for_each(|queues| {
+            let directory = queues.join(topic.as_str());
+            self.disk.remove_dir(&directory).map_err(StoreError::io("remove", &directory))
+        })
     }
 
     /// Whether a queue is there, whoever owns it.

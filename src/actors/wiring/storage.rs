@@ -6,7 +6,7 @@ use super::{Storage, Stored, Wiring};
 use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
 use crate::actors::commitlog_actor::{CommitLogParts, FlushPolicy};
-use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
+use crate::actors::dispatch_actor::{DispatchParts, Extensions, QueueFactory};
 use crate::actors::doorbell::{Bell, Doorbell};
 use crate::actors::fault::start_unbounded;
 use crate::actors::flush_actor::{FlushParts, FlushPorts, FlushTimes};
@@ -15,13 +15,20 @@ use crate::actors::index_actor::IndexParts;
 use crate::actors::late::Late;
 use crate::actors::open_queues::OpenQueues;
 use crate::actors::preparer::Preparer;
+use crate::actors::published::Published;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::ReadPool;
+use crate::broker::filter::ConsumerFilters;
 use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
-    pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
+    pub(super) fn storage(
+        &self,
+        make: StorageMakers,
+        stored: Stored,
+        filters: &Published<ConsumerFilters>,
+    ) -> Result<Storage, StartError> {
         let Stored { log, queues, index, durable } = stored;
         let options = self.options;
         let view = log.view();
@@ -58,6 +65,7 @@ impl Wiring<'_> {
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
+            extensions: self.extensions(filters),
             faults: self.faults.clone(),
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
@@ -78,6 +86,12 @@ impl Wiring<'_> {
         Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view })
     }
 
+    /// What makes the extensions of queues, if they have any.
+    fn extensions(&self, filters: &Published<ConsumerFilters>) -> Option<Extensions> {
+        let filters = self.options.makes_bit_maps().then(|| filters.clone());
+        self.options.store.queue_ext_enabled.then_some(Extensions { filters })
+    }
+
     fn queue_shared(&self, view: &LogView, hold: &HoldPorts, flush: &FlushPorts, pool: &ReadPool) -> QueueShared {
         QueueShared {
             log: view.clone(),
@@ -87,7 +101,8 @@ impl Wiring<'_> {
             dirty: flush.queue_dirty.clone(),
             pool: pool.clone(),
             clock: Arc::clone(&self.options.clock),
-            open: OpenQueues::new(self.options.open_queues_max),
+            // A queue with an extension holds twice as many files.
+            open: OpenQueues::new(self.options.open_queues_max >> u32::from(self.options.store.queue_ext_enabled)),
             faults: self.faults.clone(),
         }
     }
