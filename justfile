@@ -36,7 +36,7 @@ deny:
 bench PATH="":
     cargo bench --locked {{ if PATH == "" { "" } else { "--bench " + PATH } }}
 
-# The official Java, Go and Node clients against the release binary.
+# The official Java, Go and Node clients and mqadmin against the release binary.
 interop *ARGS:
     cargo build --release --locked
     tests/interop/run {{ARGS}}

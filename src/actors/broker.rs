@@ -31,6 +31,7 @@ use super::offset_actor::{OffsetPorts, Persist};
 use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
@@ -111,6 +112,7 @@ pub(super) struct Parts {
     pub(super) delay_offsets: DelayOffsetPorts,
     /// Held, as an actor ends with its last address.
     pub(super) _levels: Vec<SchedulePorts>,
+    pub(super) slow_groups: SlowGroupPorts,
     pub(super) transactions: TransactionPorts,
     pub(super) log: LogView,
     pub(super) faults: Faults,
@@ -139,6 +141,12 @@ impl Broker {
     #[must_use]
     pub fn transactions(&self) -> &TransactionPorts {
         &self.parts.transactions
+    }
+
+    /// Has the groups looked at that may be too far behind, likewise.
+    #[must_use]
+    pub fn slow_groups(&self) -> &SlowGroupPorts {
+        &self.parts.slow_groups
     }
 
     /// Where failures that end the broker are declared.

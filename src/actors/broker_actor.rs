@@ -1,34 +1,35 @@
 //! Answers what tools ask about the broker as a whole: its settings and its state.
 //!
-//! Takes [`Requests`] with the codes below. Sends to nobody. When it dies it starts again: it owns nothing but settings.
-
-use std::collections::BTreeMap;
+//! Takes [`Requests`] with the codes below. Asks, through [`RuntimeInfo`], whoever knows a figure. When it dies it starts
+//! again: it owns nothing but settings.
 
 use actix::{Actor, AsyncContext, Context, Handler, Supervised};
 
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::published::Published;
-use super::requests::{Requests, answer};
+use super::requests::{Requests, answer, success};
+use super::runtime_info::RuntimeInfo;
 use crate::broker::topics::TopicTable;
+use crate::net::reply::ReplyTo;
+use crate::net::router::Request;
 use crate::protocol::body::Body;
-use crate::protocol::body::kv::KvTable;
-use crate::protocol::codes::{request, response};
-use crate::protocol::command::{Command, VERSION};
+use crate::protocol::codes::request;
+use crate::protocol::command::Command;
 use crate::protocol::headers::topic::BrokerConfigReply;
-use crate::protocol::refusal::Refusal;
-use crate::protocol::units::Opaque;
-use crate::store::LogView;
 use crate::time::SharedClock;
 
 /// The codes that a BrokerActor answers.
-pub const CODES: [i32; 2] = [request::GET_BROKER_CONFIG, request::GET_BROKER_RUNTIME_INFO];
+pub const CODES: [i32; 3] =
+    [request::GET_BROKER_CONFIG, request::GET_BROKER_RUNTIME_INFO, request::DELETE_EXPIRED_COMMITLOG];
 
 /// The parts that a BrokerActor is made of.
 pub struct BrokerParts {
     /// All configuration keys as properties text.
     pub properties: String,
-    /// The log.
-    pub log: LogView,
+    /// `startAcceptSendRequestTimeStamp`.
+    pub accept_from_ms: i64,
+    /// Gathers what there is to tell of its state.
+    pub info: RuntimeInfo,
     /// The topics.
     pub topics: Published<TopicTable>,
     /// Tells how long the broker has run.
@@ -51,36 +52,18 @@ impl BrokerActor {
         Self { parts, booted_ms }
     }
 
-    fn serve(&self, command: &Command) -> Result<Command, Refusal> {
-        let reply = Command::reply(response::SUCCESS, Opaque(0));
-        if command.code == request::GET_BROKER_RUNTIME_INFO {
-            return Ok(reply.with_body(self.runtime_info().encode()));
-        }
+    fn config(&self) -> Command {
         let version = self.parts.topics.load().version().encode();
         let version = String::from_utf8_lossy(&version).into_owned();
-        Ok(reply.with_ext(BrokerConfigReply { version }.to_ext()).with_body(self.parts.properties.clone().into()))
+        success().with_ext(BrokerConfigReply { version }.to_ext()).with_body(self.parts.properties.clone().into())
     }
 
-    fn runtime_info(&self) -> KvTable {
-        let (min, max) = (self.parts.log.min(), self.parts.log.visible());
-        let seconds = (self.parts.clock.now_ms() - self.booted_ms).max(0) / 1_000;
-        let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
-        let runtime = format!("[ {days} days, {hours} hours, {minutes} minutes, {} seconds ]", seconds % 60);
-        let positions = self.parts.log.positions();
-        let behind = positions.written().0.saturating_sub(positions.dispatched().0);
-        let table: BTreeMap<String, String> = [
-            ("brokerVersion", VERSION.to_string()),
-            ("brokerVersionDesc", "V4_9_7".into()),
-            ("bootTimestamp", self.booted_ms.to_string()),
-            ("runtime", runtime),
-            ("commitLogMinOffset", min.to_string()),
-            ("commitLogMaxOffset", max.to_string()),
-            ("dispatchBehindBytes", behind.to_string()),
-        ]
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect();
-        KvTable { table }
+    fn tell_runtime_info(&self, reply: ReplyTo) {
+        let (info, booted_ms, accept_from_ms) = (self.parts.info.clone(), self.booted_ms, self.parts.accept_from_ms);
+        actix_rt::spawn(async move {
+            let told = info.gather(booted_ms, accept_from_ms).await;
+            answer(reply, told.map(|table| success().with_body(table.encode())));
+        });
     }
 }
 
@@ -104,9 +87,15 @@ impl Handler<Requests> for BrokerActor {
 
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
-            for request in requests.ready(ctx.address()) {
-                let outcome = actor.serve(&request.command);
-                answer(request.reply, outcome);
+            for Request { command, reply, .. } in requests.ready(ctx.address()) {
+                match command.code {
+                    request::GET_BROKER_RUNTIME_INFO => actor.tell_runtime_info(reply),
+                    request::DELETE_EXPIRED_COMMITLOG => {
+                        tracing::warn!("a tool wants expired files of the log deleted, which this version never does");
+                        reply.succeed();
+                    }
+                    _ => reply.send(actor.config()),
+                }
             }
         });
     }

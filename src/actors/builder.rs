@@ -22,6 +22,8 @@ use super::queue_actor::QueuePorts;
 use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
+use super::slow_group_actor::{SlowGroupActor, SlowGroupParts, SlowGroupPorts};
+use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
 use super::topic_actor::{TopicActor, TopicParts, TopicPorts};
 use super::transaction_actor::{TransactionActor, TransactionParts, TransactionPorts};
 use super::wiring;
@@ -37,7 +39,7 @@ pub struct BrokerBuilder {
     pub(super) aside: AsideMakers,
 }
 
-/// Make the actors that every message passes.
+/// Make the actors that every message passes, and the one that counts them.
 pub(super) struct StorageMakers {
     pub(super) commit_log: Make<CommitLogParts, CommitLogPorts>,
     pub(super) dispatch: Make<DispatchParts, DispatchPorts>,
@@ -45,6 +47,7 @@ pub(super) struct StorageMakers {
     pub(super) hold: Make<HoldParts, HoldPorts>,
     pub(super) index: Make<IndexParts, IndexPorts>,
     pub(super) flush: Make<FlushParts, FlushPorts>,
+    pub(super) stats: Make<StatsParts, StatsPorts>,
 }
 
 /// Make the actors that know topics, groups and clients.
@@ -56,6 +59,7 @@ pub(super) struct StateMakers {
     pub(super) registration: Make<RegistrationParts, RegistrationPorts>,
     pub(super) queue_lock: Make<QueueLockParts, QueueLockPorts>,
     pub(super) filter: Make<FilterParts, FilterPorts>,
+    pub(super) slow_group: Make<SlowGroupParts, SlowGroupPorts>,
 }
 
 /// Make the actors that bring messages on which were stored elsewhere first.
@@ -106,6 +110,8 @@ impl BrokerBuilder {
         storage.index: IndexParts => IndexPorts,
         /// Replaces the FlushActor.
         storage.flush: FlushParts => FlushPorts,
+        /// Replaces the StatsActor.
+        storage.stats: StatsParts => StatsPorts,
         /// Replaces the TopicActor.
         state.topic: TopicParts => TopicPorts,
         /// Replaces the GroupActor.
@@ -120,6 +126,8 @@ impl BrokerBuilder {
         state.queue_lock: QueueLockParts => QueueLockPorts,
         /// Replaces the FilterActor.
         state.filter: FilterParts => FilterPorts,
+        /// Replaces the SlowGroupActor.
+        state.slow_group: SlowGroupParts => SlowGroupPorts,
         /// Replaces the DelayOffsetActor.
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
@@ -159,6 +167,7 @@ impl Default for StorageMakers {
             hold: Box::new(|parts, on| supervise_on(on, |_| HoldActor::new(parts)).into()),
             index: Box::new(|parts, on| supervise_on(on, |_| IndexActor::new(parts)).into()),
             flush: Box::new(|parts, on| start_on(on, |_| FlushActor::new(parts)).into()),
+            stats: Box::new(|parts, on| supervise_on(on, |_| StatsActor::new(parts)).into()),
         }
     }
 }
@@ -172,6 +181,7 @@ impl Default for StateMakers {
             client: Box::new(|parts, on| supervise_on(on, |_| ClientActor::new(parts)).into()),
             registration: Box::new(|parts, on| supervise_on(on, |_| RegistrationActor::new(parts)).into()),
             filter: Box::new(|parts, on| supervise_on(on, |_| FilterActor::new(parts)).into()),
+            slow_group: Box::new(|parts, on| supervise_on(on, |_| SlowGroupActor::new(parts)).into()),
             queue_lock: Box::new(|parts, on| supervise_on(on, |_| QueueLockActor::new(parts)).into()),
         }
     }

@@ -1,13 +1,16 @@
 //! Owns the writing end of the commit log: the one place where messages get their offsets.
 //!
 //! Takes [`AppendBatch`] from the send service of the connections (and, inside the process, from anybody), and [`Synced`]
-//! from the FlushActor. Moves the visible end of the log and rings the DispatchActor; sends [`AwaitSync`] to the FlushActor
+//! from the FlushActor; [`CloseTopics`] and [`OpenTopics`] from the TopicActor. Moves the visible end of the log and rings the DispatchActor; sends [`AwaitSync`] to the FlushActor
 //! under SYNC_FLUSH. When it dies the broker ends: a torn record in the mapping is a matter for recovery.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, WrapFuture};
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, WrapFuture,
+};
 
 use super::append_answer::{AppendAnswer, Outcomes, PutStatus};
 use super::doorbell::{Bell, Doorbell};
@@ -16,6 +19,7 @@ use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
 use crate::broker::promises::Promises;
 use crate::protocol::codes::response;
+use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::{CommitLog, PutBatch, StoreError};
@@ -50,6 +54,34 @@ impl AppendBatch {
 #[rtype(result = "()")]
 pub struct Seal;
 
+/// Takes nothing more for these topics until they are opened again: they are being deleted. Tells where the log ends: no
+/// record of theirs lies behind that place.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "PhysicalOffset")]
+pub struct CloseTopics {
+    /// Which.
+    pub topics: Vec<Topic>,
+}
+
+/// Takes messages for these topics again.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct OpenTopics {
+    /// Which.
+    pub topics: Vec<Topic>,
+    /// How their messages are numbered.
+    pub numbers: Numbers,
+}
+
+/// How the messages of topics are numbered that are opened again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// Their queues are new.
+    FromZero,
+    /// Their queues are what they were.
+    GoOn,
+}
+
 /// The log is on the disk up to a place.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -67,11 +99,21 @@ pub struct CommitLogPorts {
     pub synced: Recipient<Synced>,
     /// Ends the log when the broker stops.
     pub seal: Recipient<Seal>,
+    /// Closes topics.
+    pub close: Recipient<CloseTopics>,
+    /// Opens them again.
+    pub open: Recipient<OpenTopics>,
 }
 
 impl From<Addr<CommitLogActor>> for CommitLogPorts {
     fn from(log: Addr<CommitLogActor>) -> Self {
-        Self { append: log.clone().recipient(), synced: log.clone().recipient(), seal: log.recipient() }
+        Self {
+            append: log.clone().recipient(),
+            synced: log.clone().recipient(),
+            seal: log.clone().recipient(),
+            close: log.clone().recipient(),
+            open: log.recipient(),
+        }
     }
 }
 
@@ -115,6 +157,8 @@ pub struct CommitLogActor {
     timed: bool,
     /// Whether the broker stops, and takes nothing any more.
     sealed: bool,
+    /// Topics for which nothing is taken; mostly none.
+    closed: HashSet<Topic>,
 }
 
 /// What is answered when a promise is kept, or broken.
@@ -128,7 +172,7 @@ impl CommitLogActor {
     #[must_use]
     pub fn new(parts: CommitLogParts) -> Self {
         let promises = Promises::new(parts.sync_limit);
-        Self { parts, outcomes: Outcomes::default(), promises, timed: false, sealed: false }
+        Self { parts, outcomes: Outcomes::default(), promises, timed: false, sealed: false, closed: HashSet::new() }
     }
 
     fn append(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
@@ -146,6 +190,11 @@ impl CommitLogActor {
                 self.outcomes.skipped();
                 continue;
             }
+            if !self.closed.is_empty() && self.closed.contains(put.topic) {
+                let topic = put.topic.clone();
+                self.outcomes.record(|_| Err(StoreError::TopicClosed { topic }));
+                continue;
+            }
             self.outcomes.record(|placed| self.parts.log.append(put, now, placed));
         }
         let Some(end) = self.outcomes.end() else { return answer.answer_all(&self.outcomes, PutStatus::Ok) };
@@ -160,6 +209,20 @@ impl CommitLogActor {
                 answer.answer_all(&self.outcomes, PutStatus::Ok);
             }
             FlushPolicy::Sync => self.promise(end, answer, ctx),
+        }
+    }
+
+    fn close(&mut self, topics: Vec<Topic>) -> PhysicalOffset {
+        self.closed.extend(topics);
+        self.parts.log.end()
+    }
+
+    fn open(&mut self, open: &OpenTopics) {
+        for topic in &open.topics {
+            self.closed.remove(topic);
+            if open.numbers == Numbers::FromZero {
+                self.parts.log.offsets_mut().forget(topic);
+            }
         }
     }
 
@@ -254,6 +317,23 @@ impl Handler<Seal> for CommitLogActor {
 
     fn handle(&mut self, _: Seal, _: &mut Context<Self>) {
         self.sealed = true;
+    }
+}
+
+impl Handler<CloseTopics> for CommitLogActor {
+    type Result = MessageResult<CloseTopics>;
+
+    fn handle(&mut self, close: CloseTopics, ctx: &mut Context<Self>) -> Self::Result {
+        // Without an answer that can be believed nothing is deleted: no record lies before the beginning of the log.
+        MessageResult(guarded(self, ctx, "CloseTopics", |actor, _| actor.close(close.topics)).unwrap_or_default())
+    }
+}
+
+impl Handler<OpenTopics> for CommitLogActor {
+    type Result = ();
+
+    fn handle(&mut self, open: OpenTopics, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "OpenTopics", |actor, _| actor.open(&open));
     }
 }
 

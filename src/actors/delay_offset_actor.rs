@@ -1,9 +1,9 @@
 //! Owns how far each delay level has come, and writes `delayOffset.json`.
 //!
-//! Takes [`Delivered`] from the ScheduleActors, [`Requests`] for the file's content, [`PersistDelays`] when the broker
-//! stops. Sends to nobody. When it dies it goes on with its table: a note is one insert.
+//! Takes [`Delivered`] from the ScheduleActors, [`Requests`] for the file's content, [`LevelsDelivered`] from the
+//! BrokerActor, [`PersistDelays`] when the broker stops. Sends to nobody. When it dies it goes on with its table: a note is one insert.
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 use std::time::Duration;
 
 use super::config_writer::ConfigWriter;
@@ -34,6 +34,11 @@ pub struct Delivered {
 #[rtype(result = "()")]
 pub struct PersistDelays;
 
+/// What does each level deliver next that ever delivered anything?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<(u32, QueueOffset)>")]
+pub struct LevelsDelivered;
+
 /// How to reach a DelayOffsetActor, or what stands in for one.
 #[derive(Clone)]
 pub struct DelayOffsetPorts {
@@ -43,6 +48,8 @@ pub struct DelayOffsetPorts {
     pub delivered: Recipient<Delivered>,
     /// Writes the table down.
     pub persist: Recipient<PersistDelays>,
+    /// Tells of the levels.
+    pub levels: Recipient<LevelsDelivered>,
 }
 
 impl From<Addr<DelayOffsetActor>> for DelayOffsetPorts {
@@ -50,7 +57,8 @@ impl From<Addr<DelayOffsetActor>> for DelayOffsetPorts {
         Self {
             requests: offsets.clone().recipient(),
             delivered: offsets.clone().recipient(),
-            persist: offsets.recipient(),
+            persist: offsets.clone().recipient(),
+            levels: offsets.recipient(),
         }
     }
 }
@@ -137,6 +145,14 @@ impl Handler<Delivered> for DelayOffsetActor {
         guarded(self, ctx, "Delivered", |actor, _| {
             actor.parts.offsets.delivered(delivered.level, delivered.next, delivered.end);
         });
+    }
+}
+
+impl Handler<LevelsDelivered> for DelayOffsetActor {
+    type Result = MessageResult<LevelsDelivered>;
+
+    fn handle(&mut self, _: LevelsDelivered, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.offsets.iter().collect())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Follows the log (RocketMQ's *reput*) and fans out: queue entries to the QueueActors, keys to the IndexActor.
 //!
 //! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from
-//! the pull service. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
+//! the pull service, [`RemoveTopics`] from the TopicActor. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
 //! broker runs. When it dies the broker ends: recovery dispatches what is missing.
 
 use std::collections::VecDeque;
@@ -10,25 +10,25 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
+use super::dispatch_removal::Removals;
 use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
+use super::extensions::Extensions;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
-use super::published::Published;
 use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
-use crate::broker::filter::ConsumerFilters;
+use super::read_pool::ReadPool;
+use super::stats_actor::{PutCounted, TELL_EVERY};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
+use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::{ConsumeQueue, Extension, LogView, Queues, RecordCursor, StoreError};
+use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
-const RECORDS_PER_TURN: usize = 1024;
-
-/// The same where conditions are evaluated for each.
-const RECORDS_PER_TURN_EXTENDED: usize = 128;
+pub(super) const RECORDS_PER_TURN: usize = 1024;
 
 /// Keys are sent to the index when there are this many, since that wakes another thread,
 const KEYS_PER_MESSAGE: usize = 2048;
@@ -69,6 +69,26 @@ pub struct MakeQueue {
     pub key: QueueKey,
 }
 
+/// Destroys the queues of topics. Records of theirs that lie before a place in the log get no entry any more.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), Refusal>")]
+pub struct RemoveTopics {
+    /// Which.
+    pub topics: Vec<Topic>,
+    /// The place; no record of theirs lies behind it yet.
+    pub below: PhysicalOffset,
+}
+
+/// Which topics have queues?
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<Topic>")]
+pub struct TopicsWithQueues;
+
+/// Lets go of the files of queues that point to nothing any more.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct CleanQueues;
+
 /// Up to where every record is in its queue and in the index?
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Settled")]
@@ -105,6 +125,12 @@ pub struct DispatchPorts {
     pub make_queue: Recipient<MakeQueue>,
     /// Asks how far queues and index have come.
     pub settled: Recipient<SettledUpTo>,
+    /// Destroys the queues of topics.
+    pub remove: Recipient<RemoveTopics>,
+    /// Asks which topics have queues.
+    pub topics: Recipient<TopicsWithQueues>,
+    /// Cleans queues.
+    pub clean: Recipient<CleanQueues>,
 }
 
 impl From<Addr<DispatchActor>> for DispatchPorts {
@@ -114,7 +140,10 @@ impl From<Addr<DispatchActor>> for DispatchPorts {
             open_queue: dispatch.clone().recipient(),
             queue_of: dispatch.clone().recipient(),
             make_queue: dispatch.clone().recipient(),
-            settled: dispatch.recipient(),
+            settled: dispatch.clone().recipient(),
+            remove: dispatch.clone().recipient(),
+            topics: dispatch.clone().recipient(),
+            clean: dispatch.recipient(),
         }
     }
 }
@@ -142,29 +171,20 @@ pub struct DispatchParts {
     pub delay_levels_ms: Vec<i64>,
     /// What makes the extensions of entries; none where queues have none.
     pub extensions: Option<Extensions>,
+    /// Destroys queues.
+    pub pool: ReadPool,
+    /// The StatsActor.
+    pub put_counted: Recipient<PutCounted>,
     /// Where faults are declared.
     pub faults: Faults,
 }
 
-/// Makes what goes into the extensions of queues.
-pub struct Extensions {
-    /// The conditions that bit maps tell of; none where no bit maps are made.
-    pub filters: Option<Published<ConsumerFilters>>,
-}
-
-impl Extensions {
-    fn of(&self, record: &RecordHead<'_>) -> Extension {
-        // Loaded for each record: what was registered before a record was stored is to be in its bit map.
-        let bit_map = self.filters.as_ref().and_then(|filters| filters.load().bit_map(record.topic, record.properties));
-        Extension { store_time: record.store_time, bit_map: bit_map.unwrap_or_default() }
-    }
-}
-
 /// Dispatches records.
 pub struct DispatchActor {
-    parts: DispatchParts,
-    cursor: RecordCursor,
-    rows: Rows,
+    pub(super) parts: DispatchParts,
+    pub(super) cursor: RecordCursor,
+    pub(super) rows: Rows,
+    pub(super) removals: Removals,
     /// Turns whose messages may still be on their way, oldest first.
     turns: VecDeque<Arc<Turn>>,
     settled: Settled,
@@ -173,6 +193,8 @@ pub struct DispatchActor {
     keys: Vec<IndexEntry>,
     keys_of: Vec<Arc<Turn>>,
     keys_timed: bool,
+    /// Whether what was counted is going to be told.
+    counts_timed: bool,
     /// Whether it goes on by itself, without being rung for.
     goes_on: bool,
     /// Records and keys of this turn,
@@ -193,12 +215,14 @@ impl DispatchActor {
             parts,
             cursor,
             rows: Rows::default(),
+            removals: Removals::default(),
             turns: VecDeque::new(),
             settled,
             newest,
             keys: Vec::new(),
             keys_of: Vec::new(),
             keys_timed: false,
+            counts_timed: false,
             goes_on: false,
             work: 0,
             ahead: 0,
@@ -241,8 +265,7 @@ impl DispatchActor {
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
     fn turn(&mut self) -> Result<bool, String> {
         let limit = self.parts.log.visible();
-        let records = if self.parts.extensions.is_some() { RECORDS_PER_TURN_EXTENDED } else { RECORDS_PER_TURN };
-        for _ in 0..records {
+        for _ in 0..self.parts.extensions.as_ref().map_or(RECORDS_PER_TURN, Extensions::records_per_turn) {
             let record = match self.cursor.next(limit) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
@@ -260,6 +283,9 @@ impl DispatchActor {
                     store_time: record.store_time,
                 }));
                 self.work += self.keys.len() - before;
+            }
+            if self.removals.covers(&record) {
+                continue;
             }
             if let Some(entry) = marks.queue_entry(&record, &self.parts.delay_levels_ms) {
                 let line = match line {
@@ -282,6 +308,8 @@ impl DispatchActor {
         let turn = Arc::new(Turn { settled, work });
         self.ahead += work;
         self.rows.send(&turn);
+        self.removals.passed(settled.up_to);
+        self.tell_counts_later(ctx);
         self.parts.log.positions().advance_dispatched(settled.up_to);
         if !self.keys.is_empty() {
             self.keys_of.push(Arc::clone(&turn));
@@ -297,6 +325,18 @@ impl DispatchActor {
             }
         }
         self.turns.push_back(turn);
+    }
+
+    /// What was put is counted by queue as it is dispatched, and told once a second: that wakes another thread.
+    fn tell_counts_later(&mut self, ctx: &mut Context<Self>) {
+        if self.rows.has_counted() && !std::mem::replace(&mut self.counts_timed, true) {
+            ctx.run_later(TELL_EVERY, |actor, ctx| {
+                guarded(actor, ctx, "counts", |actor, _| {
+                    actor.counts_timed = false;
+                    notify(&actor.parts.put_counted, PutCounted { topics: actor.rows.take_counted() });
+                });
+            });
+        }
     }
 
     fn send_keys(&mut self) {
@@ -321,7 +361,8 @@ impl DispatchActor {
     }
 
     fn open(&mut self, open: OpenQueue) {
-        match self.rows.open(&open.key, &mut self.parts) {
+        let opened = self.removals.check(&open.key.topic).and_then(|()| self.rows.open(&open.key, &mut self.parts));
+        match opened {
             Ok(line) => {
                 if let Some(ports) = self.rows.ports(line) {
                     notify(&ports.pull, open.pull);
@@ -341,6 +382,7 @@ impl DispatchActor {
     }
 
     fn make_queue(&mut self, key: &QueueKey) -> Result<Arc<QueuePorts>, StoreError> {
+        self.removals.check(&key.topic)?;
         let line = self.rows.open(key, &mut self.parts)?;
         Ok(Arc::clone(self.rows.ports(line).expect("a line that was opened is there")))
     }

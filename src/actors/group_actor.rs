@@ -1,6 +1,6 @@
 //! Owns the consumer groups' settings. Publishes them for those who pull, and writes `subscriptionGroup.json`.
 //!
-//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`Requests`] with the group codes.
+//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`SwitchOff`] from the SlowGroupActor, [`Requests`] with the group codes.
 //! When it dies it goes on with the table that it published last.
 
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::fault::{Faults, Guarded, OnPanic, guarded, notify};
 use super::offset_actor::ForgetGroup;
 use super::published::Publisher;
 use super::pull_service::PullService;
-use super::requests::{Requests, Share, answer};
+use super::requests::{Requests, Share, answer, success};
 use super::send_service::SendService;
 use super::topic_actor::EnsureTopic;
 use crate::broker::groups::{GroupTable, Groups};
@@ -26,14 +26,14 @@ use crate::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_fla
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::pull::PullHeader;
-use crate::protocol::headers::topic::DeleteGroup;
+use crate::protocol::headers::topic::{DeleteGroup, OfGroup};
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::refusal::{Refusal, SEE_FAQ};
-use crate::protocol::units::Opaque;
 use crate::time::SharedClock;
 
 /// The codes that a GroupActor answers.
-pub const CODES: [i32; 3] = [
+pub const CODES: [i32; 4] = [
+    request::GET_SUBSCRIPTIONGROUP_CONFIG,
     request::UPDATE_AND_CREATE_SUBSCRIPTIONGROUP,
     request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
     request::DELETE_SUBSCRIPTIONGROUP,
@@ -81,6 +81,14 @@ pub struct EnsureGroup {
     pub share: Share,
 }
 
+/// A group is not to consume any more until somebody allows it again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SwitchOff {
+    /// Its name.
+    pub group: Arc<str>,
+}
+
 /// Write the table down: sent to itself behind everything in the mailbox.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -99,6 +107,8 @@ pub struct GroupPorts {
     pub find: Recipient<FindGroup>,
     /// Makes groups for heartbeats.
     pub ensure: Recipient<EnsureGroup>,
+    /// Switches groups off.
+    pub switch_off: Recipient<SwitchOff>,
 }
 
 impl From<Addr<GroupActor>> for GroupPorts {
@@ -108,7 +118,8 @@ impl From<Addr<GroupActor>> for GroupPorts {
             create: groups.clone().recipient(),
             create_on_send_back: groups.clone().recipient(),
             find: groups.clone().recipient(),
-            ensure: groups.recipient(),
+            ensure: groups.clone().recipient(),
+            switch_off: groups.recipient(),
         }
     }
 }
@@ -198,8 +209,9 @@ impl GroupActor {
         let done = match command.code {
             request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG => {
                 let body = self.parts.groups.table().body().encode();
-                return reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(body));
+                return reply.send(success().with_body(body));
             }
+            request::GET_SUBSCRIPTIONGROUP_CONFIG => return answer(reply, self.tell(&command)),
             request::DELETE_SUBSCRIPTIONGROUP => self.delete(&command),
             _ => self.update(&command),
         };
@@ -210,6 +222,16 @@ impl GroupActor {
             }
             Err(refusal) => answer(reply, Err(refusal)),
         }
+    }
+
+    fn tell(&self, command: &Command) -> Result<Command, Refusal> {
+        let name = OfGroup::parse(&command.ext)?.group;
+        let table = self.parts.groups.table();
+        let unknown = || {
+            let remark = format!("No group in this broker. group: {name}");
+            Refusal::new(response::SUBSCRIPTION_GROUP_NOT_EXIST, remark)
+        };
+        Ok(success().with_body(table.find(&name).ok_or_else(unknown)?.encode()))
     }
 
     fn update(&mut self, command: &Command) -> Result<(), Refusal> {
@@ -307,6 +329,19 @@ impl Handler<EnsureGroup> for GroupActor {
 
     fn handle(&mut self, ensure: EnsureGroup, ctx: &mut Context<Self>) {
         guarded(self, ctx, "EnsureGroup", |actor, ctx| actor.ensure(ensure, ctx));
+    }
+}
+
+impl Handler<SwitchOff> for GroupActor {
+    type Result = ();
+
+    fn handle(&mut self, switch_off: SwitchOff, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SwitchOff", |actor, ctx| {
+            let now_ms = actor.parts.clock.now_ms();
+            if actor.parts.groups.switch_off(&switch_off.group, now_ms) == Changed::Yes {
+                actor.changed(ctx);
+            }
+        });
     }
 }
 

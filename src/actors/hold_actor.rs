@@ -1,6 +1,6 @@
 //! Owns the pulls that found nothing and wait.
 //!
-//! Takes [`Park`] and [`Wake`] from QueueActors and [`ConnectionClosed`] from the connections; sends [`Pull`]s back to
+//! Takes [`Park`], [`Wake`] and [`Release`] from QueueActors and [`ConnectionClosed`] from the connections; sends [`Pull`]s back to
 //! the queue they came from. When it dies every parked pull is answered (a client pulls again), and it starts empty.
 
 use std::time::Duration;
@@ -43,6 +43,16 @@ pub struct Wake {
     pub arrival: Arrival,
 }
 
+/// A queue is no more: who waits there is sent back to it, which says so.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Release {
+    /// The topic of the queue.
+    pub topic: Topic,
+    /// The queue.
+    pub queue_id: QueueId,
+}
+
 /// A connection is gone.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -58,13 +68,20 @@ pub struct HoldPorts {
     pub park: Recipient<Park>,
     /// Tells of new entries.
     pub wake: Recipient<Wake>,
+    /// Tells of queues that are no more.
+    pub release: Recipient<Release>,
     /// Tells of connections that ended.
     pub connection_closed: Recipient<ConnectionClosed>,
 }
 
 impl From<Addr<HoldActor>> for HoldPorts {
     fn from(hold: Addr<HoldActor>) -> Self {
-        Self { park: hold.clone().recipient(), wake: hold.clone().recipient(), connection_closed: hold.recipient() }
+        Self {
+            park: hold.clone().recipient(),
+            wake: hold.clone().recipient(),
+            release: hold.clone().recipient(),
+            connection_closed: hold.recipient(),
+        }
     }
 }
 
@@ -179,6 +196,18 @@ impl Handler<Wake> for HoldActor {
             // What has just been written is in memory, and these entries still have their tag codes.
             let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, None, in_memory(log, entry));
             for (pull, queue) in actor.table.arrived(&wake.topic, wake.queue_id, &wake.arrival, passes) {
+                notify(&queue, pull);
+            }
+        });
+    }
+}
+
+impl Handler<Release> for HoldActor {
+    type Result = ();
+
+    fn handle(&mut self, release: Release, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Release", |actor, _| {
+            for (pull, queue) in actor.table.of_queue(&release.topic, release.queue_id) {
                 notify(&queue, pull);
             }
         });

@@ -8,17 +8,16 @@ mod query;
 use std::sync::Arc;
 
 use actix::Recipient;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::sync::Semaphore;
 
-use super::dispatch_actor::QueueOf;
 use super::fault::ask;
 use super::index_actor::IndexSnapshotOf;
 use super::published::Published;
-use super::queue_actor::{BoundsOf, QueuePorts, SnapshotOf};
-use super::queue_directory::QueueKey;
-use super::read_pool::ReadPool;
+use super::queue_actor::{BoundsOf, SnapshotOf};
 use super::requests::{answer, success};
+use super::store_reads::{StoreReads, nearest, record, stored};
+use crate::broker::consume_stats::no_topic;
 use crate::broker::topics::TopicTable;
 use crate::net::bulk::Slices;
 use crate::net::reply::{ReplyTo, when_ready};
@@ -26,16 +25,15 @@ use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::stats::{TopicOffset, TopicStatsTable};
-use crate::protocol::codes::{request, response};
+use crate::protocol::codes::request;
 use crate::protocol::command::Command;
 use crate::protocol::frame;
 use crate::protocol::headers::offset::{
     OffsetReply, QueueOf as QueueHeader, SearchOffset, TimestampReply, ViewMessage,
 };
 use crate::protocol::headers::topic::OfTopic;
-use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use crate::protocol::units::{QueueOffset, StoreTime};
 use crate::store::{LogView, QueueSnapshot, StoreError};
 
 /// The codes that a LookupService answers.
@@ -77,10 +75,8 @@ pub(super) struct LookupService {
     pub(super) broker_name: Arc<str>,
     /// The topics there are.
     pub(super) topics: Published<TopicTable>,
-    /// The DispatchActor.
-    pub(super) queue_of: Recipient<QueueOf>,
-    /// Reads single messages.
-    pub(super) pool: ReadPool,
+    /// Reads queues and single messages.
+    pub(super) reads: StoreReads,
     /// The IndexActor; none when no index is kept.
     pub(super) index: Option<Recipient<IndexSnapshotOf>>,
     /// `defaultQueryMaxNum`: results of a query by a producer's id.
@@ -121,20 +117,19 @@ impl LookupService {
         match command.code {
             request::SEARCH_OFFSET_BY_TIMESTAMP => {
                 let header = SearchOffset::parse(&command.ext)?;
-                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
+                let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
                 let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
                 let time = StoreTime(header.timestamp);
-                let found = self.pool.ask(move |log| {
-                    let stored = |at, _| log.with_record(at, |record| record.store_time);
-                    snapshot.offset_by_time(time, log.min(), stored)
-                });
+                let found = self.reads.pool.ask(move |log| nearest(log, &snapshot, time));
                 Ok(offset(found.await??.0 as i64))
             }
             request::GET_EARLIEST_MSG_STORETIME => {
                 let header = QueueHeader::parse(&command.ext)?;
-                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(time(NO_TIME)) };
+                let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else {
+                    return Ok(time(NO_TIME));
+                };
                 let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
-                let oldest = self.pool.ask(move |log| stored(log, &snapshot, snapshot.min_offset())).await??;
+                let oldest = self.reads.pool.ask(move |log| stored(log, &snapshot, snapshot.min_offset())).await??;
                 Ok(time(oldest.map_or(NO_TIME, |oldest| oldest.0)))
             }
             request::GET_TOPIC_STATS_INFO => {
@@ -143,7 +138,7 @@ impl LookupService {
             }
             code => {
                 let header = QueueHeader::parse(&command.ext)?;
-                let Some(queue) = self.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
+                let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
                 let bounds = ask(&queue.bounds, BoundsOf).await?;
                 Ok(offset(if code == request::GET_MAX_OFFSET { bounds.max.0 } else { bounds.min.0 } as i64))
             }
@@ -152,19 +147,13 @@ impl LookupService {
 
     async fn topic_stats(&self, name: &str) -> Result<TopicStatsTable, Refusal> {
         let queues = self.topics.load().config(name).map(|config| config.write_queue_nums);
-        let queues = queues.ok_or_else(|| unknown_topic(name))?;
+        let queues = queues.ok_or_else(|| no_topic(name))?;
         if queues > STATS_QUEUES_MAX {
             let remark = format!("topic[{name}] has {queues} queues, more than {STATS_QUEUES_MAX} fit no answer");
             return Err(Refusal::error(remark));
         }
-        let mut snapshots = Vec::new();
-        for queue_id in (0..).take(queues as usize) {
-            snapshots.push(match self.queue(name, queue_id).await? {
-                Some(queue) => Some(ask(&queue.snapshot, SnapshotOf).await?),
-                None => None,
-            });
-        }
-        let held = self.pool.ask(move |log| {
+        let snapshots = self.reads.snapshots(name, queues).await?;
+        let held = self.reads.pool.ask(move |log| {
             let held = snapshots.iter().map(|queue| match queue {
                 Some(queue) => held_by(log, queue),
                 None => Ok(TopicOffset::default()),
@@ -179,20 +168,13 @@ impl LookupService {
         Ok(stats)
     }
 
-    /// A queue that holds or has held something; a name that nobody can have used has none.
-    async fn queue(&self, topic: &str, queue_id: i32) -> Result<Option<Arc<QueuePorts>>, Refusal> {
-        let (Ok(topic), Ok(queue_id)) = (Topic::parse(topic), u32::try_from(queue_id)) else { return Ok(None) };
-        let key = QueueKey { topic, queue_id: QueueId(queue_id) };
-        Ok(ask(&self.queue_of, QueueOf { key }).await??)
-    }
-
     fn view_message(&self, request: Request) {
         let header = match ViewMessage::parse(&request.command.ext) {
             Ok(header) => header,
             Err(error) => return request.reply.refuse(error.into()),
         };
         let log = self.log.clone();
-        self.pool.run(move |scratch| view(&log, header.offset, request.reply, scratch));
+        self.reads.pool.run(move |scratch| view(&log, header.offset, request.reply, scratch));
     }
 }
 
@@ -206,35 +188,13 @@ fn held_by(log: &LogView, queue: &QueueSnapshot) -> Result<TopicOffset, StoreErr
     })
 }
 
-/// When an entry's record was stored; `None` when it or its record is not there.
-fn stored(log: &LogView, queue: &QueueSnapshot, offset: QueueOffset) -> Result<Option<StoreTime>, StoreError> {
-    let entry = queue.entry(offset)?.filter(|entry| !entry.is_blank());
-    Ok(entry.and_then(|entry| log.with_record(entry.physical, |record| record.store_time)))
-}
-
-fn unknown_topic(name: &str) -> Refusal {
-    Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{name}] not exist"))
-}
-
-/// Answers with the record at `offset`. It is read into `scratch`, so that its pages are in memory, and leaves as a slice
-/// of the log: who does not read it holds no copy.
+/// Answers with the record at `offset`, which leaves as a slice of the log.
 fn view(log: &LogView, offset: i64, reply: ReplyTo, scratch: &mut BytesMut) {
-    match read(log, offset, scratch) {
+    match record(log, offset, scratch) {
         Ok(record) => reply.send_in_bulk(Box::new(Slices::new([record.clone()])), move |out, opaque, serialization| {
             frame::encode_prefix(&success().with_opaque(opaque), serialization, record.len(), out);
         }),
         Err(refusal) => reply.refuse(refusal),
-    }
-}
-
-fn read(log: &LogView, offset: i64, scratch: &mut BytesMut) -> Result<Bytes, Refusal> {
-    let missing = || Refusal::error(format!("can not find message by the offset, {offset}"));
-    let at = u64::try_from(offset).map(PhysicalOffset).ok().filter(|at| *at < log.visible()).ok_or_else(missing)?;
-    let size = log.record_size(at).ok_or_else(missing)?;
-    scratch.clear();
-    match log.read_cold(at, size, scratch)? {
-        true => log.slice(at, size).ok_or_else(missing),
-        false => Err(missing()),
     }
 }
 

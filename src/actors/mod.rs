@@ -12,7 +12,10 @@
 //!      ├─► TopicActor ─► RegistrationActor ─► name servers
 //!      ├─► GroupActor ─► TopicActor
 //!      ├─► ClientActor ─► GroupActor, FilterActor
-//!      └─► OffsetActor, QueueLockActor, BrokerActor, LookupService
+//!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
+//!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
+//!      ├─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      └─ SlowGroupActor ─ asks OffsetActor, reads in the ReadPool ─► GroupActor
 //! ```
 //!
 //! # Mailboxes
@@ -22,10 +25,10 @@
 //!
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
-//! | CommitLogActor | AppendBatch, Synced, Seal | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
-//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf | pulls in flight, per connection | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
-//! | HoldActor | Park, Wake, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
+//! | CommitLogActor | AppendBatch, Synced, Seal, CloseTopics, OpenTopics | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf, RemoveTopics, CleanQueues | pulls in flight, per connection | connections are read no further | the broker ends |
+//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, Retire, DropExpired, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | HoldActor | Park, Wake, Release, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
 //! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
@@ -33,6 +36,7 @@
 //! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
 //! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
 //! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
+//! | StatsActor | PutCounted, GotCounted, SentBack, Requests, RuntimeFigures | one a second from dispatch and from each queue that is pulled from; requests in flight | as of requests | restarts with its counters |
 //! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
 //! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
 
@@ -45,11 +49,15 @@ pub mod builder;
 pub mod client_actor;
 pub mod commitlog_actor;
 mod config_writer;
+mod consume_stats_service;
+mod consumer_service;
 pub mod delay_offset_actor;
 pub mod dispatch_actor;
+mod dispatch_removal;
 mod dispatch_rows;
 mod doorbell;
 mod end_transaction_service;
+pub mod extensions;
 pub mod fault;
 pub mod filter_actor;
 pub mod flush_actor;
@@ -74,10 +82,14 @@ pub mod read_pool;
 pub mod registration_actor;
 mod reply_service;
 pub mod requests;
+pub mod runtime_info;
 pub mod schedule_actor;
 mod send_back_service;
 pub mod send_reply;
 pub mod send_service;
+pub mod slow_group_actor;
+pub mod stats_actor;
+mod store_reads;
 mod tables;
 pub mod topic_actor;
 pub mod transaction_actor;

@@ -1,7 +1,7 @@
 //! Owns how far each consumer group has come.
 //!
-//! Takes [`Commit`] from the pull service, [`ForgetGroup`] from the GroupActor and [`Requests`] with the offset codes from
-//! the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its
+//! Takes [`Commit`] from the pull service, [`ForgetGroup`] from the GroupActor, [`OffsetsOf`] and [`CloneOffsets`] from the
+//! services for administrators and [`Requests`] with the offset codes from the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its
 //! table: a commit is one insert, which leaves nothing half done.
 
 use std::sync::Arc;
@@ -69,6 +69,28 @@ pub struct StoredOffset {
     pub queue_id: QueueId,
 }
 
+/// How far have groups come?
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "ConsumerOffsets")]
+pub struct OffsetsOf {
+    /// In this topic; `None` stands for all of them.
+    pub topic: Option<String>,
+    /// This group; `None` stands for all of them.
+    pub group: Option<String>,
+}
+
+/// A group is to go on where another is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloneOffsets {
+    /// The group that has offsets.
+    pub source: String,
+    /// The group that gets them.
+    pub target: String,
+    /// In these topics.
+    pub topics: Vec<String>,
+}
+
 /// A group is no more.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -109,6 +131,10 @@ pub struct OffsetPorts {
     pub commit: Recipient<Commit>,
     /// Asks for an offset.
     pub stored: Recipient<StoredOffset>,
+    /// Asks for the offsets of many queues.
+    pub of: Recipient<OffsetsOf>,
+    /// Gives a group the offsets of another.
+    pub clone_group: Recipient<CloneOffsets>,
     /// Forgets the offsets of a group.
     pub forget: Recipient<ForgetGroup>,
     /// Writes the table down.
@@ -121,6 +147,8 @@ impl From<Addr<OffsetActor>> for OffsetPorts {
             requests: offsets.clone().recipient(),
             commit: offsets.clone().recipient(),
             stored: offsets.clone().recipient(),
+            of: offsets.clone().recipient(),
+            clone_group: offsets.clone().recipient(),
             forget: offsets.clone().recipient(),
             persist: offsets.recipient(),
         }
@@ -305,6 +333,26 @@ impl Handler<StoredOffset> for OffsetActor {
 
     fn handle(&mut self, of: StoredOffset, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.parts.offsets.stored(&of.topic, &of.group, of.queue_id))
+    }
+}
+
+impl Handler<OffsetsOf> for OffsetActor {
+    type Result = MessageResult<OffsetsOf>;
+
+    fn handle(&mut self, of: OffsetsOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.offsets.only(of.topic.as_deref(), of.group.as_deref()))
+    }
+}
+
+impl Handler<CloneOffsets> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, clone: CloneOffsets, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "CloneOffsets", |actor, _| {
+            for topic in &clone.topics {
+                actor.parts.offsets.clone_group(&clone.source, &clone.target, topic);
+            }
+        });
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use actix::{Message, Recipient};
+use actix::{Message, Recipient, WeakRecipient};
 
 use super::fault::notify;
 
@@ -26,7 +26,8 @@ pub struct CloseIdle {
 #[derive(Debug)]
 pub struct OpenQueues {
     limit: usize,
-    row: Mutex<VecDeque<Recipient<CloseIdle>>>,
+    /// Standing here does not keep a queue alive whose topic is deleted.
+    row: Mutex<VecDeque<WeakRecipient<CloseIdle>>>,
 }
 
 impl OpenQueues {
@@ -49,10 +50,10 @@ impl OpenQueues {
     fn enter(&self, queue: Recipient<CloseIdle>, chances: u8) {
         let asked = {
             let mut row = self.row.lock().unwrap_or_else(PoisonError::into_inner);
-            row.push_back(queue);
+            row.push_back(queue.downgrade());
             if row.len() > self.limit { row.pop_front() } else { None }
         };
-        if let Some(oldest) = asked {
+        if let Some(oldest) = asked.and_then(|oldest| oldest.upgrade()) {
             notify(&oldest, CloseIdle { chances });
         }
     }

@@ -101,6 +101,10 @@ pub struct BrokerOptions {
     pub filters: FilterSettings,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
+    /// `consumerFallbehindThreshold`: groups with more bytes of the log before them are switched off; `None` for never.
+    pub behind_bytes_max: Option<u64>,
+    /// How often is looked for such groups.
+    pub behind_check_every: Duration,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -177,6 +181,8 @@ impl BrokerOptions {
             unique_key_results: 32,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
+            behind_bytes_max: None,
+            behind_check_every: seconds(180),
             register_every: seconds(30),
             register_limit: seconds(6),
             compressed_register: false,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::broker::pull::admission::Suggested;
 use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::net::bulk::{STEP_BYTES, Slices};
 use crate::net::reply::ReplyTo;
@@ -21,22 +22,23 @@ const COPY_BYTES_MAX: u64 = STEP_BYTES as u64 / 2;
 #[derive(Debug)]
 pub struct PullReply {
     reply: ReplyTo,
-    suggested_broker: u64,
+    suggested: Suggested,
+    is_behind: bool,
     min: QueueOffset,
     max: QueueOffset,
 }
 
 impl PullReply {
-    /// An answer that suggests `suggested_broker` for the next pull.
+    /// An answer that suggests a broker for the next pull.
     #[must_use]
-    pub fn new(reply: ReplyTo, suggested_broker: u64) -> Self {
-        Self { reply, suggested_broker, min: QueueOffset(0), max: QueueOffset(0) }
+    pub fn new(reply: ReplyTo, suggested: Suggested) -> Self {
+        Self { reply, suggested, is_behind: false, min: QueueOffset(0), max: QueueOffset(0) }
     }
 
-    /// The same with the bounds that the client is told.
+    /// The same with the bounds that the client is told, and with whether it is far behind.
     #[must_use]
-    pub fn within(self, bounds: &QueueBounds) -> Self {
-        Self { min: bounds.min, max: bounds.max, ..self }
+    pub fn within(self, bounds: &QueueBounds, is_behind: bool) -> Self {
+        Self { min: bounds.min, max: bounds.max, is_behind, ..self }
     }
 
     /// Who waits for it.
@@ -115,7 +117,7 @@ impl PullReply {
         PullAnswer {
             code,
             remark: status.name(),
-            suggested_broker: self.suggested_broker,
+            suggested_broker: if self.is_behind { self.suggested.when_behind } else { self.suggested.usually },
             next,
             min: self.min,
             max: self.max,

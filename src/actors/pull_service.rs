@@ -75,9 +75,9 @@ impl PullService {
     }
 
     fn hand_over(&self, admitted: AdmittedPull, request: Request) {
-        let AdmittedPull { topic, queue_id, offset, wanted, filter, suspend, suggested_broker, .. } = admitted;
-        let reply = PullReply::new(request.reply, suggested_broker);
-        let pull = Pull { offset, wanted, filter, suspend, reply };
+        let AdmittedPull { topic, queue_id, offset, wanted, filter, suspend, suggested, group, .. } = admitted;
+        let reply = PullReply::new(request.reply, suggested);
+        let pull = Pull { offset, wanted, filter, suspend, group, reply };
         match self.directory.find(topic.as_str(), queue_id) {
             Some(queue) => notify(&queue.pull, pull),
             None => notify(&self.open_queue, OpenQueue { key: QueueKey { topic, queue_id }, pull }),

@@ -1,13 +1,18 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open. Sends
-//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, cold reads to the pool. When it dies the
+//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open,
+//! [`Retire`] and [`DropExpired`] from the DispatchActor. Sends
+//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
+//! the pool. When it dies the
 //! broker ends: recovery rebuilds the queue from the log.
 
+mod counts;
 mod entries;
 pub(super) mod pulls;
+mod removal;
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,16 +20,21 @@ use std::time::Duration;
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient};
 use tokio::sync::oneshot;
 
+use self::counts::Counts;
 use super::backlog::Backlog;
+use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::QueueDirty;
 use super::hold_actor::HoldPorts;
+use super::late::Late;
 use super::open_queues::{CloseIdle, OpenQueues};
 use super::pull_reply::PullReply;
 use super::read_pool::ReadPool;
+use super::stats_actor::GotCounted;
 use crate::broker::filter::Filter;
 use crate::broker::pull::{PullLimits, PullStatus, QueueBounds, Selection};
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
 use crate::store::{ConsumeQueue, Extension, LogView, QueueEntry, QueueSnapshot, StoreError};
@@ -57,6 +67,8 @@ pub struct Pull {
     pub filter: Filter,
     /// How long it may wait when there is nothing; none once it has waited.
     pub suspend: Option<Duration>,
+    /// Who asks.
+    pub group: Arc<SubscriptionGroupConfig>,
     /// Whom it is answered to.
     pub reply: PullReply,
 }
@@ -89,6 +101,19 @@ pub struct AwaitGrowth {
     pub tell: oneshot::Sender<()>,
 }
 
+/// The topic is deleted: gives the queue away, and answers whoever still comes that there is no such topic.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Retire {
+    /// Who destroys it.
+    pub to: oneshot::Sender<ConsumeQueue>,
+}
+
+/// Lets go of files that point to nothing any more.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct DropExpired;
+
 /// The pool has read the entries that a pull looks at.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -119,6 +144,10 @@ pub struct QueuePorts {
     pub snapshot: Recipient<SnapshotOf>,
     /// Waits for an entry.
     pub await_growth: Recipient<AwaitGrowth>,
+    /// Takes the queue away.
+    pub retire: Recipient<Retire>,
+    /// Cleans it.
+    pub drop_expired: Recipient<DropExpired>,
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
@@ -128,7 +157,9 @@ impl From<Addr<QueueActor>> for QueuePorts {
             pull: queue.clone().recipient(),
             bounds: queue.clone().recipient(),
             snapshot: queue.clone().recipient(),
-            await_growth: queue.recipient(),
+            await_growth: queue.clone().recipient(),
+            retire: queue.clone().recipient(),
+            drop_expired: queue.recipient(),
         }
     }
 }
@@ -147,8 +178,16 @@ pub struct QueueShared {
     pub dirty: Recipient<QueueDirty>,
     /// Who reads what may not be in memory.
     pub pool: ReadPool,
+    /// The CommitLogActor, for messages about groups that ask for what is not there.
+    pub append: Late<AppendBatch>,
+    /// Name of this broker,
+    pub broker_name: Arc<str>,
+    /// and its address.
+    pub host: SocketAddr,
     /// Tells how long a pull may wait.
     pub clock: SharedClock,
+    /// The StatsActor.
+    pub got_counted: Recipient<GotCounted>,
     /// Which queues hold files.
     pub open: OpenQueues,
     /// Where faults are declared.
@@ -164,6 +203,8 @@ pub struct QueueActor {
     left: Backlog<Enqueue>,
     /// Who waits for which entry.
     growth: Vec<AwaitGrowth>,
+    /// When somebody was last told of a group that asked for what is not there.
+    moved_at: Option<Duration>,
     /// Whether a pull was ever parked here: from then on arrivals are announced.
     awaited: bool,
     /// Entries below this were there at the start and may not be in memory,
@@ -174,6 +215,10 @@ pub struct QueueActor {
     listed: bool,
     /// and was used since it was last asked to leave it.
     used: bool,
+    /// What was got from it and is not told yet.
+    counts: Counts,
+    /// Whether its topic is deleted.
+    retired: bool,
 }
 
 impl QueueActor {
@@ -187,11 +232,14 @@ impl QueueActor {
             scratch: Vec::new(),
             left: Backlog::new(),
             growth: Vec::new(),
+            moved_at: None,
             awaited: false,
             cold_below,
             warm: 0..0,
             listed: false,
             used: false,
+            counts: Counts::default(),
+            retired: false,
         }
     }
 
@@ -240,7 +288,11 @@ impl Handler<Enqueue> for QueueActor {
     type Result = ();
 
     fn handle(&mut self, enqueue: Enqueue, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "Enqueue", |actor, ctx| actor.enqueue(enqueue, ctx));
+        guarded(self, ctx, "Enqueue", |actor, ctx| {
+            if !actor.retired {
+                actor.enqueue(enqueue, ctx);
+            }
+        });
     }
 }
 
@@ -249,6 +301,9 @@ impl Handler<Pull> for QueueActor {
 
     fn handle(&mut self, pull: Pull, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Pull", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(pull);
+            }
             actor.pull(pull, ctx);
             actor.note_use(ctx);
         });
@@ -260,6 +315,9 @@ impl Handler<Warmed> for QueueActor {
 
     fn handle(&mut self, warmed: Warmed, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Warmed", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(warmed.pull);
+            }
             actor.warm = warmed.entries;
             actor.serve(warmed.pull, ctx);
             actor.note_use(ctx);
@@ -272,6 +330,9 @@ impl Handler<Chosen> for QueueActor {
 
     fn handle(&mut self, chosen: Chosen, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Chosen", |actor, ctx| {
+            if actor.retired {
+                return actor.refuse_retired(chosen.pull);
+            }
             actor.settle(chosen.pull, chosen.selection, &chosen.bounds, ctx);
         });
     }
@@ -298,8 +359,10 @@ impl Handler<AwaitGrowth> for QueueActor {
 
     fn handle(&mut self, await_growth: AwaitGrowth, ctx: &mut Context<Self>) {
         guarded(self, ctx, "AwaitGrowth", |actor, _| {
-            actor.growth.push(await_growth);
-            actor.tell_of_growth();
+            if !actor.retired {
+                actor.growth.push(await_growth);
+                actor.tell_of_growth();
+            }
         });
     }
 }

@@ -47,6 +47,13 @@ pub struct DirectoryWriter {
 }
 
 impl DirectoryWriter {
+    /// Takes the queues of a topic out and publishes the directory.
+    pub fn leave(&mut self, topic: &Topic) {
+        if self.map.remove(topic).is_some() {
+            self.directory.published.store(Arc::new(self.map.clone()));
+        }
+    }
+
     /// Enters a queue and publishes the directory.
     pub fn enter(&mut self, key: &QueueKey, ports: Arc<QueuePorts>) {
         self.map.entry(key.topic.clone()).or_default().insert(key.queue_id, ports);

@@ -20,7 +20,11 @@ pub(super) const PATIENCE: Patience = Patience {
     remark: "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while",
 };
 /// Requests that change nothing and may have large answers. No order is kept among them.
-const QUESTIONS: [i32; 20] = [
+const QUESTIONS: [i32; 24] = [
+    request::GET_TOPIC_CONFIG,
+    request::GET_SUBSCRIPTIONGROUP_CONFIG,
+    request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER,
+    request::VIEW_BROKER_STATS_DATA,
     request::GET_ALL_TOPIC_CONFIG,
     request::GET_ALL_SUBSCRIPTIONGROUP_CONFIG,
     request::GET_ALL_CONSUMER_OFFSET,
@@ -123,17 +127,20 @@ pub fn success() -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actors::{broker_actor, client_actor, group_actor, namesrv_actor, offset_actor, topic_actor};
+    use crate::actors::{
+        broker_actor, client_actor, group_actor, namesrv_actor, offset_actor, stats_actor, topic_actor,
+    };
 
     /// A question that no actor answers would be a code that was misspelt.
     #[test]
     fn questions_are_codes_that_actors_answer() {
-        let served: [&[i32]; 6] = [
+        let served: [&[i32]; 7] = [
             &broker_actor::CODES,
             &client_actor::CODES,
             &group_actor::CODES,
             &namesrv_actor::CODES,
             &offset_actor::CODES,
+            &stats_actor::CODES,
             &topic_actor::CODES,
         ];
         let unknown: Vec<_> = QUESTIONS.iter().filter(|code| !served.concat().contains(code)).collect();

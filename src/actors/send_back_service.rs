@@ -1,7 +1,7 @@
 //! Brings messages back that consumers could not handle: to the retry topic of their group, or to its dead letters.
 //!
 //! Runs in the connections' tasks and waits in tasks of its own. Asks the GroupActor for the group and the TopicActor for
-//! the topic, reads the message in the pool, sends to the CommitLogActor.
+//! the topic, reads the message in the pool, sends to the CommitLogActor and tells the StatsActor.
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::group_actor::FindGroup;
 use super::published::Published;
 use super::read_pool::ReadPool;
 use super::requests::{answer, success};
+use super::stats_actor::SentBack;
 use super::topic_actor::{MakeTopic, dead_letters};
 use crate::broker::send_back::{self, Fate};
 use crate::broker::topics::TopicTable;
@@ -49,6 +50,8 @@ pub(super) struct SendBackService {
     pub(super) pool: ReadPool,
     /// The CommitLogActor.
     pub(super) append: Recipient<AppendBatch>,
+    /// The StatsActor.
+    pub(super) sent_back: Recipient<SentBack>,
 }
 
 impl Service for SendBackService {
@@ -89,7 +92,10 @@ impl SendBackService {
         };
         let mut puts = PutBatch::default();
         send_back::push(&mut puts, &message, fate, &topic, QueueId(fastrand::u32(0..queues)))?;
-        append(&self.append, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))
+        append(&self.append, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))?;
+        let topic = send_back::first_topic(&message).to_owned();
+        notify(&self.sent_back, SentBack { topic, group: asked.group });
+        Ok(())
     }
 
     /// The topic, once it exists and lets itself be written to.

@@ -1,8 +1,11 @@
 //! Owns the topics. Publishes them for those who send and pull, and writes `topics.json`.
 //!
 //! Takes [`CreateOnSend`] from the send service, [`EnsureTopic`] from the ClientActor, [`ApplyOrder`] from the
-//! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes. When it dies it goes on
-//! with the table that it published last.
+//! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes; has the CommitLogActor and
+//! the DispatchActor remove what belongs to a topic that is deleted. When it dies it goes on with the table that it
+//! published last.
+
+mod removal;
 
 use std::sync::Arc;
 
@@ -16,25 +19,35 @@ use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::late::Late;
 use super::published::Publisher;
 use super::registration_actor::TopicsChanged;
-use super::requests::{Requests, Share, answer};
+use super::requests::{Requests, Share, answer, success};
 use super::send_service::SendService;
 use crate::broker::topics::{Changed, TopicTable, Topics, Wish};
 use crate::net::reply::ReplyTo;
 use crate::net::router::Request;
 use crate::protocol::body::Body;
 use crate::protocol::body::kv::KvTable;
+use crate::protocol::body::lists::TopicList;
 use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicFilterType};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::send::SendHeader;
-use crate::protocol::headers::topic::CreateTopic;
+use crate::protocol::headers::topic::{CreateTopic, OfTopic};
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::Opaque;
 use crate::time::SharedClock;
 
+pub use removal::TopicRemoval;
+
 /// The codes that a TopicActor answers.
-pub const CODES: [i32; 2] = [request::UPDATE_AND_CREATE_TOPIC, request::GET_ALL_TOPIC_CONFIG];
+pub const CODES: [i32; 7] = [
+    request::UPDATE_AND_CREATE_TOPIC,
+    request::DELETE_TOPIC_IN_BROKER,
+    request::CLEAN_UNUSED_TOPIC,
+    request::CLEAN_EXPIRED_CONSUMEQUEUE,
+    request::GET_ALL_TOPIC_CONFIG,
+    request::GET_TOPIC_CONFIG,
+    request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER,
+];
 
 /// Sends to unknown topics: makes the topics if they may be made, and has the sends served then.
 #[derive(Message)]
@@ -120,6 +133,8 @@ pub struct TopicParts {
     pub clock: SharedClock,
     /// The RegistrationActor.
     pub changed: Late<TopicsChanged>,
+    /// Removes what belongs to topics that are deleted.
+    pub removal: TopicRemoval,
     /// Where faults are declared.
     pub faults: Faults,
 }
@@ -192,9 +207,12 @@ impl TopicActor {
 
     fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
         let Request { command, reply, .. } = request;
-        if command.code == request::GET_ALL_TOPIC_CONFIG {
-            let body = self.parts.topics.table().body().encode();
-            return reply.send(Command::reply(response::SUCCESS, Opaque(0)).with_body(body));
+        match command.code {
+            request::UPDATE_AND_CREATE_TOPIC => {}
+            request::DELETE_TOPIC_IN_BROKER => return self.delete(&command, reply, ctx),
+            request::CLEAN_UNUSED_TOPIC => return self.clean_unused(reply, ctx),
+            request::CLEAN_EXPIRED_CONSUMEQUEUE => return self.clean_expired(reply),
+            _ => return answer(reply, self.tell(&command)),
         }
         match self.update(&command) {
             Ok(()) => {
@@ -203,6 +221,25 @@ impl TopicActor {
             }
             Err(refusal) => answer(reply, Err(refusal)),
         }
+    }
+
+    fn tell(&self, command: &Command) -> Result<Command, Refusal> {
+        let body = match command.code {
+            request::GET_ALL_TOPIC_CONFIG => self.parts.topics.table().body().encode(),
+            request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER => {
+                TopicList { broker_addr: None, topic_list: self.parts.topics.system_topics().collect() }.encode()
+            }
+            _ => {
+                let name = OfTopic::parse(&command.ext)?.topic;
+                let table = self.parts.topics.table();
+                let unknown = || {
+                    let remark = format!("No topic in this broker. topic: {name}");
+                    Refusal::new(response::TOPIC_NOT_EXIST, remark)
+                };
+                table.config(&name).ok_or_else(unknown)?.encode()
+            }
+        };
+        Ok(success().with_body(body))
     }
 
     fn update(&mut self, command: &Command) -> Result<(), Refusal> {

@@ -8,7 +8,6 @@ mod storage;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix::Recipient;
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
@@ -19,6 +18,7 @@ use super::client_actor::ClientPorts;
 use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
+use super::extensions::Extensions;
 use super::fault::Faults;
 use super::filter_actor::FilterPorts;
 use super::flush_actor::FlushPorts;
@@ -32,8 +32,9 @@ use super::queue_directory::Directory;
 use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
-use super::requests::Requests;
 use super::schedule_actor::SchedulePorts;
+use super::slow_group_actor::SlowGroupPorts;
+use super::stats_actor::StatsPorts;
 use super::tables::{self, Tables};
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
@@ -44,7 +45,7 @@ use crate::broker::topics::TopicTable;
 use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
 use crate::protocol::codes::request;
-use crate::store::{self, CommitLog, Durable, Index, LogView, OpenStore, Queues};
+use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
 /// Codes that store messages.
 const SEND_CODES: [i32; 3] = [request::SEND_MESSAGE, request::SEND_MESSAGE_V2, request::SEND_BATCH_MESSAGE];
@@ -69,14 +70,16 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
             return Err(error);
         }
     };
-    let OpenStore { lock, log, queues, index, durable, .. } = store;
+    let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
     let wiring = Wiring { options: &options, arbiters: &arbiters, faults: Faults::default(), address };
     let Tables { state: state_tables, delays } = tables;
     let (filters, publish_filters) = Published::new(state_tables.filters.clone());
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable }, &filters)?;
+    let extensions = wiring.extensions(&filters);
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted, extensions })?;
     let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
     let aside = wiring.aside(aside, delays, &storage, &state);
-    let router = wiring.router(&storage, &state, &aside);
+    let broker = wiring.broker(&storage, &state, &aside);
+    let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
     let mut servers = Vec::new();
     if let Some(listener) = fast_listener {
@@ -87,7 +90,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     state.registration.register.send(Register).await.map_err(|_| StartError::Interrupted)?;
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
-    let State { offsets, registration, filter, .. } = state;
+    let State { offsets, registration, filter, slow_groups, .. } = state;
     let Aside { delay_offsets, levels, transactions } = aside;
     let parts = Parts {
         commit_log,
@@ -99,6 +102,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         filter,
         delay_offsets,
         _levels: levels,
+        slow_groups,
         transactions,
         log,
         faults,
@@ -112,6 +116,8 @@ struct Stored {
     queues: Queues,
     index: Option<Index>,
     durable: Durable,
+    deleted: DeletedTopics,
+    extensions: Option<Extensions>,
 }
 
 /// The path of every message.
@@ -124,6 +130,8 @@ struct Storage {
     directory: Directory,
     pool: ReadPool,
     log: LogView,
+    stats: StatsPorts,
+    deleted: DeletedTopics,
 }
 
 /// What is known about topics, groups and clients.
@@ -135,7 +143,7 @@ struct State {
     registration: RegistrationPorts,
     queue_lock: QueueLockPorts,
     filter: FilterPorts,
-    broker: Recipient<Requests>,
+    slow_groups: SlowGroupPorts,
     topics: Published<TopicTable>,
     groups: Published<GroupTable>,
     subscriptions: Published<SubscriptionTable>,

@@ -81,6 +81,8 @@ pub struct BrokerConfig {
     pub filters: FilterSettings,
     /// Transactions.
     pub transactions: TransactionSettings,
+    /// `consumerFallbehindThreshold`, with `disableConsumeIfConsumerReadSlowly`: groups further behind are switched off.
+    pub behind_bytes_max: Option<u64>,
     /// Pulls that find nothing.
     pub polling: PollingSettings,
     /// How long requests may wait to be served.
@@ -273,6 +275,9 @@ impl BrokerConfig {
             flush: flush(&settings),
             filters: filters(&settings)?,
             transactions: transactions(&settings),
+            behind_bytes_max: settings
+                .switch("disableConsumeIfConsumerReadSlowly")
+                .then(|| settings.number("consumerFallbehindThreshold")),
             polling: PollingSettings {
                 long: settings.switch("longPollingEnable"),
                 short_hold: settings.millis("shortPollingTimeMills"),

@@ -50,6 +50,11 @@ impl GroupTable {
         self.find(group).is_none_or(|config| config.notify_consumer_ids_changed_enable)
     }
 
+    /// The names of all groups.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.groups.keys()
+    }
+
     /// When and how often the table has been changed.
     #[must_use]
     pub fn version(&self) -> DataVersion {
@@ -141,6 +146,14 @@ impl Groups {
             return Changed::No;
         }
         self.table.version.change(now_ms);
+        Changed::Yes
+    }
+
+    /// Lets a group consume no more, until its settings say otherwise. One that is not there stays away.
+    pub fn switch_off(&mut self, group: &str, now_ms: i64) -> Changed {
+        let Some(config) = self.table.find(group).filter(|config| config.consume_enable) else { return Changed::No };
+        let config = SubscriptionGroupConfig { consume_enable: false, ..SubscriptionGroupConfig::clone(config) };
+        self.put(Arc::new(config), now_ms);
         Changed::Yes
     }
 

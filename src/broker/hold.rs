@@ -114,6 +114,13 @@ impl<P> HoldTable<P> {
         woken.into_iter().filter_map(|number| self.take(number)).collect()
     }
 
+    /// Takes out the pulls of a queue.
+    pub fn of_queue(&mut self, topic: &Topic, queue_id: QueueId) -> Vec<P> {
+        let waiting = self.by_queue.get(topic).and_then(|queues| queues.get(&queue_id));
+        let numbers: Vec<u64> = waiting.into_iter().flatten().copied().collect();
+        numbers.into_iter().filter_map(|number| self.take(number)).collect()
+    }
+
     /// Takes out the pulls that have waited long enough.
     pub fn expire(&mut self, now: Duration) -> Vec<P> {
         let mut expired = Vec::new();

@@ -2,8 +2,10 @@
 //!
 //! No socket, no file, no clock: `actors/` hands in what was read and the time, and carries out what is decided.
 
+pub mod ask_consumer;
 pub mod clients;
 pub mod config;
+pub mod consume_stats;
 pub mod filter;
 pub mod groups;
 pub mod hold;
@@ -12,8 +14,12 @@ pub mod promises;
 pub mod pull;
 pub mod queue_locks;
 pub mod reply;
+pub mod reset_offset;
+pub mod runtime_info;
 pub mod schedule;
 pub mod send;
 pub mod send_back;
+pub mod stats;
+pub mod timer;
 pub mod topics;
 pub mod transaction;

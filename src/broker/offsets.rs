@@ -109,6 +109,23 @@ impl ConsumerOffsets {
         self.by_topic.get(topic)?.get(group)
     }
 
+    /// What of the table is of a topic and of a group; `None` stands for all of them.
+    #[must_use]
+    pub fn only(&self, topic: Option<&str>, group: Option<&str>) -> Self {
+        let mut chosen = Self::default();
+        let topics = self.by_topic.iter().filter(|(name, _)| topic.is_none_or(|topic| topic == &***name));
+        for (topic, groups) in topics {
+            let groups: BTreeMap<_, _> = match group {
+                Some(group) => groups.get(group).map(|queues| (group.into(), queues.clone())).into_iter().collect(),
+                None => groups.clone(),
+            };
+            if !groups.is_empty() {
+                chosen.by_topic.insert(topic.clone(), groups);
+            }
+        }
+        chosen
+    }
+
     /// The topics in which a group has stored offsets.
     pub fn topics_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
         self.by_topic.iter().filter(move |(_, groups)| groups.contains_key(group)).map(|(topic, _)| &**topic)
@@ -228,6 +245,20 @@ mod tests {
         assert_eq!(read.stored("%RETRY%CG", "CG", QueueId(0)), Some(ConsumedOffset(2)));
         assert_eq!(read.queues("T", "a@b").unwrap().len(), 1);
         assert_eq!(read.body().offset_table.len(), 2);
+    }
+
+    #[test]
+    fn a_part_of_the_table_is_given_by_topic_and_group() {
+        let mut offsets = stored();
+        offsets.commit("T", "H", QUEUE, ConsumedOffset(1));
+        offsets.commit("U", "G", QUEUE, ConsumedOffset(2));
+        let keys = |topic, group| offsets.only(topic, group).body().offset_table.into_keys().collect::<Vec<_>>();
+        assert_eq!(keys(None, None), ["T@G", "T@H", "U@G"]);
+        assert_eq!(keys(Some("T"), None), ["T@G", "T@H"]);
+        assert_eq!(keys(None, Some("G")), ["T@G", "U@G"]);
+        assert_eq!(keys(Some("U"), Some("G")), ["U@G"]);
+        assert_eq!(keys(Some("U"), Some("H")), <[&str; 0]>::default());
+        assert_eq!(offsets.only(None, None).changed_json(), None);
     }
 
     #[test]

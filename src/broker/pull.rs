@@ -1,6 +1,7 @@
 //! What a pull is answered with: which entries it passes over, which records it gets, where it goes on.
 
 pub mod admission;
+pub mod moved;
 
 use std::cmp::Ordering;
 
@@ -106,13 +107,24 @@ pub struct Selection {
     pub records: Vec<(PhysicalOffset, u32)>,
     /// Their bytes in all.
     pub bytes: u64,
+    /// Where the record lies whose entry was looked at last.
+    pub looked_at: Option<PhysicalOffset>,
 }
 
 impl Selection {
+    /// Whether the group is so far behind that a slave should serve it.
+    ///
+    /// # Source
+    /// `DefaultMessageStore.getMessage` 4.9.7 (read).
+    #[must_use]
+    pub fn is_behind(&self, bounds: &QueueBounds, limits: &PullLimits) -> bool {
+        self.looked_at.is_some_and(|at| bounds.log_end.0.saturating_sub(at.0) > limits.memory_bytes)
+    }
+
     /// Nothing but how it went and where to go on.
     #[must_use]
     pub fn empty(status: PullStatus, next: QueueOffset) -> Self {
-        Self { status, next, records: Vec::new(), bytes: 0 }
+        Self { status, next, records: Vec::new(), bytes: 0, looked_at: None }
     }
 }
 
@@ -162,6 +174,7 @@ pub fn select(
             // A blank: a record that was quarantined, or filler in front of a queue that was begun late.
             continue;
         }
+        selection.looked_at = Some(entry.physical);
         if entry.physical < bounds.log_min {
             if selection.records.is_empty() {
                 selection.status = PullStatus::MessageWasRemoving;

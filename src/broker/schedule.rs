@@ -149,6 +149,11 @@ impl DelayOffsets {
         self.levels.get(&level).map(|level| level.next).unwrap_or_default()
     }
 
+    /// What each level delivers next that ever delivered anything.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, QueueOffset)> {
+        self.levels.iter().map(|(level, offset)| (*level, offset.next))
+    }
+
     /// Notes that a level delivers `next` next, and that everything before it was delivered into the log up to `end`.
     pub fn delivered(&mut self, level: u32, next: QueueOffset, end: PhysicalOffset) {
         let level = self.levels.entry(level).or_default();

@@ -245,6 +245,7 @@ fn check_name(topic: &str) -> Result<(), Refusal> {
 
 /// # Errors
 /// Sends are not taken yet.
+#[inline]
 pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> {
     if now_ms < rules.accept_from_ms {
         let remark = format!("broker unable to service, until {} ms since 1970", rules.accept_from_ms);
@@ -257,6 +258,7 @@ pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> 
 ///
 /// # Errors
 /// Nobody may send there.
+#[inline]
 pub(crate) fn queue_of(
     rules: &SendRules,
     topic: &Topic,

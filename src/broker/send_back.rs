@@ -39,6 +39,12 @@ impl Fate {
     }
 }
 
+/// The topic that a message was first sent to, under which it is counted that it could not be handled.
+#[must_use]
+pub fn first_topic(message: &Message) -> &str {
+    message.property(keys::RETRY_TOPIC).unwrap_or(&message.topic)
+}
+
 /// Adds the put that brings a message back, to a queue of the retry topic or of the dead letters.
 ///
 /// # Errors
@@ -56,11 +62,10 @@ pub fn push(
     };
     let id = ids::offset_id(message.store_host, message.physical_offset);
     let origin = message.property(keys::ORIGIN_MESSAGE_ID).unwrap_or(&id);
-    let retried = message.property(keys::RETRY_TOPIC).unwrap_or(&message.topic);
     let properties = properties::with(
         message.properties.as_bytes(),
         &[
-            (keys::RETRY_TOPIC, retried),
+            (keys::RETRY_TOPIC, first_topic(message)),
             (keys::ORIGIN_MESSAGE_ID, origin),
             (keys::WAIT, "false"),
             (keys::DELAY, &level.to_string()),

@@ -24,8 +24,8 @@ use crate::protocol::refusal::Refusal;
 
 pub use start_up::{
     AUTO_CREATE_TOPIC, CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC,
-    TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, op_half_topic, reply_topic,
-    schedule_topic, system_topics,
+    TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, offset_moved_topic,
+    op_half_topic, reply_topic, schedule_topic, system_topics,
 };
 
 /// All topics at one moment. Cloning shares everything.
@@ -264,6 +264,27 @@ impl Topics {
     /// Counts a change that is not in the table but that name servers must hear of: the broker's own permission.
     pub fn touch(&mut self, now_ms: i64) {
         self.table.version.change(now_ms);
+    }
+
+    /// The names that are the broker's own.
+    pub fn system_topics(&self) -> impl Iterator<Item = String> {
+        system_topics(&self.settings)
+    }
+
+    /// The topics among these that only queues know, and that nothing is lost with but messages that nobody can get.
+    ///
+    /// # Source
+    /// `DefaultMessageStore.cleanUnusedTopic` 4.9.7 (read), which would also take the half messages of a broker whose
+    /// `topics.json` was lost.
+    #[must_use]
+    pub fn unused(&self, with_queues: Vec<Topic>) -> Vec<Topic> {
+        const KEPT: [&str; 3] = [SCHEDULE_TOPIC, HALF_TOPIC, OP_HALF_TOPIC];
+        const LIGHT_QUEUES: &str = "%LMQ%";
+        let is_unused = |topic: &Topic| {
+            let name = topic.as_str();
+            !self.table.topics.contains_key(topic) && !KEPT.contains(&name) && !name.starts_with(LIGHT_QUEUES)
+        };
+        with_queues.into_iter().filter(is_unused).collect()
     }
 
     fn pattern(&self, name: &str) -> Option<Arc<TopicConfig>> {

@@ -18,6 +18,7 @@ pub mod scanner;
 pub mod tally;
 pub mod target;
 pub mod template;
+pub mod transaction;
 pub mod window;
 
 use std::io::Write;
@@ -41,6 +42,8 @@ use self::run::{Extent, Run};
 use self::target::{GROUP, Target};
 use self::template::{Shape, Template};
 use self::window::Window;
+use crate::protocol::properties::keys;
+use crate::protocol::sys_flag::TRANSACTION_PREPARED;
 use crate::time::SystemClock;
 
 /// Time before the measurement of a load, and of reading what is there.
@@ -73,7 +76,7 @@ async fn measure(args: &BenchArgs, mode: Mode) -> Result<String> {
     let run = Run::new(args.count);
     let plan = Plan { args, targets: &targets, run: &run, seed: run.now_ms() as u64 };
     let loads = match mode {
-        Mode::Closed | Mode::Oneway => plan.senders(mode).await?,
+        Mode::Closed | Mode::Oneway | Mode::Transaction => plan.senders(mode).await?,
         Mode::Drain => plan.drainers().await?,
         Mode::Paced(rate) => plan.paced(rate, None).await?,
         Mode::EndToEnd(rate) => plan.end_to_end(rate).await?,
@@ -140,6 +143,7 @@ impl Plan<'_> {
             .into_iter()
             .map(|(link, load)| match mode {
                 Mode::Oneway => run.spawn(closed::send_oneway(run.clone(), link, load)),
+                Mode::Transaction => run.spawn(transaction::send_and_commit(run.clone(), link, load)),
                 _ => run.spawn(closed::send_answered(run.clone(), link, load)),
             })
             .collect())
@@ -159,13 +163,14 @@ impl Plan<'_> {
 
     async fn end_to_end(&self, rate: f64) -> Result<Vec<JoinHandle<()>>> {
         let mark = self.seed;
+        let stragglers = if self.args.delay_level.is_some() { e2e::DELAYED_STRAGGLERS } else { e2e::STRAGGLERS };
         let mut loads = Vec::new();
         for target in self.targets {
             let bounds = target::bounds(target, &self.args.topic).await?;
             let queues = bounds.iter().zip(0..);
             let queues = queues.map(|((_, max), queue)| QueueReader { queue, offset: *max, end: *max, asked_ns: 0 });
             for (link, reader) in self.readers(target, HOLD, queues.collect()).await? {
-                loads.push(self.run.spawn(e2e::consume(self.run.clone(), link, reader, mark)));
+                loads.push(self.run.spawn(e2e::consume(self.run.clone(), link, reader, mark, stragglers)));
             }
         }
         loads.extend(self.paced(rate, Some(mark)).await?);
@@ -182,6 +187,7 @@ impl Plan<'_> {
                 group: GROUP.into(),
                 serialization: self.args.serialization.serialization(),
                 hold,
+                sql: self.args.sql.clone(),
                 queues: own,
             };
             readers.push((open(&target.address).await?, reader));
@@ -213,6 +219,18 @@ impl Plan<'_> {
         Ok(loads)
     }
 
+    /// The properties of messages beside those that every client sets.
+    fn properties(&self, mode: Mode) -> Vec<(String, String)> {
+        let given = self.args.property.iter().filter_map(|property| property.split_once('='));
+        let mut properties: Vec<_> = given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        properties.extend(self.args.delay_level.map(|level| (keys::DELAY.to_owned(), level.to_string())));
+        if mode == Mode::Transaction {
+            let transaction = [(keys::TRAN_MSG, "true"), (keys::PGROUP, GROUP)];
+            properties.extend(transaction.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        }
+        properties
+    }
+
     fn load(&self, connection: usize, target: &Target, mode: Mode, in_flight: usize) -> Load {
         let instance = (self.seed as u32).wrapping_mul(31).wrapping_add(connection as u32);
         let template = Template::new(&Shape {
@@ -222,6 +240,8 @@ impl Plan<'_> {
             body_bytes: self.args.size,
             keys: self.args.keys,
             tag: self.args.tag.clone(),
+            properties: self.properties(mode),
+            sys_flag: if mode == Mode::Transaction { TRANSACTION_PREPARED } else { 0 },
             batch: self.args.batch,
             oneway: mode == Mode::Oneway,
             serialization: self.args.serialization.serialization(),

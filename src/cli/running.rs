@@ -128,6 +128,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         persist_delays_every: config.flush.delay_offsets_interval,
         filters: config.filters,
         transactions: config.transactions,
+        behind_bytes_max: config.behind_bytes_max,
         store_replies: config.store_replies,
         unique_key_results: config.unique_key_results,
         register_every: config.registration.period,

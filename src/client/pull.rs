@@ -10,6 +10,7 @@ use super::connection::Connection;
 use super::error::ClientError;
 use super::pool::Connections;
 use super::route::Queue;
+use crate::protocol::body::subscription::EXPRESSION_SQL92;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, ExtFields};
 use crate::protocol::compression;
@@ -171,6 +172,17 @@ pub fn pull_command(
     let mut ext = ExtFields::builder();
     header.write(&mut ext);
     Command::request(request::PULL_MESSAGE).with_ext(ext.build())
+}
+
+/// The same pull for messages whose properties meet an SQL92 condition.
+#[must_use]
+pub fn by_properties(pull: Command, condition: &str) -> Command {
+    let mut ext = ExtFields::builder();
+    for (name, value) in pull.ext.iter() {
+        ext.push(name, value);
+    }
+    ext.push("subscription", condition).push("expressionType", EXPRESSION_SQL92);
+    pull.with_ext(ext.build())
 }
 
 fn unreadable(connection: &Connection, source: ProtocolError) -> ClientError {

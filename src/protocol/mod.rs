@@ -22,4 +22,5 @@ pub mod replies;
 pub mod sys_flag;
 mod text;
 pub mod units;
+pub mod versions;
 mod words;

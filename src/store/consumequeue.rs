@@ -16,6 +16,7 @@ mod recovery;
 mod search;
 mod warm;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -321,8 +322,37 @@ impl ConsumeQueue {
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
-        self.disk.remove_dir(&self.directory).map_err(StoreError::io("remove", &self.directory))?;
+        self.remove_directory()?;
         self.extension.as_mut().map_or(Ok(()), |extension| extension.destroy())
+    }
+
+    /// Removes all files when everything that they point to lies before `log_min`. The numbers go on: the next entry begins
+    /// a file at its own. Tells whether there was anything to remove.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::destroy`].
+    pub fn remove_expired(&mut self, log_min: PhysicalOffset) -> Result<bool, StoreError> {
+        if self.files.is_empty() || self.max_physical() > log_min {
+            return Ok(false);
+        }
+        let (write, max_physical) = (self.write, self.max_physical);
+        self.destroy()?;
+        (self.write, self.min, self.max_physical) = (write, write, max_physical);
+        Ok(true)
+    }
+
+    /// A queue of the same name that holds nothing: what an owner is left with who gives this one away.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self::new(Arc::clone(&self.disk), Arc::clone(&self.options), self.topic.clone(), self.queue_id)
+    }
+
+    fn remove_directory(&self) -> Result<(), StoreError> {
+        match self.disk.remove_dir(&self.directory) {
+            // A queue without entries never had one.
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", &self.directory)(error)),
+            _ => Ok(()),
+        }
     }
 
     fn file_bytes(&self) -> u64 {
@@ -400,5 +430,39 @@ impl ConsumeQueue {
         }
         let Self { files, disk, directory, .. } = self;
         files.get_mut(index).map_or(Ok(&[]), |file| file.bytes(disk, directory, file_bytes, at, len))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::store::FileDisk;
+
+    fn entry(physical: u64) -> QueueEntry {
+        QueueEntry { physical: PhysicalOffset(physical), size: 100, tags_code: 0 }
+    }
+
+    #[test]
+    fn an_expired_queue_goes_and_its_numbers_go_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Arc::new(StoreOptions { queue_file_bytes: 200, ..StoreOptions::at(directory.path()) });
+        let topic = Topic::parse("T").unwrap();
+        let mut queue = ConsumeQueue::new(Arc::new(FileDisk), options, topic, QueueId(0));
+        for number in 0..25 {
+            queue.append(entry(number * 100), QueueOffset(number)).unwrap();
+        }
+        let files = queue.directory.clone();
+        assert!(!queue.remove_expired(PhysicalOffset(2_499)).unwrap(), "its last record is there");
+        assert!(queue.remove_expired(PhysicalOffset(2_500)).unwrap());
+        assert!(!files.exists());
+        assert_eq!((queue.min_offset(), queue.max_offset()), (QueueOffset(25), QueueOffset(25)));
+        assert!(!queue.remove_expired(PhysicalOffset(2_500)).unwrap());
+        assert_eq!(queue.append(entry(2_400), QueueOffset(24)).unwrap(), Placement::Duplicate);
+        assert_eq!(queue.append(entry(2_500), QueueOffset(25)).unwrap(), Placement::InStep(QueueOffset(25)));
+        assert_eq!(queue.entry(QueueOffset(25)).unwrap(), Some(entry(2_500)));
+        queue.destroy().unwrap();
+        assert!(!files.exists());
+        queue.destroy().unwrap();
     }
 }

@@ -47,6 +47,8 @@ pub struct Entry {
 pub struct Space {
     /// Bytes in all.
     pub total: u64,
+    /// Bytes that nobody uses, some of which may be kept for others.
+    pub free: u64,
     /// Bytes that this process could still write.
     pub usable: u64,
 }

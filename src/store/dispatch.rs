@@ -8,6 +8,11 @@ use crate::protocol::sys_flag::{self, TRANSACTION_ROLLBACK};
 
 /// The topic that holds delayed messages until they are due.
 pub const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
+/// The topic that holds messages with a delivery time of their own.
+pub const TIMER_TOPIC: &str = "rmq_sys_wheel_timer";
+/// A message that waits for longer than this is appended again in between: its segment would expire under it, which by
+/// default it does after 72 hours.
+pub const TIMER_ROLL_MS: i64 = 24 * 3_600_000;
 /// What a delayed message of an unknown level waits.
 const UNKNOWN_LEVEL_MS: i64 = 1_000;
 
@@ -18,6 +23,7 @@ pub struct Marks<'a> {
     keys: Option<&'a str>,
     tags: Option<&'a str>,
     delay: Option<&'a str>,
+    timer_out: Option<&'a str>,
 }
 
 impl<'a> Marks<'a> {
@@ -31,6 +37,7 @@ impl<'a> Marks<'a> {
                 keys::KEYS => marks.keys = Some(value),
                 keys::TAGS => marks.tags = Some(value),
                 keys::DELAY => marks.delay = Some(value),
+                keys::TIMER_OUT_MS => marks.timer_out = Some(value),
                 _ => {}
             }
         }
@@ -58,7 +65,7 @@ impl<'a> Marks<'a> {
         self.unique_key.into_iter().chain(given).filter(move |_| indexed)
     }
 
-    /// What stands for the tag in the queue; in the queues of delayed messages it is when they are due.
+    /// What stands for the tag in the queue; in the queues of delayed messages it is when something is to be done with them.
     fn tags_code(&self, record: &RecordHead<'_>, delay_levels_ms: &[i64]) -> i64 {
         if record.topic == SCHEDULE_TOPIC {
             let level = self.delay.and_then(|level| level.parse::<i64>().ok());
@@ -67,6 +74,10 @@ impl<'a> Marks<'a> {
                 let delay = usize::try_from(level - 1).ok().and_then(|index| delay_levels_ms.get(index));
                 return record.store_time.0.saturating_add(delay.copied().unwrap_or(UNKNOWN_LEVEL_MS));
             }
+        }
+        if record.topic == TIMER_TOPIC {
+            let out = self.timer_out.and_then(|out| out.parse().ok()).unwrap_or(0);
+            return record.store_time.0.saturating_add(TIMER_ROLL_MS).min(out);
         }
         self.tags.map_or(0, properties::tags_code)
     }

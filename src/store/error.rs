@@ -132,6 +132,12 @@ pub enum StoreError {
         /// Its number.
         queue_id: QueueId,
     },
+    /// A topic that is being deleted.
+    #[error("topic[{topic}] is being deleted")]
+    TopicClosed {
+        /// Which.
+        topic: Topic,
+    },
     /// A sync failed before; what the kernel did with the unwritten pages is unknown, so nothing is believed any more.
     #[error("an earlier sync failed, the store takes no more writes")]
     Poisoned,

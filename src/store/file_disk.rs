@@ -84,7 +84,8 @@ impl Disk for FileDisk {
 
     fn space(&self, path: &Path) -> io::Result<Space> {
         let found = rustix::fs::statvfs(path)?;
-        Ok(Space { total: found.f_blocks * found.f_frsize, usable: found.f_bavail * found.f_frsize })
+        let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
+        Ok(Space { total: bytes(found.f_blocks), free: bytes(found.f_bfree), usable: bytes(found.f_bavail) })
     }
 }
 

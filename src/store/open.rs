@@ -6,6 +6,7 @@ use super::appender::{Appender, MappedAppender};
 use super::checkpoint::Checkpoint;
 use super::commitlog::CommitLog;
 use super::consumequeue::ConsumeQueue;
+use super::deleted_topics::DeletedTopics;
 use super::disk::SharedDisk;
 use super::durable::{self, CloseParts, Durable};
 use super::error::StoreError;
@@ -38,6 +39,8 @@ pub struct OpenStore {
     pub index: Option<Index>,
     /// What is known to be on the disk, for the one who syncs.
     pub durable: Durable,
+    /// Which topics were deleted, for the one who deletes them.
+    pub deleted: DeletedTopics,
     /// What was found.
     pub report: Report,
 }
@@ -109,8 +112,8 @@ pub fn open_with(
             durable::unmark(&disk, &options);
         }
     })?;
-    let Opened { log, queues, index, durable, report } = opened;
-    Ok(OpenStore { lock, log, queues, index, durable, report })
+    let Opened { log, queues, index, durable, deleted, report } = opened;
+    Ok(OpenStore { lock, log, queues, index, durable, deleted, report })
 }
 
 impl OpenStore {
@@ -139,7 +142,15 @@ struct Opened {
     queues: Queues,
     index: Option<Index>,
     durable: Durable,
+    deleted: DeletedTopics,
     report: Report,
+}
+
+/// What the walk builds, and what it leaves out.
+struct Built<'a> {
+    queues: &'a mut Queues,
+    index: Option<&'a mut Index>,
+    deleted: &'a DeletedTopics,
 }
 
 /// What is known before the walk.
@@ -162,6 +173,8 @@ impl Opening {
         self.refuse_missing_log(&segments)?;
         let state = state.filter(|state| *ours && state.matches(&checkpoint) && !segments.is_empty());
         let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
+        let mut deleted = DeletedTopics::load(&**disk, options, &mut report.warnings)?;
+        deleted.finish(&mut queues)?;
         let mut index = match options.index_enabled {
             true => Some(self.load_index(&checkpoint, state, &mut report)?),
             false => None,
@@ -182,10 +195,14 @@ impl Opening {
             // Should the walk fail half way, the next start must not take half-built queues for whole ones.
             state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
         }
-        let walked = self.walk(&segments, &checkpoint, state, &mut queues, index.as_mut(), &mut report, progress)?;
+        let mut built = Built { queues: &mut queues, index: index.as_mut(), deleted: &deleted };
+        let walked = self.walk(&segments, &checkpoint, state, &mut built, &mut report, progress)?;
         report.log_end = walked.end;
         report.torn = walked.torn;
         report.damaged = walked.damaged;
+        if deleted.cut(walked.end) {
+            deleted.save(&**disk, options)?;
+        }
         for queue in queues.idle_mut() {
             report.queues_cut += usize::from(queue.truncate(walked.end)?);
             queue.correct_min(report.log_min)?;
@@ -208,7 +225,7 @@ impl Opening {
         }
         disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
         let log = self.writer(segments, synced, &queues, appender);
-        Ok(Opened { log, queues, index, durable, report })
+        Ok(Opened { log, queues, index, durable, deleted, report })
     }
 
     fn load_index(
@@ -294,14 +311,12 @@ impl Opening {
         if from < checked_from && !recovery::is_border(segments, from) { log_min } else { from }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "called once; a struct would only rename the locals of its caller")]
     fn walk(
         &self,
         segments: &[Arc<Segment>],
         checkpoint: &Checkpoint,
         state: Option<State>,
-        queues: &mut Queues,
-        mut index: Option<&mut Index>,
+        built: &mut Built<'_>,
         report: &mut Report,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Walked, StoreError> {
@@ -312,10 +327,11 @@ impl Opening {
         let mut walk = Walk { segments, durable, trusted, check_crc: self.options.check_crc, progress };
         loop {
             let mut replay = Replay {
-                queues: &mut *queues,
-                index: index.as_deref_mut(),
+                queues: &mut *built.queues,
+                index: built.index.as_deref_mut(),
                 delay_levels_ms: &self.options.delay_levels_ms,
                 bit_maps: self.bit_maps.as_deref(),
+                deleted: built.deleted,
                 log_min,
                 began: from,
                 unsynced: self.unclean,
@@ -325,7 +341,7 @@ impl Opening {
             let walked = walk.run(from, &mut replay)?;
             report.entries_added += replay.added;
             let mut again = replay.again_from;
-            if let Some(index) = index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
+            if let Some(index) = built.index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
                 index.cut(walked.end)?;
                 let indexed = index.newest().unwrap_or(log_min);
                 again = Some(again.map_or(indexed, |again| again.min(indexed)));

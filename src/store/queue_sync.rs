@@ -109,7 +109,11 @@ impl Unsynced {
     /// Makes the names of files last: the queue's, its topic's, and the row of topics.
     fn sync_names(&self) -> Result<(), StoreError> {
         let mut directories = self.directory.ancestors().take(3);
-        directories.try_for_each(|directory| self.disk.sync_dir(directory).map_err(StoreError::io("sync", directory)))
+        directories.try_for_each(|directory| match self.disk.sync_dir(directory) {
+            // It was removed with its topic.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            synced => synced.map_err(StoreError::io("sync", directory)),
+        })
     }
 
     fn put_back(&self, left: &[u64], made_file: bool) {

@@ -3,10 +3,12 @@
 //! A queue without an owner lies here with neither descriptor nor mapping: its numbers, some hundred bytes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::consumequeue::ConsumeQueue;
-use super::disk::SharedDisk;
+use super::disk::{Entry, SharedDisk};
 use super::error::StoreError;
 use super::layout::StoreOptions;
 use super::offset_table::OffsetTable;
@@ -27,6 +29,50 @@ pub struct Queues {
     open: VecDeque<(Topic, QueueId)>,
 }
 
+/// The queues of a topic that is no more.
+#[derive(Debug)]
+pub struct DetachedTopic {
+    disk: SharedDisk,
+    /// Of the queues, and of their extensions.
+    directories: Vec<PathBuf>,
+    queues: Vec<ConsumeQueue>,
+}
+
+impl DetachedTopic {
+    /// Removes the files and the directories, all that lie there: what was left over by an attempt that failed goes too.
+    ///
+    /// # Errors
+    /// What the operating system says; what was removed before stays removed.
+    pub fn destroy(self) -> Result<(), StoreError> {
+        let Self { disk, directories, queues } = self;
+        drop(queues);
+        directories.iter().try_for_each(|directory| remove_queues(&disk, directory))
+    }
+}
+
+fn remove_queues(disk: &SharedDisk, directory: &Path) -> Result<(), StoreError> {
+    for queue in list(disk, directory)?.into_iter().filter(|entry| entry.is_dir) {
+        let of_queue = directory.join(&queue.name);
+        for file in list(disk, &of_queue)? {
+            let path = of_queue.join(&file.name);
+            disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        remove_dir(disk, &of_queue)?;
+    }
+    remove_dir(disk, directory)
+}
+
+fn list(disk: &SharedDisk, directory: &Path) -> Result<Vec<Entry>, StoreError> {
+    disk.list(directory).map_err(StoreError::io("list", directory))
+}
+
+fn remove_dir(disk: &SharedDisk, directory: &Path) -> Result<(), StoreError> {
+    match disk.remove_dir(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", directory)(error)),
+        _ => Ok(()),
+    }
+}
+
 impl Queues {
     /// No queues yet.
     #[must_use]
@@ -41,14 +87,14 @@ impl Queues {
     pub fn load(disk: SharedDisk, options: Arc<StoreOptions>, warnings: &mut Vec<String>) -> Result<Self, StoreError> {
         let mut queues = Self::new(disk, options);
         let root = queues.options.queues_dir();
-        for topic_entry in queues.list(&root)?.into_iter().filter(|entry| entry.is_dir) {
+        for topic_entry in list(&queues.disk, &root)?.into_iter().filter(|entry| entry.is_dir) {
             let Ok(topic) = Topic::parse(&topic_entry.name) else {
                 warnings
                     .push(format!("{}: not the name of a topic, passed over", root.join(&topic_entry.name).display()));
                 continue;
             };
             let directory = root.join(&topic_entry.name);
-            for queue_entry in queues.list(&directory)?.into_iter().filter(|entry| entry.is_dir) {
+            for queue_entry in list(&queues.disk, &directory)?.into_iter().filter(|entry| entry.is_dir) {
                 let Ok(queue_id) = queue_entry.name.parse() else {
                     warnings.push(format!("{}: not a queue, passed over", directory.join(&queue_entry.name).display()));
                     continue;
@@ -78,20 +124,35 @@ impl Queues {
         self.topics.entry(topic).or_default().insert(queue_id, Some(queue));
     }
 
-    /// Forgets the queues of a topic, those with owners too, and removes the files of those without.
+    /// Gives the queues of a topic away, to be destroyed by somebody who has time. Those with owners are to be given back
+    /// before.
+    #[must_use]
+    pub fn detach_topic(&mut self, topic: &Topic) -> DetachedTopic {
+        let queues = self.topics.remove(topic).unwrap_or_default().into_values().flatten().collect();
+        let mut directories = vec![self.options.queues_dir().join(topic.as_str())];
+        directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir().join(topic.as_str())));
+        DetachedTopic { disk: Arc::clone(&self.disk), directories, queues }
+    }
+
+    /// Destroys the queues of a topic that point to nothing behind a place in the log.
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn remove_topic(&mut self, topic: &Topic) -> Result<(), StoreError> {
-        for mut queue in self.topics.remove(topic).unwrap_or_default().into_values().flatten() {
-            queue.destroy()?;
+    pub(super) fn destroy_up_to(&mut self, topic: &Topic, end: PhysicalOffset) -> Result<(), StoreError> {
+        let Some(queues) = self.topics.get_mut(topic) else { return Ok(()) };
+        let mut outcome = Ok(());
+        queues.retain(|_, queue| match queue {
+            Some(queue) if outcome.is_ok() && queue.max_physical() <= end => {
+                outcome = queue.destroy();
+                false
+            }
+            _ => true,
+        });
+        outcome?;
+        if queues.is_empty() {
+            self.detach_topic(topic).destroy()?;
         }
-        let mut directories = vec![self.options.queues_dir()];
-        directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir()));
-        directories.into_iter().try_for_each(|queues| {
-            let directory = queues.join(topic.as_str());
-            self.disk.remove_dir(&directory).map_err(StoreError::io("remove", &directory))
-        })
+        Ok(())
     }
 
     /// Whether a queue is there, whoever owns it.
@@ -157,9 +218,5 @@ impl Queues {
     #[must_use]
     pub fn max_physical(&self) -> PhysicalOffset {
         self.idle().map(ConsumeQueue::max_physical).max().unwrap_or_default()
-    }
-
-    fn list(&self, directory: &std::path::Path) -> Result<Vec<super::disk::Entry>, StoreError> {
-        self.disk.list(directory).map_err(StoreError::io("list", directory))
     }
 }

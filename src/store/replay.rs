@@ -5,6 +5,7 @@
 //! the place up to which that queue is whole.
 
 use super::consumequeue::{ConsumeQueue, Placement, QueueEntry};
+use super::deleted_topics::DeletedTopics;
 use super::dispatch::Marks;
 use super::error::StoreError;
 use super::index::Index;
@@ -27,6 +28,8 @@ pub(super) struct Replay<'a> {
     pub(super) delay_levels_ms: &'a [i64],
     /// Makes the bit maps of extensions, if there are to be any.
     pub(super) bit_maps: Option<&'a BitMaps>,
+    /// Topics whose older records have no queue any more.
+    pub(super) deleted: &'a DeletedTopics,
     /// Where the log begins.
     pub(super) log_min: PhysicalOffset,
     /// Where this walk began.
@@ -47,7 +50,8 @@ impl Replay<'_> {
     /// What the operating system says.
     pub(super) fn give(&mut self, record: &RecordHead<'_>, damaged: bool) -> Result<bool, StoreError> {
         let mut possible = true;
-        if let Some(entry) = Marks::of(record).queue_entry(record, self.delay_levels_ms) {
+        let deleted = self.deleted.covers(record.topic, record.physical_offset);
+        if let Some(entry) = Marks::of(record).queue_entry(record, self.delay_levels_ms).filter(|_| !deleted) {
             // A topic that no client could name has no queue.
             if let Ok(topic) = Topic::parse(record.topic) {
                 possible = self.enqueue(topic, record, entry, damaged)?;

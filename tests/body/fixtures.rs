@@ -52,6 +52,13 @@ pub(crate) fn with_both_names_of_the_flag(route: &mut Value) {
     }
 }
 
+/// The reference adds texts that it makes of the times.
+pub(crate) fn without_times_as_texts(spans: &mut Value) {
+    for span in spans["consumeTimeSpanSet"].as_array_mut().unwrap() {
+        span.as_object_mut().unwrap().retain(|name, _| !name.ends_with("Str"));
+    }
+}
+
 /// A reference to an object that was written before is not followed: defaults stand there.
 pub(crate) fn with_defaults_for_the_reference(stats: &mut Value) {
     let queues = stats["offsetTable"].as_object_mut().unwrap().values_mut();

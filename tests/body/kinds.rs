@@ -5,23 +5,28 @@ use std::fmt::Debug;
 use ferromq::protocol::body::Body;
 use ferromq::protocol::body::cluster::ClusterInfo;
 use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
+use ferromq::protocol::body::consume_queue::ConsumeQueuePage;
 use ferromq::protocol::body::data_version::DataVersion;
 use ferromq::protocol::body::heartbeat::HeartbeatData;
 use ferromq::protocol::body::kv::KvTable;
 use ferromq::protocol::body::lists::{ConsumerList, GroupList, TopicList};
 use ferromq::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
 use ferromq::protocol::body::offsets::{
-    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, ResetOffsetBody, ResetOffsetList,
+    ConsumerOffsetTable, ConsumerStatusBody, CorrectionOffsets, OffsetMovedEvent, ResetOffsetBody, ResetOffsetList,
 };
 use ferromq::protocol::body::register::RegisterBrokerBody;
 use ferromq::protocol::body::route::TopicRouteData;
-use ferromq::protocol::body::stats::{BrokerStatsData, ConsumeStats, ConsumeStatsList, TopicStatsTable};
+use ferromq::protocol::body::stats::{
+    BrokerStatsData, ConsumeStats, ConsumeStatsList, ConsumeTimeSpans, TopicStatsTable,
+};
 use ferromq::protocol::body::subscription::{CheckClientRequestBody, SubscriptionData};
 use ferromq::protocol::body::subscription_group::{SubscriptionGroupConfig, SubscriptionGroupTable};
 use ferromq::protocol::body::topic_config::TopicConfigTable;
 
 use super::any_bytes::{read, read_route};
-use super::fixtures::{Written, check, with_both_names_of_the_flag, with_defaults_for_the_reference};
+use super::fixtures::{
+    Written, check, with_both_names_of_the_flag, with_defaults_for_the_reference, without_times_as_texts,
+};
 use Written::{SameText, SameValues, ValuesAfter};
 
 /// A recording, and what is done with bodies of its kind.
@@ -44,12 +49,13 @@ const fn route(name: &'static str) -> Kind {
     Kind { read: read_route, ..kind::<TopicRouteData>(name, ValuesAfter(with_both_names_of_the_flag)) }
 }
 
-pub(crate) const KINDS: [Kind; 33] = [
+pub(crate) const KINDS: [Kind; 36] = [
     kind::<BrokerStatsData>("broker_stats", SameText),
     kind::<CheckClientRequestBody>("check_client", SameText),
     kind::<ClusterInfo>("cluster_info", SameValues),
     kind::<ConsumeStats>("consume_stats", SameText),
     kind::<ConsumeStatsList>("consume_stats_list", SameText),
+    kind::<ConsumeTimeSpans>("consume_time_span", ValuesAfter(without_times_as_texts)),
     kind::<ConsumerConnection>("consumer_connection", SameText),
     kind::<ConsumerList>("consumer_list", SameText),
     kind::<ConsumerOffsetTable>("consumer_offset", SameValues),
@@ -64,8 +70,10 @@ pub(crate) const KINDS: [Kind; 33] = [
     kind::<ResetOffsetBody>("local_offsets", SameValues),
     kind::<LockBatchRequestBody>("lock_batch_request", SameText),
     kind::<LockBatchResponseBody>("lock_batch_response", SameText),
+    kind::<OffsetMovedEvent>("offset_moved_event", SameText),
     kind::<ProducerConnection>("producer_connection", SameText),
     kind::<ProducerTableInfo>("producer_table", SameText),
+    kind::<ConsumeQueuePage>("query_consume_queue", SameText),
     kind::<RegisterBrokerBody>("register_broker", SameValues),
     kind::<ResetOffsetBody>("reset_offset", SameText),
     kind::<ResetOffsetList>("reset_offset_for_c", SameText),

@@ -19,6 +19,8 @@ fn load(in_flight: usize) -> Load {
         body_bytes: 10,
         keys: 0,
         tag: None,
+        properties: Vec::new(),
+        sys_flag: 0,
         batch: 1,
         oneway: false,
         serialization: Serialization::Json,

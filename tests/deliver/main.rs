@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod groups_far_apart;
+#[path = "../support/messages.rs"]
+mod messages;
 mod more_queues_than_files;
+mod moved_offsets_are_told_of;
 mod power;
 #[path = "../support/raw.rs"]
 mod raw;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use actix_rt::ArbiterHandle;
 use ferromq::actors::arbiters::{start_on, supervise_on};
 use ferromq::actors::broker::Broker;
-use ferromq::actors::client_actor::ClientPorts;
-use ferromq::actors::commitlog_actor::{CommitLogParts, CommitLogPorts, FlushPolicy};
+use ferromq::actors::client_actor::{ClientActor, ClientPorts};
+use ferromq::actors::commitlog_actor::{CommitLogActor, CommitLogParts, CommitLogPorts, FlushPolicy};
 use ferromq::actors::dispatch_actor::{DispatchActor, DispatchPorts};
 use ferromq::actors::flush_actor::{FlushActor, FlushPorts};
 use ferromq::actors::hold_actor::{HoldActor, HoldPorts};
@@ -50,8 +50,9 @@ fn deaf_offsets(parts: OffsetParts, on: &ArbiterHandle) -> OffsetPorts {
     OffsetPorts { requests: deaf(on), commit: deaf(on), forget: deaf(on), persist: deaf(on), ..ports }
 }
 
-fn deaf_writer(_: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
-    CommitLogPorts { append: deaf(on), synced: deaf(on), seal: deaf(on) }
+fn deaf_writer(parts: CommitLogParts, on: &ArbiterHandle) -> CommitLogPorts {
+    let ports: CommitLogPorts = start_on(on, |_| CommitLogActor::new(parts)).into();
+    CommitLogPorts { append: deaf(on), synced: deaf(on), seal: deaf(on), ..ports }
 }
 
 #[actix::test]
@@ -156,7 +157,10 @@ async fn questions_to_deaf_actors_are_told_busy_while_sends_go_on() {
     let directory = tempfile::tempdir().unwrap();
     let broker = Broker::builder(small(&directory))
         .offset(deaf_offsets)
-        .client(|_, on| ClientPorts { requests: deaf(on), closed: deaf(on), ask_producer: deaf(on) })
+        .client(|parts, on| {
+            let ports: ClientPorts = supervise_on(on, |_| ClientActor::new(parts)).into();
+            ClientPorts { requests: deaf(on), closed: deaf(on), ask_producer: deaf(on), ..ports }
+        })
         .start()
         .await
         .unwrap();

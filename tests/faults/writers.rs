@@ -39,11 +39,11 @@ pub(crate) struct Front {
 pub(crate) fn front(behaviour: Behaviour) -> impl FnOnce(CommitLogParts, &ArbiterHandle) -> CommitLogPorts + Send {
     move |parts, on| {
         let faults = parts.faults.clone();
-        let CommitLogPorts { append: writer, synced, seal } = start_on(on, |_| CommitLogActor::new(parts)).into();
+        let ports: CommitLogPorts = start_on(on, |_| CommitLogActor::new(parts)).into();
+        let writer = ports.append.clone();
         CommitLogPorts {
             append: start_on(on, move |_| Front { writer, behaviour, seen: 0, faults }).recipient(),
-            synced,
-            seal,
+            ..ports
         }
     }
 }

@@ -7,7 +7,7 @@ use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::message::encode_batch_item;
 
-use crate::raw::{Raw, ask_for, send_to};
+use crate::raw::{Raw, ask_for, send_to, with};
 use crate::support::Cluster;
 
 const ILLEGAL: &str = "the message is illegal, maybe msg body or properties length not matched. msg body length limit \
@@ -67,6 +67,24 @@ async fn what_says_that_it_is_an_inner_batch() {
         ];
         let send = ask_for(request::SEND_MESSAGE_V2, &fields).with_body(Bytes::from("x"));
         refused(&mut client, send, "this broker does not take inner batches (sysFlag 0x80)").await;
+    }
+    cluster.stop().await;
+}
+
+/// Stored, the first two would reach no queue, and the third would be given at once.
+#[actix::test]
+async fn marks_and_levels_that_nobody_can_follow() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 1, "", "first")).await.code, response::SUCCESS);
+    let (prepared, rolled_back) = (4, 12);
+    for mark in [prepared, rolled_back] {
+        let text = "sysFlag says half or rolled back, but there is no property TRAN_MSG";
+        refused(&mut client, with(send_to("T", 0, "", "x"), "f", mark), text).await;
+    }
+    for level in ["", "1s", "99999999999", "1.0"] {
+        let send = send_to("T", 0, &format!("DELAY\u{1}{level}\u{2}"), "x");
+        refused(&mut client, send, "the property DELAY is no number").await;
     }
     cluster.stop().await;
 }

@@ -153,10 +153,12 @@ async fn its_state_is_a_table_of_texts() {
     let mut tool = Raw::connect(cluster.broker.address()).await;
     let info = || ask_for(request::GET_BROKER_RUNTIME_INFO, &[]);
     let told = body(&succeeds(&mut tool, info()).await);
-    let expected = json!({"table": {"brokerVersion": "407", "brokerVersionDesc": "V4_9_7",
+    let expected = json!({"brokerVersion": "407", "brokerVersionDesc": "V4_9_7",
         "bootTimestamp": START_MS.to_string(), "runtime": "[ 0 days, 0 hours, 0 minutes, 0 seconds ]",
-        "commitLogMinOffset": "0", "commitLogMaxOffset": "0", "dispatchBehindBytes": "0"}});
-    assert_eq!(told, expected);
+        "commitLogMinOffset": "0", "commitLogMaxOffset": "0", "dispatchBehindBytes": "0"});
+    for (key, value) in expected.as_object().unwrap() {
+        assert_eq!(&told["table"][key], value, "{key}");
+    }
     clock.advance(Duration::from_secs(86_400 + 2 * 3_600 + 3 * 60 + 4));
     let sent = tool.ask(send_to("T", 0, "", "x")).await;
     assert_eq!(sent.code, response::SUCCESS, "{sent:?}");

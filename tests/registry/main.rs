@@ -5,6 +5,7 @@ mod a_broker_tells_about_itself_and_its_queues;
 mod clients_come_and_go;
 #[path = "../support/fast_port.rs"]
 mod fast_port;
+mod groups_far_behind_are_switched_off;
 mod idle_connections_are_closed;
 mod member;
 mod members_are_told_of_each_other;

@@ -414,7 +414,7 @@ fn a_topic_that_is_removed_leaves_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let mut store = opened(options(&directory));
     put_all(&mut store, 0..9);
-    store.queues.remove_topic(&Topic::parse("T").unwrap()).unwrap();
+    store.queues.detach_topic(&Topic::parse("T").unwrap()).destroy().unwrap();
     for root in [options(&directory).queues_dir(), options(&directory).queue_exts_dir()] {
         assert_eq!(fs::read_dir(&root).unwrap().count(), 0, "{}", root.display());
     }

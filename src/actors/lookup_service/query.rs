@@ -53,7 +53,7 @@ impl LookupService {
         let max = usize::try_from(asked).unwrap_or(0);
         let Some(index) = &self.index else { return Err(not_found()) };
         let index = ask(index, IndexSnapshotOf).await?;
-        let answer = self.pool.ask(move |log| look(log, &index, &header, max)).await??;
+        let answer = self.reads.pool.ask(move |log| look(log, &index, &header, max)).await??;
         if answer.records.is_empty() { Err(not_found()) } else { Ok(answer) }
     }
 }

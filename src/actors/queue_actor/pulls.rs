@@ -7,16 +7,23 @@ use actix::{AsyncContext, Context, Recipient};
 use bytes::BytesMut;
 
 use super::{Chosen, Pull, QueueActor, QueueShared, SCRATCH_ENTRIES_KEPT, Warmed};
+use crate::actors::append_answer::AppendAnswer;
+use crate::actors::commitlog_actor::AppendBatch;
 use crate::actors::fault::notify;
 use crate::actors::hold_actor::Park;
 use crate::actors::pull_reply::PullReply;
 use crate::broker::hold::Wait;
+use crate::broker::pull::moved::Moved;
 use crate::broker::pull::{self, PullStatus, QueueBounds, Selection};
 use crate::net::reply::when_ready;
+use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::response;
 use crate::protocol::message::RecordHead;
-use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::protocol::units::{BornTime, PhysicalOffset, QueueOffset};
 use crate::store::{LogView, QueueEntry, QueueRead, StoreError};
+
+/// A queue tells of groups that ask for what is not there this often at most.
+const MOVED_EVERY: Duration = Duration::from_secs(1);
 
 impl QueueActor {
     pub(super) fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
@@ -53,9 +60,42 @@ impl QueueActor {
         };
         let code = selection.status.code(pull.offset);
         match (code, pull.suspend) {
-            (response::SUCCESS, _) => self.answer(pull.reply, selection, bounds),
-            (response::PULL_NOT_FOUND, Some(limit)) => self.park(pull, limit, ctx),
-            _ => pull.reply.within(bounds).without_records(code, selection.status, selection.next),
+            (response::SUCCESS, _) => {
+                self.count_found(&pull, &selection, ctx);
+                self.answer(pull.reply, selection, bounds);
+            }
+            (response::PULL_NOT_FOUND, Some(limit)) => {
+                self.count_missed(ctx);
+                self.park(pull, limit, ctx);
+            }
+            _ => {
+                self.count_missed(ctx);
+                if code == response::PULL_OFFSET_MOVED {
+                    self.note_moved(&pull, selection.next);
+                }
+                let is_behind = selection.is_behind(bounds, &self.shared.limits);
+                pull.reply.within(bounds, is_behind).without_records(code, selection.status, selection.next);
+            }
+        }
+    }
+
+    /// Stores a message about a group that asked for an offset that is not there, for whoever watches over consumers.
+    fn note_moved(&mut self, pull: &Pull, next: QueueOffset) {
+        let now = self.shared.clock.elapsed();
+        if self.moved_at.is_some_and(|at| now.saturating_sub(at) < MOVED_EVERY) {
+            return;
+        }
+        self.moved_at = Some(now);
+        let QueueShared { broker_name, host, clock, append, .. } = &*self.shared;
+        let queue = MessageQueue {
+            broker_name: broker_name.to_string(),
+            queue_id: self.queue.queue_id().0 as i32,
+            topic: self.queue.topic().to_string(),
+        };
+        let moved = Moved { group: &pull.group.group_name, queue, asked: pull.offset, next };
+        match moved.message(*host, BornTime(clock.now_ms())) {
+            Ok(puts) => append.notify(AppendBatch { puts, answer: AppendAnswer::Nobody }),
+            Err(error) => tracing::warn!(%error, "a moved offset cannot be told of"),
         }
     }
 
@@ -152,7 +192,7 @@ impl QueueActor {
 
     fn answer(&self, reply: PullReply, selection: Selection, bounds: &QueueBounds) {
         let oldest = selection.records.first().map_or(bounds.log_end, |(physical, _)| *physical);
-        let reply = reply.within(bounds);
+        let reply = reply.within(bounds, selection.is_behind(bounds, &self.shared.limits));
         if self.shared.may_be_cold(oldest, bounds) {
             self.shared.pool.read(reply, selection);
         } else {

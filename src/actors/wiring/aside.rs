@@ -1,11 +1,17 @@
-//! Makes the actors that bring messages on which were stored elsewhere first: those of delay levels and those of
-//! transactions.
+//! Makes the actors that bring messages on which were stored elsewhere first, those of delay levels and those of
+//! transactions; and last the one that speaks for the broker.
 
 use std::sync::Arc;
 
+use actix::Recipient;
+
 use super::{Aside, State, Storage, Wiring};
+use crate::actors::arbiters::supervise_on;
+use crate::actors::broker_actor::{BrokerActor, BrokerParts};
 use crate::actors::builder::AsideMakers;
 use crate::actors::delay_offset_actor::DelayOffsetParts;
+use crate::actors::requests::Requests;
+use crate::actors::runtime_info::RuntimeInfo;
 use crate::actors::schedule_actor::{ScheduleParts, SchedulePorts};
 use crate::actors::tables::DelayTable;
 use crate::actors::transaction_actor::TransactionParts;
@@ -54,5 +60,29 @@ impl Wiring<'_> {
         };
         let transactions = (make.transaction)(transaction_parts, on);
         Aside { delay_offsets, levels, transactions }
+    }
+
+    /// Makes the actor that speaks for the broker, which knows most of the others.
+    pub(super) fn broker(&self, storage: &Storage, state: &State, aside: &Aside) -> Recipient<Requests> {
+        let options = self.options;
+        let info = RuntimeInfo {
+            figures: storage.stats.figures.clone(),
+            levels: aside.delay_offsets.levels.clone(),
+            queue_of: storage.dispatch.queue_of.clone(),
+            pool: storage.pool.clone(),
+            log: storage.log.clone(),
+            disk: Arc::clone(&options.disk),
+            store: options.store.clone(),
+            clock: Arc::clone(&options.clock),
+        };
+        let parts = BrokerParts {
+            properties: options.properties.clone(),
+            accept_from_ms: options.accept_from_ms,
+            info,
+            topics: state.topics.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        supervise_on(&self.arbiters.rest, |_| BrokerActor::new(parts)).recipient()
     }
 }

@@ -6,6 +6,8 @@ use actix::Recipient;
 
 use super::{Aside, PULL_CODES, SEND_CODES, State, Storage, Wiring};
 use crate::actors::client_actor::PeerClosed;
+use crate::actors::consume_stats_service::{self, ConsumeStatsService};
+use crate::actors::consumer_service::{self, ConsumerService};
 use crate::actors::end_transaction_service::{self, EndTransactionService};
 use crate::actors::fault::notify;
 use crate::actors::hold_actor::ConnectionClosed;
@@ -16,9 +18,10 @@ use crate::actors::requests::{PATIENCE, Requests, ToActor};
 use crate::actors::send_back_service::{self, SendBackService};
 use crate::actors::send_reply::SendStyle;
 use crate::actors::send_service::SendService;
+use crate::actors::store_reads::StoreReads;
 use crate::actors::{
     broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
-    topic_actor,
+    stats_actor, topic_actor,
 };
 use crate::broker::pull::admission::PullRules;
 use crate::broker::send::SendRules;
@@ -28,7 +31,13 @@ use crate::net::router::{Lane, Router};
 
 impl Wiring<'_> {
     /// Which request goes to whom.
-    pub(super) fn router(&self, storage: &Storage, state: &State, aside: &Aside) -> Router {
+    pub(super) fn router(
+        &self,
+        storage: &Storage,
+        state: &State,
+        aside: &Aside,
+        broker: &Recipient<Requests>,
+    ) -> Router {
         let options = self.options;
         let asked = |lane: Lane| lane.patient(Some(PATIENCE));
         let actor = |requests: &Recipient<Requests>| asked(Lane::to(ToActor(requests.clone())));
@@ -37,16 +46,10 @@ impl Wiring<'_> {
         let replies = self.replies(&sends, storage, state);
         let reply_patience = Patience { limit: PATIENCE.limit + reply_service::PUSH_LIMIT, ..PATIENCE };
         let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(send_patience));
-        let lookups = LookupService {
-            broker_name: options.broker_name.as_str().into(),
-            topics: state.topics.clone(),
-            queue_of: storage.dispatch.queue_of.clone(),
-            pool: storage.pool.clone(),
-            index: storage.index.as_ref().map(|index| index.snapshot.clone()),
-            unique_key_results: options.unique_key_results,
-            log: storage.log.clone(),
-            permits: lookup_service::permits(),
-        };
+        let relay_patience = Patience { limit: PATIENCE.limit + consumer_service::RELAY_LIMIT, ..PATIENCE };
+        let lookups = self.lookups(storage, state);
+        let consume_stats = self.consume_stats(&lookups, state);
+        let consumers = self.consumers(&lookups, state);
         let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
         Router::new()
             .route(&client_actor::CODES, actor(&state.client.requests))
@@ -58,10 +61,13 @@ impl Wiring<'_> {
             .route(&send_back_service::CODES, asked(Lane::to(self.send_backs(storage, state))))
             .route(&end_transaction_service::CODES, asked(Lane::to(self.ended_transactions(storage))))
             .route(&lookup_service::CODES, asked(Lane::to(lookups)))
+            .route(&consume_stats_service::CODES, asked(Lane::to(consume_stats)))
+            .route(&consumer_service::CODES, Lane::to(consumers).patient(Some(relay_patience)))
             .route(&topic_actor::CODES, actor(&state.topic.requests))
             .route(&group_actor::CODES, actor(&state.group.requests))
             .route(&queue_lock_actor::CODES, actor(&state.queue_lock.requests))
-            .route(&broker_actor::CODES, actor(&state.broker))
+            .route(&broker_actor::CODES, actor(broker))
+            .route(&stats_actor::CODES, actor(&storage.stats.requests))
             .route(&delay_offset_actor::CODES, actor(&aside.delay_offsets.requests))
             .on_closed(move |peer| {
                 notify(&hold, ConnectionClosed { connection: peer.id });
@@ -95,6 +101,48 @@ impl Wiring<'_> {
         }
     }
 
+    fn lookups(&self, storage: &Storage, state: &State) -> LookupService {
+        LookupService {
+            broker_name: self.options.broker_name.as_str().into(),
+            topics: state.topics.clone(),
+            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
+            index: storage.index.as_ref().map(|index| index.snapshot.clone()),
+            unique_key_results: self.options.unique_key_results,
+            log: storage.log.clone(),
+            permits: lookup_service::permits(),
+        }
+    }
+
+    /// Shares the permits of the lookups: they wait for the same disk.
+    fn consume_stats(&self, lookups: &LookupService, state: &State) -> ConsumeStatsService {
+        ConsumeStatsService {
+            broker_name: Arc::clone(&lookups.broker_name),
+            address: self.identity().address.into(),
+            topics: state.topics.clone(),
+            groups: state.groups.clone(),
+            subscriptions: state.subscriptions.clone(),
+            filters: state.filters.clone(),
+            offsets_of: state.offsets.of.clone(),
+            clone_offsets: state.offsets.clone_group.clone(),
+            reads: lookups.reads.clone(),
+            clock: Arc::clone(&self.options.clock),
+            permits: Arc::clone(&lookups.permits),
+        }
+    }
+
+    fn consumers(&self, lookups: &LookupService, state: &State) -> ConsumerService {
+        ConsumerService {
+            broker_name: Arc::clone(&lookups.broker_name),
+            host: self.store_host(),
+            topics: state.topics.clone(),
+            consumers_of: state.client.consumers_of.clone(),
+            offsets_of: state.offsets.of.clone(),
+            reads: lookups.reads.clone(),
+            permits: Arc::clone(&lookups.permits),
+            direct: consumer_service::direct_permits(),
+        }
+    }
+
     fn replies(&self, sends: &SendService, storage: &Storage, state: &State) -> ReplyService {
         ReplyService {
             rules: Arc::clone(&sends.rules),
@@ -117,6 +165,7 @@ impl Wiring<'_> {
             make_topic: state.topic.make.clone(),
             pool: storage.pool.clone(),
             append: storage.commit_log.append.clone(),
+            sent_back: storage.stats.sent_back.clone(),
         }
     }
 

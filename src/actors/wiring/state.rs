@@ -3,11 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::Recipient;
-
 use super::{State, Storage, Wiring};
-use crate::actors::arbiters::supervise_on;
-use crate::actors::broker_actor::{BrokerActor, BrokerParts};
 use crate::actors::builder::{Make, StateMakers};
 use crate::actors::client_actor::ClientParts;
 use crate::actors::config_writer::ConfigWriter;
@@ -18,12 +14,14 @@ use crate::actors::offset_actor::OffsetParts;
 use crate::actors::published::{Published, Publisher};
 use crate::actors::queue_lock_actor::QueueLockParts;
 use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
-use crate::actors::requests::Requests;
+use crate::actors::slow_group_actor::SlowGroupParts;
+use crate::actors::store_reads::StoreReads;
 use crate::actors::tables::StateTables;
-use crate::actors::topic_actor::{TopicParts, TopicPorts};
+use crate::actors::topic_actor::{TopicParts, TopicPorts, TopicRemoval};
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::filter::ConsumerFilters;
 use crate::broker::topics::{TopicTable, Topics};
+use crate::store::DeletedTopics;
 
 /// How often `consumerFilter.json` is written if it has changed.
 ///
@@ -31,17 +29,14 @@ use crate::broker::topics::{TopicTable, Topics};
 /// `ConsumerFilterManager.start` in `BrokerController` 4.9.7 (read).
 const FILTERS_EVERY: Duration = Duration::from_secs(10);
 
+/// The conditions of groups as they are published, and the right to publish others.
+type Filters = (Published<ConsumerFilters>, Publisher<ConsumerFilters>);
+
 impl Wiring<'_> {
-    pub(super) fn state(
-        &self,
-        make: StateMakers,
-        tables: StateTables,
-        storage: &Storage,
-        filters: (Published<ConsumerFilters>, Publisher<ConsumerFilters>),
-    ) -> State {
+    pub(super) fn state(&self, make: StateMakers, tables: StateTables, storage: &Storage, filters: Filters) -> State {
         let (options, on) = (self.options, &self.arbiters.rest);
         let (topic, registration, topics) =
-            self.topics(make.topic, make.registration, tables.topics, tables.topics_file);
+            self.topics((make.topic, make.registration), (tables.topics, tables.topics_file), storage);
         let (groups, published_groups) = Published::new(tables.groups.table());
         let (subscriptions, published_subscriptions) = Published::new(SubscriptionTable::default());
         let offset_parts = OffsetParts {
@@ -80,8 +75,19 @@ impl Wiring<'_> {
         let client = (make.client)(client_parts, on);
         let queue_lock_parts = QueueLockParts { clock: Arc::clone(&options.clock), faults: self.faults.clone() };
         let queue_lock = (make.queue_lock)(queue_lock_parts, on);
-        let broker = self.broker(topics.clone(), storage);
+        let slow_group_parts = SlowGroupParts {
+            behind_max: options.behind_bytes_max,
+            every: options.behind_check_every,
+            groups: groups.clone(),
+            subscriptions: subscriptions.clone(),
+            offsets_of: offsets.of.clone(),
+            switch_off: group.switch_off.clone(),
+            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
+            faults: self.faults.clone(),
+        };
+        let slow_groups = (make.slow_group)(slow_group_parts, on);
         State {
+            slow_groups,
             topic,
             group,
             offsets,
@@ -89,7 +95,6 @@ impl Wiring<'_> {
             registration,
             queue_lock,
             filter,
-            broker,
             topics,
             groups,
             subscriptions,
@@ -99,10 +104,9 @@ impl Wiring<'_> {
 
     fn topics(
         &self,
-        make_topic: Make<TopicParts, TopicPorts>,
-        make_registration: Make<RegistrationParts, RegistrationPorts>,
-        topics: Topics,
-        file: ConfigWriter,
+        (make_topic, make_registration): (Make<TopicParts, TopicPorts>, Make<RegistrationParts, RegistrationPorts>),
+        (topics, file): (Topics, ConfigWriter),
+        storage: &Storage,
     ) -> (TopicPorts, RegistrationPorts, Published<TopicTable>) {
         let (options, on) = (self.options, &self.arbiters.rest);
         let (published, publisher) = Published::new(topics.table());
@@ -114,6 +118,7 @@ impl Wiring<'_> {
             file,
             clock: Arc::clone(&options.clock),
             changed: changed.clone(),
+            removal: self.removal(storage),
             faults: self.faults.clone(),
         };
         let topic = make_topic(topic_parts, on);
@@ -133,6 +138,20 @@ impl Wiring<'_> {
         (topic, registration, published)
     }
 
+    fn removal(&self, storage: &Storage) -> TopicRemoval {
+        let options = self.options;
+        TopicRemoval {
+            deleted: storage.deleted.clone(),
+            file: Arc::new(ConfigWriter::new(Arc::clone(&options.disk), DeletedTopics::path(&options.store))),
+            log: storage.log.clone(),
+            close: storage.commit_log.close.clone(),
+            open: storage.commit_log.open.clone(),
+            remove: storage.dispatch.remove.clone(),
+            with_queues: storage.dispatch.topics.clone(),
+            clean: storage.dispatch.clean.clone(),
+        }
+    }
+
     fn filters(
         &self,
         make: Make<FilterParts, FilterPorts>,
@@ -150,16 +169,5 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         make(parts, &self.arbiters.rest)
-    }
-
-    fn broker(&self, topics: Published<TopicTable>, storage: &Storage) -> Recipient<Requests> {
-        let parts = BrokerParts {
-            properties: self.options.properties.clone(),
-            log: storage.log.clone(),
-            topics,
-            clock: Arc::clone(&self.options.clock),
-            faults: self.faults.clone(),
-        };
-        supervise_on(&self.arbiters.rest, |_| BrokerActor::new(parts)).recipient()
     }
 }

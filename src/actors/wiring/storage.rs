@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{Storage, Stored, Wiring};
 use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
-use crate::actors::commitlog_actor::{CommitLogParts, FlushPolicy};
-use crate::actors::dispatch_actor::{DispatchParts, Extensions, QueueFactory};
+use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
+use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
 use crate::actors::doorbell::{Bell, Doorbell};
+use crate::actors::extensions::Extensions;
 use crate::actors::fault::start_unbounded;
 use crate::actors::flush_actor::{FlushParts, FlushPorts, FlushTimes};
 use crate::actors::hold_actor::{HoldParts, HoldPorts};
@@ -19,17 +20,13 @@ use crate::actors::published::Published;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::ReadPool;
+use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::broker::filter::ConsumerFilters;
 use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
-    pub(super) fn storage(
-        &self,
-        make: StorageMakers,
-        stored: Stored,
-        filters: &Published<ConsumerFilters>,
-    ) -> Result<Storage, StartError> {
-        let Stored { log, queues, index, durable } = stored;
+    pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
+        let Stored { log, queues, index, durable, deleted, extensions } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
@@ -55,17 +52,28 @@ impl Wiring<'_> {
             let parts = IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
             (make.index)(parts, &self.arbiters.rest)
         });
+        let stats_parts = StatsParts {
+            cluster: options.cluster.clone(),
+            clock: Arc::clone(&options.clock),
+            faults: self.faults.clone(),
+        };
+        let stats = (make.stats)(stats_parts, &self.arbiters.rest);
         let directory = Directory::default();
+        // Queues are before the writer and have something to say to it.
+        let append = Late::default();
+        let queue_shared = self.queue_shared(&view, &hold, &flush, &pool, append.clone(), &stats);
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
             doorbell: Arc::clone(&doorbell),
             directory: directory.writer(),
-            queue_actor: queue_factory(Arc::new(self.queue_shared(&view, &hold, &flush, &pool)), make.queue),
+            queue_actor: queue_factory(Arc::new(queue_shared), make.queue),
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
-            extensions: self.extensions(filters),
+            extensions,
+            pool: pool.clone(),
+            put_counted: stats.put.clone(),
             faults: self.faults.clone(),
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
@@ -83,16 +91,25 @@ impl Wiring<'_> {
         };
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
-        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view })
+        append.name(commit_log.append.clone());
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted })
     }
 
     /// What makes the extensions of queues, if they have any.
-    fn extensions(&self, filters: &Published<ConsumerFilters>) -> Option<Extensions> {
+    pub(super) fn extensions(&self, filters: &Published<ConsumerFilters>) -> Option<Extensions> {
         let filters = self.options.makes_bit_maps().then(|| filters.clone());
         self.options.store.queue_ext_enabled.then_some(Extensions { filters })
     }
 
-    fn queue_shared(&self, view: &LogView, hold: &HoldPorts, flush: &FlushPorts, pool: &ReadPool) -> QueueShared {
+    fn queue_shared(
+        &self,
+        view: &LogView,
+        hold: &HoldPorts,
+        flush: &FlushPorts,
+        pool: &ReadPool,
+        append: Late<AppendBatch>,
+        stats: &StatsPorts,
+    ) -> QueueShared {
         QueueShared {
             log: view.clone(),
             limits: self.options.pull_limits,
@@ -100,6 +117,10 @@ impl Wiring<'_> {
             hold: hold.clone(),
             dirty: flush.queue_dirty.clone(),
             pool: pool.clone(),
+            append,
+            broker_name: self.options.broker_name.as_str().into(),
+            host: self.store_host(),
+            got_counted: stats.got.clone(),
             clock: Arc::clone(&self.options.clock),
             // A queue with an extension holds twice as many files.
             open: OpenQueues::new(self.options.open_queues_max >> u32::from(self.options.store.queue_ext_enabled)),

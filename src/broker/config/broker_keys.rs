@@ -62,8 +62,8 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::switch("notifyConsumerIdsChangedEnable", true),
     Key::switch("transferMsgByHeap", true).no_effect(),
     Key::switch("slaveReadEnable", false),
-    Key::switch("disableConsumeIfConsumerReadSlowly", false).later(),
-    Key::long("consumerFallbehindThreshold", "17179869184").later(),
+    Key::switch("disableConsumeIfConsumerReadSlowly", false),
+    Key::long("consumerFallbehindThreshold", "17179869184"),
     // Registration with the name servers.
     Key::switch("fetchNamesrvAddrByAddressServer", false).important().later(),
     Key::int("registerBrokerTimeoutMills", "6000").within(1, i32::MAX as i64),

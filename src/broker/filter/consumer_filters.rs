@@ -279,6 +279,12 @@ impl ConsumerFilters {
         }
     }
 
+    /// The filter of a group for a topic as the file has it, for people.
+    #[must_use]
+    pub fn describe(&self, topic: &str, group: &str) -> Option<String> {
+        self.find(topic, group).map(|filter| pretty(&entry_of(topic, group, filter)))
+    }
+
     /// The text of `consumerFilter.json`.
     #[must_use]
     pub fn to_json(&self) -> String {

@@ -66,7 +66,18 @@ pub struct AdmittedPull {
     /// How far the group has come: to be stored now, whatever becomes of the pull.
     pub commit: Option<ConsumedOffset>,
     /// The broker to pull from next.
-    pub suggested_broker: u64,
+    pub suggested: Suggested,
+    /// Who pulls.
+    pub group: Arc<SubscriptionGroupConfig>,
+}
+
+/// The broker id that a client is to pull from next; 0 stands for the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Suggested {
+    /// When all is well.
+    pub usually: u64,
+    /// When the group is far behind.
+    pub when_behind: u64,
 }
 
 /// Why a pull is not run, or not yet.
@@ -125,8 +136,15 @@ pub fn admit(
         filter: filter(rules, known, group, header)?,
         suspend: suspend(rules, header),
         commit: (header.sys_flag & flags::COMMIT_OFFSET != 0).then_some(ConsumedOffset(header.commit_offset)),
-        // Unless slaves may be read, 0 stands for the master.
-        suggested_broker: if rules.slave_read { group.broker_id.unsigned_abs() } else { 0 },
+        // Unless slaves may be read, it is the master.
+        suggested: match rules.slave_read {
+            true => Suggested {
+                usually: group.broker_id.unsigned_abs(),
+                when_behind: group.which_broker_when_consume_slowly.unsigned_abs(),
+            },
+            false => Suggested::default(),
+        },
+        group: Arc::clone(group),
     })
 }
 

@@ -79,6 +79,14 @@ static HALF: LazyLock<Topic> = LazyLock::new(|| named(HALF_TOPIC));
 static OP_HALF: LazyLock<Topic> = LazyLock::new(|| named(OP_HALF_TOPIC));
 static CHECKED_TOO_OFTEN: LazyLock<Topic> = LazyLock::new(|| named(CHECKED_TOO_OFTEN_TOPIC));
 
+static OFFSET_MOVED: LazyLock<Topic> = LazyLock::new(|| named(OFFSET_MOVED_EVENT));
+
+/// [`OFFSET_MOVED_EVENT`] as a name.
+#[must_use]
+pub fn offset_moved_topic() -> &'static Topic {
+    &OFFSET_MOVED
+}
+
 fn named(name: &str) -> Topic {
     Topic::parse(name).expect("the broker's own topics have legal names")
 }

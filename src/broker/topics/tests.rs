@@ -161,3 +161,13 @@ fn the_file_is_laid_over_the_start_and_read_back() {
     assert_eq!(read.table().version(), DataVersion { counter: 12, timestamp: 5 });
     assert!(read.load("{").is_err());
 }
+
+#[test]
+fn queues_without_a_topic_are_unused_but_for_the_brokers_own() {
+    let mut topics = topics();
+    topics.update(TopicConfig::new("T", 4, Permission::READ), NOW).unwrap();
+    let names =
+        ["T", "Lost", "SCHEDULE_TOPIC_XXXX", "RMQ_SYS_TRANS_HALF_TOPIC", "RMQ_SYS_TRANS_OP_HALF_TOPIC", "%LMQ%x"];
+    let with_queues = names.map(|name| Topic::parse(name).unwrap()).to_vec();
+    assert_eq!(topics.unused(with_queues), [Topic::parse("Lost").unwrap()]);
+}

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::link::{FrameView, Link};
 use super::run::Run;
-use crate::client::pull::pull_command;
+use crate::client::pull::{by_properties, pull_command};
 use crate::protocol::codes::response;
 use crate::protocol::command::Serialization;
 use crate::protocol::frame::{self, Frame};
@@ -29,6 +29,8 @@ pub struct Reader {
     pub serialization: Serialization,
     /// How long the broker may hold a pull that finds nothing; zero to have the answer at once.
     pub hold: Duration,
+    /// The condition on properties that messages have to meet, if there is one.
+    pub sql: Option<String>,
     /// The queues that this connection reads.
     pub queues: Vec<QueueReader>,
 }
@@ -61,6 +63,10 @@ impl Reader {
         queue.asked_ns = now_ns;
         let (id, offset) = (QueueId(queue.queue), QueueOffset(queue.offset));
         let command = pull_command(&self.group, &self.topic, id, offset, MESSAGES_PER_PULL, self.hold);
+        let command = match &self.sql {
+            Some(condition) => by_properties(command, condition),
+            None => command,
+        };
         let mut bytes = BytesMut::new();
         frame::encode(&command.with_opaque(Opaque(at as i32)), self.serialization, &mut bytes);
         out.extend_from_slice(&bytes);

@@ -12,14 +12,16 @@ use super::paced::{LOOK_UP, sent_ns};
 use super::run::Run;
 use super::tally::Outcome;
 
-/// How long messages that were acknowledged are waited for after the end.
-const STRAGGLERS: Duration = Duration::from_secs(2);
+/// How long messages that were acknowledged are waited for after the end,
+pub const STRAGGLERS: Duration = Duration::from_secs(2);
+/// and delayed ones.
+pub const DELAYED_STRAGGLERS: Duration = Duration::from_secs(15);
 
 /// Reads until the run is over and every message of it that was acknowledged has come.
 ///
 /// # Errors
 /// The connection ended, or the broker refused.
-pub async fn consume(run: Rc<Run>, mut link: Link, mut reader: Reader, mark: u64) -> Result<()> {
+pub async fn consume(run: Rc<Run>, mut link: Link, mut reader: Reader, mark: u64, stragglers: Duration) -> Result<()> {
     for at in 0..reader.queues.len() {
         reader.push(at, run.now_ns(), &mut link.outbox);
     }
@@ -31,7 +33,7 @@ pub async fn consume(run: Rc<Run>, mut link: Link, mut reader: Reader, mark: u64
                 take_answers(&run, &mut link, &mut reader, mark)?;
                 run.end_if_counted();
             }
-            Err(_) if run.is_over() && (nothing_missing(&run) || waited >= STRAGGLERS) => return Ok(()),
+            Err(_) if run.is_over() && (nothing_missing(&run) || waited >= stragglers) => return Ok(()),
             Err(_) if run.is_over() => waited += LOOK_UP,
             Err(_) => {}
         }

@@ -31,6 +31,8 @@ Examples:
   ferromq bench -n 127.0.0.1:9876 --batch 32 --size 1024                32 messages per request
   ferromq bench -n 127.0.0.1:9876 --drain --connections 4               read back everything in the topic
   ferromq bench -n 127.0.0.1:9876 --e2e --rate 2000                     time from producer to consumer
+  ferromq bench -n 127.0.0.1:9876 --e2e --rate 2000 --delay-level 1     the same with the first level of delay
+  ferromq bench -n 127.0.0.1:9876 --transaction --in-flight 16          half messages and their commits
   ferromq bench --broker 127.0.0.1:10911 --queues 8 --pid 4711 --json   no name server; broker CPU; one line of JSON")]
 pub struct BenchArgs {
     /// Name servers that know the broker, as host:port;host:port.
@@ -60,6 +62,18 @@ pub struct BenchArgs {
     /// The tag of the messages.
     #[arg(long)]
     pub tag: Option<String>,
+    /// A property of the messages, as name=value; may be given several times.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub property: Vec<String>,
+    /// Have the messages delivered after the time of this delay level. With --e2e times include that wait.
+    #[arg(long, value_name = "LEVEL", conflicts_with_all = ["batch", "transaction"])]
+    pub delay_level: Option<u32>,
+    /// Send half messages, and commit each when it is answered; times end when the commit is answered.
+    #[arg(long, conflicts_with_all = ["batch", "drain", "e2e", "oneway", "rate"])]
+    pub transaction: bool,
+    /// Read what meets this SQL92 condition on properties only. The broker needs enablePropertyFilter=true.
+    #[arg(long, value_name = "CONDITION")]
+    pub sql: Option<String>,
     /// Messages per request.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub batch: u32,
@@ -137,6 +151,8 @@ pub enum Mode {
     Closed,
     /// Sends without replies.
     Oneway,
+    /// Sends of half messages, and commits.
+    Transaction,
     /// Sends at given times.
     Paced(f64),
     /// Reading of what is there.
@@ -157,6 +173,11 @@ impl BenchArgs {
         ensure!(self.batch > 0, "--batch must be at least 1");
         ensure!(self.queues != Some(0), "--queues must be at least 1");
         ensure!(self.keys <= 100_000_000, "--keys can be 100000000 at most");
+        for property in &self.property {
+            let parts = property.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
+            ensure!(parts.is_some(), "--property is {property:?}, expected NAME=VALUE");
+        }
+        ensure!(self.sql.is_none() || self.drain || self.e2e, "--sql chooses what is read, with --drain or --e2e");
         let bytes = self.size.saturating_mul(self.batch as usize);
         ensure!(
             (1..=BODY_BYTES_MAX).contains(&bytes),
@@ -179,6 +200,7 @@ impl BenchArgs {
             Some(rate) => Mode::Paced(rate),
             None if self.drain => Mode::Drain,
             None if self.oneway => Mode::Oneway,
+            None if self.transaction => Mode::Transaction,
             None => Mode::Closed,
         })
     }
@@ -191,6 +213,7 @@ impl BenchArgs {
             Mode::Closed if self.in_flight > 1 => "pipelined",
             Mode::Closed => "sync",
             Mode::Oneway => "oneway",
+            Mode::Transaction => "transaction",
             Mode::Paced(_) => "paced",
             Mode::Drain => "drain",
             Mode::EndToEnd(_) => "e2e",

@@ -46,6 +46,10 @@ pub struct Shape {
     pub keys: u32,
     /// The tag of all messages, if any.
     pub tag: Option<String>,
+    /// Further properties of all messages, by name.
+    pub properties: Vec<(String, String)>,
+    /// Bits of all messages.
+    pub sys_flag: i32,
     /// Messages per request; 1 is an ordinary send.
     pub batch: u32,
     /// Whether no replies are wanted.
@@ -210,7 +214,7 @@ fn encode(shape: &Shape, stamps: &Stamps) -> Vec<u8> {
         .push("c", TEMPLATE_TOPIC)
         .push("d", TEMPLATE_QUEUES_MAX)
         .push("e", &stamps.queue)
-        .push("f", 0)
+        .push("f", shape.sys_flag)
         .push("g", &stamps.born)
         .push("h", 0)
         .push("i", shared)
@@ -232,7 +236,8 @@ fn message_properties(shape: &Shape, stamps: &Stamps) -> String {
     let key = (shape.keys > 0).then(|| format!("key-{}", stamps.key));
     let optional = [(keys::TAGS, shape.tag.as_deref()), (keys::KEYS, key.as_deref())];
     let optional = optional.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    properties::encode([(keys::UNIQ_KEY, id.as_str()), (keys::WAIT, "true")].into_iter().chain(optional))
+    let further = shape.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    properties::encode([(keys::UNIQ_KEY, id.as_str()), (keys::WAIT, "true")].into_iter().chain(optional).chain(further))
 }
 
 /// A body of letters, not all the same, in case something on the way compresses.

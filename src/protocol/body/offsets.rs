@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::queue_table::QueueTable;
+use super::queue_table::{MessageQueue, QueueTable};
 use super::{Body, json, plain_body, write_list};
 
 /// All consumer offsets of a broker: answer of GET_ALL_CONSUMER_OFFSET, and `consumerOffset.json`.
@@ -28,7 +28,21 @@ pub struct CorrectionOffsets {
     pub correction_offsets: BTreeMap<i32, i64>,
 }
 
-plain_body!(ConsumerOffsetTable, CorrectionOffsets);
+/// Body of a message in OFFSET_MOVED_EVENT: a group asked for an offset that a queue does not have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct OffsetMovedEvent {
+    /// The group.
+    pub consumer_group: String,
+    /// The queue.
+    pub message_queue: MessageQueue,
+    /// Where it is told to go on.
+    pub offset_new: i64,
+    /// What it asked for.
+    pub offset_request: i64,
+}
+
+plain_body!(ConsumerOffsetTable, CorrectionOffsets, OffsetMovedEvent);
 
 /// Request of RESET_CONSUMER_CLIENT_OFFSET and answer of INVOKE_BROKER_TO_RESET_OFFSET; also a broadcast consumer's
 /// `offsets.json`.
@@ -74,7 +88,7 @@ plain_body!(ResetOffsetList);
 
 impl From<&ResetOffsetBody> for ResetOffsetList {
     fn from(body: &ResetOffsetBody) -> Self {
-        let line = |(queue, offset): (&super::queue_table::MessageQueue, &i64)| ResetOffsetLine {
+        let line = |(queue, offset): (&MessageQueue, &i64)| ResetOffsetLine {
             broker_name: queue.broker_name.clone(),
             offset: *offset,
             queue_id: queue.queue_id,

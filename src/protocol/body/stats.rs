@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::queue_table::QueueTable;
+use super::queue_table::{MessageQueue, QueueTable};
 use super::{Body, json, plain_body, write_list};
 
 /// Answer of GET_CONSUME_STATS.
@@ -34,6 +34,13 @@ pub struct QueueProgress {
 }
 
 impl ConsumeStats {
+    /// By how many messages the group is behind; where it is ahead of a queue that counts against the others.
+    #[must_use]
+    pub fn total_diff(&self) -> i64 {
+        let behind = self.offset_table.values().map(|queue| queue.broker_offset.saturating_sub(queue.consumer_offset));
+        behind.fold(0, i64::saturating_add)
+    }
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend(br#"{"consumeTps":"#);
         out.extend(json(&self.consume_tps));
@@ -81,6 +88,38 @@ impl Body for ConsumeStatsList {
         out.into()
     }
 }
+
+/// Answer of QUERY_CONSUME_TIME_SPAN.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct ConsumeTimeSpans {
+    /// How old each queue and the group's place in it are.
+    pub consume_time_span_set: Vec<QueueTimeSpan>,
+}
+
+/// How old a queue is, and a group's place in it.
+///
+/// # Units
+/// Milliseconds, times since the epoch; a time is -1 where there is no message.
+///
+/// # Source
+/// `org.apache.rocketmq.common.protocol.body.QueueTimeSpan` 4.9.7 (read), without the three texts that it makes of times.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct QueueTimeSpan {
+    /// Store time of the last message that the group has consumed; of the oldest one if it has consumed none.
+    pub consume_time_stamp: i64,
+    /// How long ago the next message for the group was stored; 0 when there is none.
+    pub delay_time: i64,
+    /// Store time of the newest message.
+    pub max_time_stamp: i64,
+    /// The queue.
+    pub message_queue: MessageQueue,
+    /// Store time of the oldest message.
+    pub min_time_stamp: i64,
+}
+
+plain_body!(ConsumeTimeSpans);
 
 /// Answer of GET_TOPIC_STATS_INFO.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

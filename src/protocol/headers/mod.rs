@@ -4,6 +4,7 @@
 //! names it; what a value means is for the reader to judge.
 
 pub mod client;
+pub mod consumer;
 pub mod namesrv;
 pub mod offset;
 pub mod pull;

@@ -19,6 +19,14 @@ headers! {
         unique_key: bool_or_false "_UNIQUE_KEY_QUERY",
     }
 
+    /// VIEW_BROKER_STATS_DATA.
+    ViewStats {
+        /// What is counted.
+        stats_name: text "statsName",
+        /// Of what.
+        stats_key: text "statsKey",
+    }
+
     /// What QUERY_MESSAGE is answered with, besides messages: how current the index is.
     QueryMessageReply {
         /// When its last message was stored, in milliseconds since the epoch.

@@ -29,6 +29,12 @@ headers! {
         topic: text "topic",
     }
 
+    /// GET_SUBSCRIPTIONGROUP_CONFIG.
+    OfGroup {
+        /// Its name.
+        group: text "group",
+    }
+
     /// DELETE_SUBSCRIPTIONGROUP.
     DeleteGroup {
         /// Its name.

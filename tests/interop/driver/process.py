@@ -12,14 +12,15 @@ class StartError(Exception):
 
 
 class Process:
-    """One child process whose output goes to a log file."""
+    """One child process, in a folder, whose output goes to a log file."""
 
-    def __init__(self, name, command, log, env=None, stdin=subprocess.DEVNULL):
+    def __init__(self, name, command, log, env=None, stdin=subprocess.DEVNULL, folder=None):
         self.name = name
         self.log = log
         self._start = log.stat().st_size if log.exists() else 0
         with open(log, "ab") as output:
-            self._child = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=subprocess.STDOUT, env=env)
+            self._child = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=subprocess.STDOUT,
+                                           env=env, cwd=folder)
         _running.append(self)
 
     @property

@@ -75,7 +75,8 @@ class Scenarios:
         arguments = ["--namesrv", f"127.0.0.1:{ports.namesrv}", "--broker", f"127.0.0.1:{ports.broker}",
                      "--run", f"{program.name.replace('.', '_')}-{self._run_id}", *more, group]
         log = self._folder / f"{program.name}.log"
-        return Process(program.name, program.command(home, arguments), log, environment(home), stdin)
+        # Some programs write files to where they are.
+        return Process(program.name, program.command(home, arguments), log, environment(home), stdin, home)
 
 
 def _wait_for_more_lines(file, count, writer, seconds=90):

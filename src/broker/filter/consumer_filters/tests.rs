@@ -34,6 +34,16 @@ fn registered() -> ConsumerFilters {
     filters
 }
 
+#[test]
+fn a_filter_is_described_by_what_java_tells_of_it() {
+    let mut filters = ConsumerFilters::new(bloom());
+    filters.register("SG", &subscription("RA", "a > 1", 5), 1_795_659_808_917).unwrap();
+    // What a 4.9.7 broker tells of the same filter, but for blanks and line breaks.
+    let expected = "{\n\t\"bloomFilterData\": {\n\t\t\"bitNum\": 112,\n\t\t\"bitPos\": [\n\t\t\t67,\n\t\t\t84,\n\t\t\t19\n\t\t]\n\t},\n\t\"bornTime\": 1795659808917,\n\t\"clientVersion\": 5,\n\t\"consumerGroup\": \"SG\",\n\t\"dead\": false,\n\t\"deadTime\": 0,\n\t\"expression\": \"a > 1\",\n\t\"expressionType\": \"SQL92\",\n\t\"topic\": \"RA\"\n}";
+    assert_eq!(filters.describe("RA", "SG").unwrap(), expected);
+    assert_eq!(filters.describe("RA", "other"), None);
+}
+
 /// `(dead before, condition, version, changed, what the table says then: condition, version, dead, born)`
 #[test]
 fn a_newer_version_replaces_the_same_one_revives_and_an_older_one_is_ignored() {

@@ -7,6 +7,8 @@ use crate::protocol::message::decode_batch;
 
 fn shape(serialization: Serialization) -> Shape {
     Shape {
+        properties: vec![("a".into(), "b".into())],
+        sys_flag: 0,
         topic: "T".into(),
         group: "G".into(),
         queues: 12,

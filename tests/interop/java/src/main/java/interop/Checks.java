@@ -66,6 +66,10 @@ final class Checks {
         }
     }
 
+    static void contains(String text, String part) {
+        that(text.contains(part), part + " is not in " + text);
+    }
+
     static void equal(Object expected, Object found, String what) {
         that(Objects.equals(expected, found), what + ": expected " + expected + ", found " + found);
     }

@@ -77,7 +77,8 @@ final class ConnectionChecks {
         Session.eventually("the connection", 10, () ->
             clients(admin.examineProducerConnectionInfo(group, session.topic()).getConnectionSet())
                 .equals(Set.of(producer.buildMQClientId())));
-        admin.examineProducerConnectionInfo(group, session.topic()).getConnectionSet().forEach(ConnectionChecks::checkConnection);
+        admin.examineProducerConnectionInfo(group, session.topic()).getConnectionSet()
+            .forEach(ConnectionChecks::checkConnection);
         producer.shutdown();
         Session.eventually("no connection", 10, () -> producerRefusal(session, admin, group) == SYSTEM_ERROR);
         return "";

@@ -114,11 +114,13 @@ final class FilterChecks {
     /** A client asks a broker for SQL92 only when a heartbeat, the first after a second, has told the broker's version. */
     private static DefaultMQPullConsumer sqlPuller(Session session, MessageQueue queue) throws Exception {
         DefaultMQPullConsumer consumer = session.pullConsumer(session.newInstance());
-        Session.eventually("the version of the broker", 10, () -> consumer.pull(queue, MessageSelector.bySql("TRUE"), 0, 1) != null);
+        Session.eventually("the version of the broker", 10,
+            () -> consumer.pull(queue, MessageSelector.bySql("TRUE"), 0, 1) != null);
         return consumer;
     }
 
-    private static List<Integer> select(DefaultMQPullConsumer consumer, MessageQueue queue, String expression) throws Exception {
+    private static List<Integer> select(DefaultMQPullConsumer consumer, MessageQueue queue, String expression)
+        throws Exception {
         PullResult result = consumer.pull(queue, MessageSelector.bySql(expression), 0, 32);
         equal(10L, result.getNextBeginOffset(), "next offset of " + expression);
         if (result.getPullStatus() != PullStatus.FOUND) {

@@ -25,6 +25,12 @@ public final class Main {
             case "trace" -> TraceChecks.run(checks);
             case "message" -> MessageChecks.run(checks);
             case "connection" -> ConnectionChecks.run(checks);
+            case "mqadmin-topics" -> AdminTopicChecks.run(checks);
+            case "mqadmin-groups" -> AdminGroupChecks.run(checks);
+            case "mqadmin-offsets" -> AdminOffsetChecks.run(checks);
+            case "mqadmin-messages" -> AdminMessageChecks.run(checks);
+            case "mqadmin-broker" -> AdminBrokerChecks.run(checks);
+            case "mqadmin-namesrv" -> AdminNamesrvChecks.run(checks);
             case "short" -> ShortChecks.run(checks);
             case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
             case "parked" -> checks.run("parked_sends", ParkedCheck::run);

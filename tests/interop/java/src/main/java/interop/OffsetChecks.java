@@ -48,7 +48,8 @@ final class OffsetChecks {
         equal(9L, producer.searchOffset(queue, times.get(9) + 60_000), "long after the last");
         for (int number = 1; number < 10; number++) {
             long gap = times.get(number) - times.get(number - 1);
-            equal(number - 1L, producer.searchOffset(queue, times.get(number) - gap + 1), "just after message " + (number - 1));
+            equal(number - 1L, producer.searchOffset(queue, times.get(number) - gap + 1),
+                "just after message " + (number - 1));
             equal((long) number, producer.searchOffset(queue, times.get(number) - 1), "just before message " + number);
         }
         for (int number = 0; number < 10; number++) {

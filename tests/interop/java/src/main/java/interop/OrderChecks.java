@@ -88,7 +88,8 @@ final class OrderChecks {
         equal(2L, RebalanceChecks.queues(session, first), "queues of the first beside the second");
         equal(2L, RebalanceChecks.queues(session, second), "queues of the second");
         second.shutdown();
-        sent = sendUntil(session, producer, sent, "all queues back at the first", () -> RebalanceChecks.queues(session, first) == QUEUES);
+        sent = sendUntil(session, producer, sent, "all queues back at the first",
+            () -> RebalanceChecks.queues(session, first) == QUEUES);
         long behind = log.of(1) + 100;
         int all = sendUntil(session, producer, sent, "more messages of the first", () -> log.of(1) >= behind);
         Session.await(all + " messages in order", HANDED_OVER_WITHIN_S,
@@ -104,7 +105,8 @@ final class OrderChecks {
         while (!condition.getAsBoolean()) {
             that(System.nanoTime() < deadline, what + ": not seen within " + HANDED_OVER_WITHIN_S + " s");
             int queue = sent % QUEUES;
-            producer.send(session.message(Integer.toString(sent / QUEUES)), (queues, message, none) -> queues.get(queue), null);
+            producer.send(session.message(Integer.toString(sent / QUEUES)),
+                (queues, message, none) -> queues.get(queue), null);
             sent++;
             // A queue in which nothing waits changes hands at once.
             Thread.sleep(2);
@@ -169,7 +171,7 @@ final class OrderChecks {
             return ConsumeOrderlyStatus.SUCCESS;
         });
         Session.await("the message of the free queue", 20, () -> !bodies.isEmpty());
-        equal(Set.of(queues.get(0)), lock(session, api, "other", queues), "what the other client owns when both are asked for");
+        equal(Set.of(queues.get(0)), lock(session, api, "other", queues), "what the other client owns of both");
         unlock(session, api, "third", queues);
         equal(Set.of(), lock(session, api, "third", queues), "what a third client gets");
         equal(List.of("queue 1"), bodies, "messages while the other client holds a queue");
@@ -188,7 +190,8 @@ final class OrderChecks {
         return api.lockBatchMQ(session.options().broker(), body, 3_000);
     }
 
-    private static void unlock(Session session, MQClientAPIImpl api, String client, List<MessageQueue> queues) throws Exception {
+    private static void unlock(Session session, MQClientAPIImpl api, String client, List<MessageQueue> queues)
+        throws Exception {
         UnlockBatchRequestBody body = new UnlockBatchRequestBody();
         body.setConsumerGroup(session.group());
         body.setClientId(client);

@@ -199,7 +199,7 @@ final class ResetChecks {
             equal(0L, offsets.getMinOffset(), "min offset");
             equal(used ? 5L : 0L, offsets.getMaxOffset(), "max offset");
             long age = System.currentTimeMillis() - offsets.getLastUpdateTimestamp();
-            that(used ? age < 60_000 : offsets.getLastUpdateTimestamp() == 0, "last update " + offsets.getLastUpdateTimestamp());
+            that(used ? age < 60_000 : offsets.getLastUpdateTimestamp() == 0, "last update, ms ago: " + age);
         });
         return "";
     }
@@ -213,7 +213,7 @@ final class ResetChecks {
     }
 
     /** Until the broker has been told that the group has consumed so many; a client tells it every few seconds. */
-    private static void awaitProgress(Session session, DefaultMQAdminExt admin, DefaultMQPushConsumer consumer, long count)
+    static void awaitProgress(Session session, DefaultMQAdminExt admin, DefaultMQPushConsumer consumer, long count)
         throws InterruptedException {
         Session.eventually("stored progress of " + count, 30, () -> {
             consumer.getDefaultMQPushConsumerImpl().persistConsumerOffset();

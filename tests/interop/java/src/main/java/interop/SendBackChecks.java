@@ -66,7 +66,7 @@ final class SendBackChecks {
         return "";
     }
 
-    /** The same for one that has been consumed too often goes to the dead letters, but with the delay the client asked for. */
+    /** One that has been consumed too often goes to the dead letters, but with the delay that the client asked for. */
     static String ordinarilyDead(Session session) throws Exception {
         MessageExt waiting = sendBackOrdinarily(session, 16);
         equal(17, waiting.getQueueId(), "queue of the schedule in which the message waits");

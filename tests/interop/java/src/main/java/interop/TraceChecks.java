@@ -63,8 +63,9 @@ final class TraceChecks {
         equal("true", after[4], "success of the consumer");
         // The trace of a message is found by the message's id and keys.
         for (String key : List.of(id, "word")) {
-            Session.eventually("the trace with key " + key, 10, () -> observer.queryMessage(TRACE_TOPIC, key, 64, 0, Long.MAX_VALUE)
-                .getMessageList().stream().anyMatch(trace -> !recordsOf(trace, id).isEmpty()));
+            Session.eventually("the trace with key " + key, 10, () ->
+                observer.queryMessage(TRACE_TOPIC, key, 64, 0, Long.MAX_VALUE).getMessageList().stream()
+                    .anyMatch(trace -> !recordsOf(trace, id).isEmpty()));
         }
         return "";
     }

@@ -1,0 +1,57 @@
+//! How a queue ends, and how it is cleaned.
+
+use actix::{Context, Handler};
+
+use super::{DropExpired, Pull, QueueActor, Retire};
+use crate::actors::fault::{guarded, notify};
+use crate::actors::hold_actor::Release;
+use crate::protocol::codes::response;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
+
+impl QueueActor {
+    /// Gives the queue away. The actor lives on for as long as anybody knows it, and answers.
+    fn retire(&mut self, retire: Retire) {
+        self.retired = true;
+        self.left.clear();
+        self.growth.clear();
+        let empty = self.queue.emptied();
+        let queue = std::mem::replace(&mut self.queue, empty);
+        let (topic, queue_id) = (queue.topic().clone(), queue.queue_id());
+        notify(&self.shared.hold.release, Release { topic, queue_id });
+        if retire.to.send(queue).is_err() {
+            tracing::error!("a queue was taken out of service and nobody destroys it");
+        }
+    }
+
+    /// Answers a pull from a queue that is no more.
+    pub(super) fn refuse_retired(&self, pull: Pull) {
+        let remark = format!("topic[{}] not exist, apply first please! {SEE_FAQ}", self.queue.topic());
+        pull.reply.refuse(Refusal::new(response::TOPIC_NOT_EXIST, remark));
+    }
+
+    fn drop_expired(&mut self) {
+        match self.queue.remove_expired(self.shared.log.min()) {
+            Ok(true) => {
+                tracing::info!(topic = %self.queue.topic(), queue = %self.queue.queue_id(), "a queue without messages is removed");
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "a queue without messages cannot be removed"),
+        }
+    }
+}
+
+impl Handler<Retire> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, retire: Retire, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Retire", |actor, _| actor.retire(retire));
+    }
+}
+
+impl Handler<DropExpired> for QueueActor {
+    type Result = ();
+
+    fn handle(&mut self, _: DropExpired, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "DropExpired", |actor, _| actor.drop_expired());
+    }
+}
