@@ -15,7 +15,7 @@ pub(crate) const QUEUES: u32 = 8;
 pub(crate) fn store(appender: Box<dyn Appender>) -> (TempDir, OpenStore) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let options = StoreOptions { log_segment_bytes: 256 << 20, ..StoreOptions::at(directory.path()) };
-    let store = open_with(FileDisk::shared(), options, appender, &mut |_| {}).expect("an empty store opens");
+    let store = open_with(FileDisk::shared(), options, appender, None, &mut |_| {}).expect("an empty store opens");
     (directory, store)
 }
 

@@ -13,6 +13,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult,
 use super::dispatch_removal::Removals;
 use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
+use super::extensions::Extensions;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
 use super::queue_actor::{Pull, QueuePorts};
@@ -27,7 +28,7 @@ use crate::store::dispatch::Marks;
 use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
-const RECORDS_PER_TURN: usize = 1024;
+pub(super) const RECORDS_PER_TURN: usize = 1024;
 
 /// Keys are sent to the index when there are this many, since that wakes another thread,
 const KEYS_PER_MESSAGE: usize = 2048;
@@ -168,6 +169,8 @@ pub struct DispatchParts {
     pub ahead_max: usize,
     /// What the levels of delayed messages wait, in milliseconds.
     pub delay_levels_ms: Vec<i64>,
+    /// What makes the extensions of entries; none where queues have none.
+    pub extensions: Option<Extensions>,
     /// Destroys queues.
     pub pool: ReadPool,
     /// The StatsActor.
@@ -262,7 +265,7 @@ impl DispatchActor {
     /// Dispatches up to a turn's worth of records; whether the turn was used up.
     fn turn(&mut self) -> Result<bool, String> {
         let limit = self.parts.log.visible();
-        for _ in 0..RECORDS_PER_TURN {
+        for _ in 0..self.parts.extensions.as_ref().map_or(RECORDS_PER_TURN, Extensions::records_per_turn) {
             let record = match self.cursor.next(limit) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
@@ -290,6 +293,9 @@ impl DispatchActor {
                     None => open_for(&record, &mut self.rows, &mut self.parts)?,
                 };
                 self.rows.push(line, record.queue_offset, entry);
+                if let Some(extensions) = &self.parts.extensions {
+                    self.rows.extend(line, extensions.of(&record));
+                }
             }
         }
         Ok(true)

@@ -11,7 +11,7 @@ use crate::broker::stats::Amount;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{QueueId, QueueOffset};
 use crate::store::index::KeyHasher;
-use crate::store::{QueueEntry, StoreError};
+use crate::store::{Extension, QueueEntry, StoreError};
 
 /// Queue numbers below this lie in a plain row per topic.
 const ROW_QUEUES_MAX: u32 = 4096;
@@ -46,6 +46,8 @@ struct Row {
 struct Line {
     ports: Arc<QueuePorts>,
     entries: Vec<(QueueOffset, QueueEntry)>,
+    /// Of each entry, if queues have extensions.
+    extensions: Vec<Extension>,
     /// What it got since that was told last.
     put: Amount,
     row: usize,
@@ -94,7 +96,7 @@ impl Rows {
         let queue = parts.queues.open_queue(&key.topic, key.queue_id)?;
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
-        let line = Line { ports, entries: Vec::new(), put: Amount::default(), row: at };
+        let line = Line { ports, entries: Vec::new(), extensions: Vec::new(), put: Amount::default(), row: at };
         let line = put(&mut self.lines, &mut self.free_lines, line);
         row.enter(key.queue_id, line as u32);
         Ok(line)
@@ -137,6 +139,13 @@ impl Rows {
         }
     }
 
+    /// Adds to the entry that was pushed last for the queue on a line what goes into its extension.
+    pub(super) fn extend(&mut self, line: usize, extension: Extension) {
+        if let Some(found) = self.lines.get_mut(line).and_then(Option::as_mut) {
+            found.extensions.push(extension);
+        }
+    }
+
     /// Whether there is something to tell by [`Rows::take_counted`].
     pub(super) fn has_counted(&self) -> bool {
         !self.counted.is_empty() || !self.counted_before.is_empty()
@@ -158,13 +167,13 @@ impl Rows {
     pub(super) fn send(&mut self, turn: &Arc<Turn>) {
         for at in self.touched.drain(..) {
             if let Some(line) = self.lines.get_mut(at).and_then(Option::as_mut) {
-                let entries = std::mem::take(&mut line.entries);
+                let (entries, extensions) = (std::mem::take(&mut line.entries), std::mem::take(&mut line.extensions));
                 if line.put.messages == 0 {
                     self.counted.push(at);
                 }
                 let bytes = entries.iter().map(|(_, entry)| u64::from(entry.size.unsigned_abs())).sum();
                 line.put.add(Amount { messages: entries.len() as u64, bytes });
-                notify(&line.ports.enqueue, Enqueue { entries, turn: Arc::clone(turn) });
+                notify(&line.ports.enqueue, Enqueue { entries, extensions, turn: Arc::clone(turn) });
             }
         }
     }

@@ -193,8 +193,8 @@ impl Handler<Wake> for HoldActor {
     fn handle(&mut self, wake: Wake, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Wake", |actor, _| {
             let log = &actor.parts.log;
-            // What has just been written is in memory.
-            let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, in_memory(log, entry));
+            // What has just been written is in memory, and these entries still have their tag codes.
+            let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, None, in_memory(log, entry));
             for (pull, queue) in actor.table.arrived(&wake.topic, wake.queue_id, &wake.arrival, passes) {
                 notify(&queue, pull);
             }

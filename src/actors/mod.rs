@@ -60,6 +60,7 @@ mod dispatch_removal;
 mod dispatch_rows;
 mod doorbell;
 mod end_transaction_service;
+pub mod extensions;
 pub mod fault;
 pub mod filter_actor;
 pub mod flush_actor;

@@ -258,6 +258,11 @@ impl BrokerOptions {
         }
     }
 
+    /// Whether the bit maps of extensions are made: without extensions nobody would read them.
+    pub(super) fn makes_bit_maps(&self) -> bool {
+        self.store.queue_ext_enabled && self.filters.bit_maps
+    }
+
     /// How many levels of delay there are.
     pub(super) fn delay_levels(&self) -> u32 {
         self.store.delay_levels_ms.len() as u32

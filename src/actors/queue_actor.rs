@@ -39,7 +39,7 @@ use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
-use crate::store::{ConsumeQueue, LogView, QueueEntry, QueueSnapshot, StoreError};
+use crate::store::{ConsumeQueue, Extension, LogView, QueueEntry, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
 
 /// Room for entries that a queue keeps from pull to pull: what a pull for 32 messages looks at.
@@ -51,6 +51,8 @@ const SCRATCH_ENTRIES_KEPT: usize = 64;
 pub struct Enqueue {
     /// What to append.
     pub entries: Vec<(QueueOffset, QueueEntry)>,
+    /// What goes into the queue's extension, for each of the entries; empty where there are no extensions.
+    pub extensions: Vec<Extension>,
     /// The turn of dispatch that they belong to; let go when they are in the queue.
     pub turn: Arc<Turn>,
 }

@@ -26,7 +26,7 @@ use crate::broker::topics::schedule_topic;
 use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
-use crate::store::{LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, StoreError};
+use crate::store::{LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, StoreError, UnitReader};
 use crate::time::SharedClock;
 
 /// Most messages that are delivered at once,
@@ -260,10 +260,11 @@ impl Look {
             begins: (from != next).then_some(from),
             then: Then::Grown(max),
         };
+        let mut units = queue.unit_reader();
         for (number, entry) in queue.entries(from, MESSAGES_AT_ONCE)?.iter().enumerate() {
             let offset = from.plus(number as u64);
             due.then = Then::More;
-            let due_ms = due_ms(entry, self.delay_ms, self.now_ms);
+            let due_ms = due_ms(self.says_ms(log, &mut units, entry)?, self.delay_ms, self.now_ms);
             if due_ms > self.now_ms {
                 due.then = Then::After(Duration::from_millis(due_ms.abs_diff(self.now_ms)));
                 break;
@@ -277,6 +278,22 @@ impl Look {
             }
         }
         Ok(due)
+    }
+}
+
+impl Look {
+    /// When an entry says that it is due, or its unit; without that unit the record, as far as it can.
+    ///
+    /// # Source
+    /// `ScheduleMessageService.DeliverDelayedMessageTimerTask.executeOnTimeup` 4.9.7 (read).
+    fn says_ms(&self, log: &LogView, units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<i64, StoreError> {
+        let Some(address) = entry.unit_address() else { return Ok(entry.tags_code) };
+        if let Some(unit) = units.as_mut().map_or(Ok(None), |units| units.unit(address))? {
+            return Ok(unit.tags_code);
+        }
+        let message = log.message(entry.physical)?;
+        // One that is gone is passed over now.
+        Ok(message.map_or(self.now_ms, |message| message.store_time.0.saturating_add(self.delay_ms)))
     }
 }
 

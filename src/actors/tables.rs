@@ -11,6 +11,23 @@ use crate::broker::offsets::ConsumerOffsets;
 use crate::broker::schedule::DelayOffsets;
 use crate::broker::timer::progress::TimerProgress;
 use crate::broker::topics::{TopicSettings, Topics};
+use crate::store::{BitMaps, config_files};
+
+const FILTERS_FILE: &str = "consumerFilter.json";
+
+/// What makes the bit maps of the records that recovery finds in no queue: the conditions of `consumerFilter.json` as it
+/// lies there. What of it cannot be read makes none, which costs its groups a look at each such record; who loads the tables
+/// afterwards says so.
+///
+/// # Errors
+/// What the operating system says.
+pub(super) fn bit_maps_at_start(options: &BrokerOptions) -> Result<Option<Box<BitMaps>>, StartError> {
+    let (bloom, now_ms) = (options.filters.bloom, options.clock.now_ms());
+    let path = options.store.config_dir().join(FILTERS_FILE);
+    let loaded = config_files::load(&*options.disk, &path, |text| ConsumerFilters::load(text, bloom, now_ms))?;
+    let filters = loaded.value.map(|(filters, _)| filters);
+    Ok(filters.map(|filters| -> Box<BitMaps> { Box::new(move |topic, text| filters.bit_map(topic, text)) }))
+}
 
 /// All of them.
 pub(super) struct Tables {
@@ -63,7 +80,7 @@ impl Tables {
             groups.load(text).map(|()| groups)
         })?;
         let offsets = offsets_file.load(ConsumerOffsets::load)?;
-        let filters_file = file("consumerFilter.json");
+        let filters_file = file(FILTERS_FILE);
         let bloom = options.filters.bloom;
         let filters = filters_file.load(|text| ConsumerFilters::load(text, bloom, now_ms))?;
         let filters = filters.map(|(filters, left_out)| {

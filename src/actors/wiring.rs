@@ -18,6 +18,7 @@ use super::client_actor::ClientPorts;
 use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
+use super::extensions::Extensions;
 use super::fault::Faults;
 use super::filter_actor::FilterPorts;
 use super::flush_actor::FlushPorts;
@@ -37,7 +38,7 @@ use super::requests::PATIENCE;
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
-use super::tables::Tables;
+use super::tables::{self, Tables};
 use super::timer_actor::TimerPorts;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
@@ -80,9 +81,11 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let (live, publisher) = Published::new(Live::new(rules));
     let wiring =
         Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address, live, send_limit };
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted })?;
     let Tables { state: state_tables, delays, timer } = tables;
-    let state = wiring.state(state, state_tables, &storage);
+    let (filters, publish_filters) = Published::new(state_tables.filters.clone());
+    let extensions = wiring.extensions(&filters);
+    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted, extensions })?;
+    let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
     let aside = wiring.aside(aside, delays, timer, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
@@ -124,6 +127,7 @@ struct Stored {
     index: Option<Index>,
     durable: Durable,
     deleted: DeletedTopics,
+    extensions: Option<Extensions>,
 }
 
 /// The path of every message.
@@ -220,8 +224,10 @@ fn bind(listen: SocketAddr) -> Result<(Listener, Option<Listener>), StartError> 
 async fn open_store(options: &BrokerOptions) -> Result<OpenStore, StartError> {
     let (disk, store_options) = (Arc::clone(&options.disk), options.store.clone());
     let appender = options.appender.make();
+    let bit_maps = if options.makes_bit_maps() { tables::bit_maps_at_start(options)? } else { None };
     let opened = actix_rt::task::spawn_blocking(move || {
-        store::open_with(disk, store_options, appender, &mut |progress| tracing::info!("recovery: {progress:?}"))
+        let mut progress = |progress| tracing::info!("recovery: {progress:?}");
+        store::open_with(disk, store_options, appender, bit_maps, &mut progress)
     });
     let store = opened.await.map_err(|_| StartError::Interrupted)??;
     let report = &store.report;

@@ -337,6 +337,8 @@ fn store(settings: &Settings) -> Result<StoreOptions, SettingsError> {
         log_dirs: directories.map(PathBuf::from).collect(),
         log_segment_bytes: settings.number("mappedFileSizeCommitLog"),
         queue_file_bytes: settings.number("mappedFileSizeConsumeQueue"),
+        queue_ext_enabled: settings.switch("enableConsumeQueueExt"),
+        queue_ext_file_bytes: settings.number("mappedFileSizeConsumeQueueExt"),
         index_slots: settings.number("maxHashSlotNum"),
         index_entries: settings.number("maxIndexNum"),
         index_enabled: settings.switch("messageIndexEnable"),

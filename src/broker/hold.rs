@@ -220,7 +220,7 @@ mod tests {
     fn arrive(table: &mut HoldTable<&'static str>, queue: u32, first: u64, tags: &[&str]) -> Vec<&'static str> {
         let entry = |tag: &&str| QueueEntry { physical: PhysicalOffset(0), size: 100, tags_code: tags_code(tag) };
         let arrival = Arrival { first: QueueOffset(first), entries: tags.iter().map(entry).collect() };
-        let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, |_| None);
+        let passes = |filter: &Filter, entry: &QueueEntry| filter.passes(entry, None, |_| None);
         table.arrived(&Topic::parse("T").unwrap(), QueueId(queue), &arrival, passes)
     }
 

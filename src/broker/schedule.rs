@@ -15,18 +15,18 @@ use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::{self, keys};
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
-use crate::store::{NewMessage, PutBatch, QueueEntry, StoreError};
+use crate::store::{NewMessage, PutBatch, StoreError};
 
-/// When an entry of a level is due, in milliseconds since the epoch.
+/// When an entry of a level is due that says so, in milliseconds since the epoch.
 ///
-/// The entry says so itself; a time that lies further ahead than the level waits comes of a clock that was put back, or of
+/// The entry says so itself, or its unit in the queue's extension; a time that lies further ahead than the level waits comes of a clock that was put back, or of
 /// a level that was made shorter, and is now.
 ///
 /// # Source
 /// `ScheduleMessageService.DeliverDelayedMessageTimerTask.correctDeliverTimestamp` 4.9.7 (read).
 #[must_use]
-pub fn due_ms(entry: &QueueEntry, delay_ms: i64, now_ms: i64) -> i64 {
-    if entry.tags_code > now_ms.saturating_add(delay_ms) { now_ms } else { entry.tags_code }
+pub fn due_ms(says_ms: i64, delay_ms: i64, now_ms: i64) -> i64 {
+    if says_ms > now_ms.saturating_add(delay_ms) { now_ms } else { says_ms }
 }
 
 /// Where a message that was stored aside is meant to go; `None` if it does not say, or not so that it can be followed.
@@ -195,17 +195,13 @@ impl DelayOffsets {
 mod tests {
     use super::*;
 
-    fn entry(due_ms: i64) -> QueueEntry {
-        QueueEntry { physical: PhysicalOffset(0), size: 100, tags_code: due_ms }
-    }
-
     #[test]
     fn an_entry_is_due_when_it_says_unless_that_is_further_ahead_than_its_level_waits() {
         for (says, delay, now, expected) in [(5_000, 1_000, 4_000, 5_000), (3_000, 1_000, 4_000, 3_000)] {
-            assert_eq!(due_ms(&entry(says), delay, now), expected);
+            assert_eq!(due_ms(says, delay, now), expected);
         }
-        assert_eq!(due_ms(&entry(5_001), 1_000, 4_000), 4_000, "a clock that was put back");
-        assert_eq!(due_ms(&entry(i64::MAX), i64::MAX, 4_000), i64::MAX);
+        assert_eq!(due_ms(5_001, 1_000, 4_000), 4_000, "a clock that was put back");
+        assert_eq!(due_ms(i64::MAX, i64::MAX, 4_000), i64::MAX);
     }
 
     #[test]

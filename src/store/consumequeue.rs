@@ -7,13 +7,13 @@
 //! A queue has one owner. Its files are opened and mapped when they are needed and let go by
 //! [`ConsumeQueue::close_idle`]: a hundred thousand queues are an ordinary case, and so many mappings are not to be had.
 //!
+//! With `enableConsumeQueueExt` it has an extension beside it, see [`queue_ext`](super::queue_ext).
+//!
 //! What is deliberately absent: the records themselves and filters.
 
 mod entry;
-mod file;
 mod recovery;
 mod search;
-mod sync;
 mod warm;
 
 use std::io::ErrorKind;
@@ -22,13 +22,14 @@ use std::sync::Arc;
 
 pub use entry::QueueEntry;
 pub use search::QueueSnapshot;
-pub use sync::QueueSync;
 pub use warm::WarmUp;
 
-use self::file::QueueFile;
 use super::disk::SharedDisk;
 use super::error::StoreError;
 use super::layout::{QUEUE_ENTRY_BYTES, StoreOptions};
+use super::queue_ext::{Extension, QueueExtension, Unit, UnitAddress, UnitReader};
+use super::queue_file::QueueFile;
+use super::queue_sync::QueueSync;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 
@@ -73,6 +74,8 @@ pub struct ConsumeQueue {
     /// End of the record that the last entry points to; 0 when there is none.
     max_physical: u64,
     sync: QueueSync,
+    /// On the heap, since most queues have none.
+    extension: Option<Box<QueueExtension>>,
 }
 
 impl ConsumeQueue {
@@ -80,8 +83,26 @@ impl ConsumeQueue {
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>, topic: Topic, queue_id: QueueId) -> Self {
         let directory = options.queue_dir(&topic, queue_id);
-        let sync = QueueSync::new(Arc::clone(&disk), directory.clone());
-        Self { disk, options, topic, queue_id, directory, files: Vec::new(), write: 0, min: 0, max_physical: 0, sync }
+        let mut sync = QueueSync::new(Arc::clone(&disk), directory.clone());
+        let extension = options
+            .queue_ext_enabled
+            .then(|| Box::new(QueueExtension::new(Arc::clone(&disk), &options, &topic, queue_id)));
+        if let Some(extension) = &extension {
+            sync = sync.with_units(extension.sync());
+        }
+        Self {
+            disk,
+            options,
+            topic,
+            queue_id,
+            directory,
+            files: Vec::new(),
+            write: 0,
+            min: 0,
+            max_physical: 0,
+            sync,
+            extension,
+        }
     }
 
     /// Its topic.
@@ -125,6 +146,20 @@ impl ConsumeQueue {
     /// # Errors
     /// [`StoreError::DiskFull`], or what the operating system says; the entry is not there then.
     pub fn append(&mut self, entry: QueueEntry, offset: QueueOffset) -> Result<Placement, StoreError> {
+        self.append_extended(entry, offset, None)
+    }
+
+    /// As [`ConsumeQueue::append`]; what the entry has no room for goes into the extension, if the queue has one. Where that
+    /// has no room, on the disk above all, the entry stands alone, as in the reference.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::append`].
+    pub fn append_extended(
+        &mut self,
+        entry: QueueEntry,
+        offset: QueueOffset,
+        extension: Option<&Extension>,
+    ) -> Result<Placement, StoreError> {
         debug_assert!(entry.is_valid(), "only entries of records are appended");
         if entry.end().0 <= self.max_physical {
             return Ok(Placement::Duplicate);
@@ -136,7 +171,10 @@ impl ConsumeQueue {
             return Ok(Placement::Duplicate);
         }
         let at = self.write;
-        self.put(at, entry)?;
+        match extension {
+            Some(extension) => self.put_extended(at, entry, extension)?,
+            None => self.put(at, entry)?,
+        }
         self.write += QUEUE_ENTRY_BYTES;
         self.max_physical = entry.end().0;
         let placed = QueueOffset(at / QUEUE_ENTRY_BYTES);
@@ -215,7 +253,28 @@ impl ConsumeQueue {
         Ok(one.pop())
     }
 
-    /// Notes that an entry which is there already may not be on the disk.
+    /// Whether entries may name units of an extension.
+    #[must_use]
+    pub fn is_extended(&self) -> bool {
+        self.extension.is_some()
+    }
+
+    /// The unit at an address; `None` if it is not there, or the queue has no extension.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::read`].
+    pub fn unit(&mut self, address: UnitAddress) -> Result<Option<Unit<'_>>, StoreError> {
+        self.extension.as_mut().map_or(Ok(None), |extension| extension.unit(address))
+    }
+
+    /// What another thread needs to read units; `None` if the queue has no extension.
+    #[must_use]
+    pub fn unit_reader(&self) -> Option<UnitReader> {
+        self.extension.as_ref().map(|extension| extension.reader())
+    }
+
+    /// Notes that an entry which is there already may not be on the disk. Of a queue with an extension such entries are made
+    /// again, which notes them.
     pub(crate) fn mark_unsynced(&self, offset: QueueOffset) {
         let file = self.file_of(offset.0.saturating_mul(QUEUE_ENTRY_BYTES)).and_then(|index| self.files.get(index));
         if let Some(file) = file {
@@ -241,12 +300,16 @@ impl ConsumeQueue {
         for file in &mut self.files {
             file.close();
         }
+        if let Some(extension) = &mut self.extension {
+            extension.close_idle();
+        }
     }
 
     /// Whether it holds file descriptors or mappings.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.files.iter().any(QueueFile::is_open)
+            || self.extension.as_ref().is_some_and(|extension| extension.is_open())
     }
 
     /// Removes all files and the directory: the topic was deleted.
@@ -259,7 +322,8 @@ impl ConsumeQueue {
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
-        self.remove_directory()
+        self.remove_directory()?;
+        self.extension.as_mut().map_or(Ok(()), |extension| extension.destroy())
     }
 
     /// Removes all files when everything that they point to lies before `log_min`. The numbers go on: the next entry begins
@@ -315,6 +379,22 @@ impl ConsumeQueue {
         Ok(())
     }
 
+    /// Writes an entry that names the unit which is put for it, or as it is if there is no room for one.
+    fn put_extended(&mut self, at: u64, entry: QueueEntry, extension: &Extension) -> Result<(), StoreError> {
+        let Some(units) = &mut self.extension else { return self.put(at, entry) };
+        let address = match units.put(&extension.unit(entry.tags_code)) {
+            Ok(address) => address,
+            Err(error) if error.is_shortage() => None,
+            Err(error) => return Err(error),
+        };
+        let tags_code = address.map_or(entry.tags_code, UnitAddress::tags_code);
+        self.put(at, QueueEntry { tags_code, ..entry }).inspect_err(|_| {
+            if let (Some(units), Some(address)) = (&mut self.extension, address) {
+                units.take_back(address);
+            }
+        })
+    }
+
     /// Writes an entry, into a new file if it is the first one there.
     fn put(&mut self, at: u64, entry: QueueEntry) -> Result<(), StoreError> {
         if self.file_of(at).is_none() {
@@ -324,7 +404,7 @@ impl ConsumeQueue {
         let file_bytes = self.file_bytes();
         let Self { files, disk, directory, sync, write, .. } = self;
         let file = files.get_mut(index).expect("found above");
-        let room = file.entry_mut(disk, directory, file_bytes, at, at >= *write)?;
+        let room = file.bytes_mut(disk, directory, file_bytes, at..at + QUEUE_ENTRY_BYTES, at >= *write)?;
         room.copy_from_slice(&entry.encode());
         sync.mark(file);
         Ok(())

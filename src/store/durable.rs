@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use super::checkpoint::Checkpoint;
-use super::consumequeue::QueueSync;
 use super::disk::{OpenMode, SharedDisk};
 use super::error::StoreError;
 use super::flush::{LogFlush, Synced};
 use super::index::IndexSync;
 use super::layout::StoreOptions;
 use super::preparation::Preparation;
+use super::queue_sync::QueueSync;
 use super::state::{State, StateFile};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 

@@ -29,6 +29,10 @@ pub struct StoreOptions {
     pub log_segment_bytes: u64,
     /// `mappedFileSizeConsumeQueue`; rounded up to whole entries by [`StoreOptions::queue_file_bytes`].
     pub queue_file_bytes: u64,
+    /// `enableConsumeQueueExt`: whether queues have extensions.
+    pub queue_ext_enabled: bool,
+    /// `mappedFileSizeConsumeQueueExt`.
+    pub queue_ext_file_bytes: u64,
     /// `maxHashSlotNum`.
     pub index_slots: u32,
     /// `maxIndexNum`.
@@ -52,6 +56,8 @@ impl StoreOptions {
             log_dirs: Vec::new(),
             log_segment_bytes: 1 << 30,
             queue_file_bytes: 6_000_000,
+            queue_ext_enabled: false,
+            queue_ext_file_bytes: 50_331_648,
             index_slots: 5_000_000,
             index_entries: 20_000_000,
             index_enabled: true,
@@ -105,6 +111,18 @@ impl StoreOptions {
         self.queues_dir().join(topic.as_str()).join(queue_id.to_string())
     }
 
+    /// `consumequeue_ext`.
+    #[must_use]
+    pub fn queue_exts_dir(&self) -> PathBuf {
+        self.root.join("consumequeue_ext")
+    }
+
+    /// The directory of one queue's extension.
+    #[must_use]
+    pub fn queue_ext_dir(&self, topic: &Topic, queue_id: QueueId) -> PathBuf {
+        self.queue_exts_dir().join(topic.as_str()).join(queue_id.to_string())
+    }
+
     /// `index`.
     #[must_use]
     pub fn index_dir(&self) -> PathBuf {
@@ -130,13 +148,13 @@ impl StoreOptions {
     }
 }
 
-/// The name of a log or queue file: the offset of its first byte, in 20 digits.
+/// The name of a file of the log, of a queue or of an extension: the offset of its first byte, in 20 digits.
 #[must_use]
 pub fn file_name(base: u64) -> String {
     format!("{base:020}")
 }
 
-/// The offset that a log or queue file's name tells.
+/// The offset that such a file's name tells.
 #[must_use]
 pub fn base_of(name: &str) -> Option<u64> {
     (name.len() == 20 && name.bytes().all(|digit| digit.is_ascii_digit())).then(|| name.parse().ok())?

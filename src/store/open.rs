@@ -19,7 +19,7 @@ use super::positions::Positions;
 use super::preparation::Preparation;
 use super::queues::Queues;
 use super::recovery::{self, Damaged, DurableUpTo, Progress, Walk, Walked};
-use super::replay::Replay;
+use super::replay::{BitMaps, Replay};
 use super::segment::Segment;
 use super::segments::Segments;
 use super::state::{State, StateFile};
@@ -77,10 +77,11 @@ pub fn open(
     options: StoreOptions,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<OpenStore, StoreError> {
-    open_with(disk, options, Box::new(MappedAppender::default()), progress)
+    open_with(disk, options, Box::new(MappedAppender::default()), None, progress)
 }
 
-/// As [`open`], with a way of writing the log.
+/// As [`open`], with a way of writing the log, and one of making the bit maps that entries get in the extensions of their
+/// queues when they are made again.
 ///
 /// # Errors
 /// As [`open`].
@@ -88,6 +89,7 @@ pub fn open_with(
     disk: SharedDisk,
     options: StoreOptions,
     appender: Box<dyn Appender>,
+    bit_maps: Option<Box<BitMaps>>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<OpenStore, StoreError> {
     let options = Arc::new(options);
@@ -103,7 +105,7 @@ pub fn open_with(
     };
     let lock = StoreLock::take(&disk, &options)?;
     let unclean = durable::mark_open(&disk, &options)?;
-    let opening = Opening { disk: Arc::clone(&disk), options: Arc::clone(&options), unclean, ours };
+    let opening = Opening { disk: Arc::clone(&disk), options: Arc::clone(&options), unclean, ours, bit_maps };
     // The lock is held until the mark is gone: another broker's mark must not be taken away.
     let opened = opening.run(appender, progress).inspect_err(|_| {
         if !unclean {
@@ -158,11 +160,12 @@ struct Opening {
     unclean: bool,
     /// Nobody but ferromq has opened this store since the state was written.
     ours: bool,
+    bit_maps: Option<Box<BitMaps>>,
 }
 
 impl Opening {
     fn run(self, appender: Box<dyn Appender>, progress: &mut dyn FnMut(Progress)) -> Result<Opened, StoreError> {
-        let Self { disk, options, unclean, ours } = &self;
+        let Self { disk, options, unclean, ours, .. } = &self;
         let mut report = Report { unclean: *unclean, ..Report::default() };
         let checkpoint = Checkpoint::load(&**disk, options)?;
         let (mut state_file, state) = StateFile::open(&**disk, options)?;
@@ -181,6 +184,13 @@ impl Opening {
             self.cut_foreign_tails(&mut queues, &segments, report.log_min)?;
         }
         report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
+        if *unclean && options.queue_ext_enabled {
+            // Of a unit a part may be missing after a power cut, and nothing in it would tell. The walk makes them again.
+            for queue in queues.idle_mut() {
+                queue.truncate(report.walked_from)?;
+                queue.close_idle();
+            }
+        }
         if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
             // Should the walk fail half way, the next start must not take half-built queues for whole ones.
             state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
@@ -209,7 +219,8 @@ impl Opening {
         durable.note_queues(synced.up_to, newest);
         durable.save()?;
         // The names of the files that were made now must last as well, and those of the directories that will be needed.
-        for directory in [options.queues_dir(), options.index_dir()] {
+        let extensions = options.queue_ext_enabled.then(|| options.queue_exts_dir());
+        for directory in [options.queues_dir(), options.index_dir()].into_iter().chain(extensions) {
             disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
         }
         disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
@@ -319,6 +330,7 @@ impl Opening {
                 queues: &mut *built.queues,
                 index: built.index.as_deref_mut(),
                 delay_levels_ms: &self.options.delay_levels_ms,
+                bit_maps: self.bit_maps.as_deref(),
                 deleted: built.deleted,
                 log_min,
                 began: from,

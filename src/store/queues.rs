@@ -33,7 +33,8 @@ pub struct Queues {
 #[derive(Debug)]
 pub struct DetachedTopic {
     disk: SharedDisk,
-    directory: PathBuf,
+    /// Of the queues, and of their extensions.
+    directories: Vec<PathBuf>,
     queues: Vec<ConsumeQueue>,
 }
 
@@ -43,18 +44,22 @@ impl DetachedTopic {
     /// # Errors
     /// What the operating system says; what was removed before stays removed.
     pub fn destroy(self) -> Result<(), StoreError> {
-        let Self { disk, directory, queues } = self;
+        let Self { disk, directories, queues } = self;
         drop(queues);
-        for queue in list(&disk, &directory)?.into_iter().filter(|entry| entry.is_dir) {
-            let of_queue = directory.join(&queue.name);
-            for file in list(&disk, &of_queue)? {
-                let path = of_queue.join(&file.name);
-                disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            }
-            remove_dir(&disk, &of_queue)?;
-        }
-        remove_dir(&disk, &directory)
+        directories.iter().try_for_each(|directory| remove_queues(&disk, directory))
     }
+}
+
+fn remove_queues(disk: &SharedDisk, directory: &Path) -> Result<(), StoreError> {
+    for queue in list(disk, directory)?.into_iter().filter(|entry| entry.is_dir) {
+        let of_queue = directory.join(&queue.name);
+        for file in list(disk, &of_queue)? {
+            let path = of_queue.join(&file.name);
+            disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        remove_dir(disk, &of_queue)?;
+    }
+    remove_dir(disk, directory)
 }
 
 fn list(disk: &SharedDisk, directory: &Path) -> Result<Vec<Entry>, StoreError> {
@@ -124,8 +129,9 @@ impl Queues {
     #[must_use]
     pub fn detach_topic(&mut self, topic: &Topic) -> DetachedTopic {
         let queues = self.topics.remove(topic).unwrap_or_default().into_values().flatten().collect();
-        let directory = self.options.queues_dir().join(topic.as_str());
-        DetachedTopic { disk: Arc::clone(&self.disk), directory, queues }
+        let mut directories = vec![self.options.queues_dir().join(topic.as_str())];
+        directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir().join(topic.as_str())));
+        DetachedTopic { disk: Arc::clone(&self.disk), directories, queues }
     }
 
     /// Destroys the queues of a topic that point to nothing behind a place in the log.

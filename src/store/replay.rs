@@ -9,6 +9,7 @@ use super::deleted_topics::DeletedTopics;
 use super::dispatch::Marks;
 use super::error::StoreError;
 use super::index::Index;
+use super::queue_ext::Extension;
 use super::queues::Queues;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
@@ -17,12 +18,16 @@ use crate::protocol::units::{PhysicalOffset, QueueOffset};
 /// A record without topic, body and properties.
 const RECORD_BYTES_MIN: u64 = 91;
 
+/// Computes the bit map of a record from its topic and properties; `None` if nobody of that topic filters by properties.
+pub type BitMaps = dyn Fn(&str, &str) -> Option<Vec<u8>> + Send;
+
 /// Queues and index while they are brought up to the log.
-#[derive(Debug)]
 pub(super) struct Replay<'a> {
     pub(super) queues: &'a mut Queues,
     pub(super) index: Option<&'a mut Index>,
     pub(super) delay_levels_ms: &'a [i64],
+    /// Makes the bit maps of extensions, if there are to be any.
+    pub(super) bit_maps: Option<&'a BitMaps>,
     /// Topics whose older records have no queue any more.
     pub(super) deleted: &'a DeletedTopics,
     /// Where the log begins.
@@ -84,7 +89,11 @@ impl Replay<'_> {
             return Ok(true);
         }
         let was_open = queue.is_open();
-        self.added += u64::from(place(queue, offset, entry, damaged)?);
+        let extension = (queue.is_extended() && !damaged).then(|| Extension {
+            store_time: record.store_time,
+            bit_map: self.bit_maps.and_then(|of| of(record.topic, record.properties)).unwrap_or_default(),
+        });
+        self.added += u64::from(place(queue, offset, entry, extension.as_ref(), damaged)?);
         if !was_open {
             self.queues.note_opened(topic, record.queue_id);
         }
@@ -100,7 +109,13 @@ fn is_impossible(queue: &ConsumeQueue, offset: QueueOffset, entry: QueueEntry) -
 }
 
 /// Puts an entry where its record says. Tells whether the queue has an entry more that points to its record.
-fn place(queue: &mut ConsumeQueue, offset: QueueOffset, entry: QueueEntry, damaged: bool) -> Result<bool, StoreError> {
+fn place(
+    queue: &mut ConsumeQueue,
+    offset: QueueOffset,
+    entry: QueueEntry,
+    extension: Option<&Extension>,
+    damaged: bool,
+) -> Result<bool, StoreError> {
     if damaged && offset < queue.max_offset() {
         return queue.blank(offset).map(|_| false);
     }
@@ -111,7 +126,7 @@ fn place(queue: &mut ConsumeQueue, offset: QueueOffset, entry: QueueEntry, damag
         // The records between are gone with the log: their places stay, so that this offset is the true one.
         queue.fill_to(offset)?;
     }
-    Ok(queue.append(entry, offset)? != Placement::Duplicate)
+    Ok(queue.append_extended(entry, offset, extension)? != Placement::Duplicate)
 }
 
 /// The queue has an entry for each of its records before this place.

@@ -1,12 +1,13 @@
 //! A delayed message is stored aside, and delivered when its level says: not before, and not much later.
 
+use ferromq::actors::broker::Broker;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::protocol::codes::{request, response};
 use ferromq::store::StoreOptions;
 
 use crate::messages::{bodies, lies_at, messages_in, property_pairs, wait_for};
 use crate::raw::{Raw, ask_for, send_to, with};
-use crate::support::Cluster;
+use crate::support::{Cluster, small};
 
 /// The levels of these tests, in milliseconds.
 const LEVELS: [i64; 3] = [60, 150, 3_600_000];
@@ -21,9 +22,41 @@ async fn send(client: &mut Raw, properties: &str, body: &str) -> i64 {
     lies_at(&client.ask(send_to("T", 0, properties, body.to_owned())).await)
 }
 
+fn short_levels_with_extensions(options: BrokerOptions) -> BrokerOptions {
+    let options = short_levels(options);
+    BrokerOptions { store: StoreOptions { queue_ext_enabled: true, ..options.store }, ..options }
+}
+
 #[actix::test]
 async fn not_before_and_not_much_later() {
-    let cluster = Cluster::start_with(short_levels).await;
+    on_time(short_levels).await;
+}
+
+/// There the time stands in the extension.
+#[actix::test]
+async fn also_from_queues_with_extensions() {
+    on_time(short_levels_with_extensions).await;
+}
+
+/// An entry whose unit is gone tells no time, which must not be taken for a time long past.
+#[actix::test]
+async fn also_when_the_extensions_are_lost() {
+    let cluster = Cluster::start_with(short_levels_with_extensions).await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    send(&mut client, "DELAY\u{1}3", "in an hour").await;
+    wait_for(&mut client, "SCHEDULE_TOPIC_XXXX", 2, 0, 1).await;
+    let directory = cluster.stop().await;
+    std::fs::remove_dir_all(directory.path().join("store/consumequeue_ext")).unwrap();
+    let options = short_levels_with_extensions(small(&directory));
+    let broker = Broker::builder(options).start().await.unwrap();
+    let mut client = Raw::connect(broker.address()).await;
+    send(&mut client, "DELAY\u{1}2", "soon").await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["soon"]);
+    broker.stop().await.unwrap();
+}
+
+async fn on_time(options: fn(BrokerOptions) -> BrokerOptions) {
+    let cluster = Cluster::start_with(options).await;
     let mut client = Raw::connect(cluster.broker.address()).await;
     for level in [1, 2] {
         let at = send(&mut client, &format!("DELAY\u{1}{level}"), "late").await;

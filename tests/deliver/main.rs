@@ -18,3 +18,4 @@ mod the_last_words_count;
 mod topic_stats;
 #[path = "../support/watched_disk.rs"]
 mod watched_disk;
+mod with_queue_extensions;

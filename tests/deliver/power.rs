@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 /// Directories whose files are written through mappings.
-const MAPPED: [&str; 3] = ["commitlog", "consumequeue", "index"];
+const MAPPED: [&str; 4] = ["commitlog", "consumequeue", "consumequeue_ext", "index"];
 
 /// What lasts.
 #[derive(Debug, Default)]

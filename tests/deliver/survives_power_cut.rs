@@ -9,7 +9,7 @@ use ferromq::actors::commitlog_actor::FlushPolicy;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::protocol::codes::response;
 use ferromq::protocol::names::Topic;
-use ferromq::protocol::units::{BornTime, QueueId, StoreTime};
+use ferromq::protocol::units::{BornTime, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::{FileDisk, SharedDisk};
 use ferromq::store::index::RESULTS_MAX;
 use ferromq::store::{NewMessage, OpenStore, Placed, PutBatch, QueueEntry, StoreOptions, open};
@@ -36,14 +36,21 @@ fn with_small_files(options: BrokerOptions) -> BrokerOptions {
     BrokerOptions { store, ..options }
 }
 
+/// The same, with extensions of queues.
+fn extended(options: BrokerOptions) -> BrokerOptions {
+    let options = with_small_files(options);
+    let store = StoreOptions { queue_ext_enabled: true, queue_ext_file_bytes: 600, ..options.store };
+    BrokerOptions { store, ..options }
+}
+
 /// A broker that waits for the disk, and writes down often what is on it.
-async fn start(disk: &Arc<PowerDisk>) -> Cluster {
+async fn start(disk: &Arc<PowerDisk>, sized: fn(BrokerOptions) -> BrokerOptions) -> Cluster {
     let disk: SharedDisk = disk.clone();
     Cluster::start_with(|options| BrokerOptions {
         disk,
         flush: FlushPolicy::Sync,
         flush_queues_every: Duration::from_millis(5),
-        ..with_small_files(options)
+        ..sized(options)
     })
     .await
 }
@@ -54,14 +61,22 @@ async fn send(client: &mut Raw, number: usize) {
 }
 
 /// Opens what a power cut leaves, and finds at least so many messages in each way.
-fn check(disk: &PowerDisk, store: &Path, sent: usize) {
+fn check(disk: &PowerDisk, store: &Path, sent: usize, sized: fn(BrokerOptions) -> BrokerOptions) {
     let left = tempfile::tempdir().unwrap();
     disk.cut(store, &left.path().join("store"));
-    let options = with_small_files(small(&left)).store;
+    let options = sized(small(&left)).store;
     let mut store = open(FileDisk::shared(), options, &mut |_| {}).unwrap();
     let topic = Topic::parse("Cut").unwrap();
+    let view = store.log.view();
     for queue in 0..2 {
         let queue = store.queues.queue_mut(&topic, QueueId(queue)).unwrap();
+        for offset in 0..queue.max_offset().0 {
+            let entry = queue.entry(QueueOffset(offset)).unwrap().unwrap();
+            let Some(address) = entry.unit_address() else { continue };
+            let unit = queue.unit(address).unwrap().expect("what names a unit is not there before it");
+            let stored = view.with_record(entry.physical, |record| record.store_time).unwrap();
+            assert_eq!((unit.tags_code, unit.store_time), (0, stored), "{offset}");
+        }
         assert!(queue.max_offset().0 >= sent as u64 / 2, "{:?} of {sent} / 2, {:?}", queue.max_offset(), store.report);
     }
     for key in ["one", "two"] {
@@ -74,7 +89,7 @@ fn check(disk: &PowerDisk, store: &Path, sent: usize) {
 #[actix::test]
 async fn every_acknowledged_message_is_in_its_queue_and_found_by_its_keys() {
     let disk = PowerDisk::new();
-    let cluster = start(&disk).await;
+    let cluster = start(&disk, with_small_files).await;
     let store = cluster.directory.path().join("store");
     let state = store.join("ferromq.state");
     let mut client = Raw::connect(cluster.broker.address()).await;
@@ -84,15 +99,25 @@ async fn every_acknowledged_message_is_in_its_queue_and_found_by_its_keys() {
     // The first writing from now on may end a round of syncs that began before.
     let written = disk.writes(&state);
     wait_until(LIMIT, "a whole round of syncs", || disk.writes(&state) >= written + 2).await;
-    check(&disk, &store, MESSAGES);
+    check(&disk, &store, MESSAGES, with_small_files);
     cluster.stop().await;
 }
 
 /// The power may go at any moment, also while files are made and synced.
 #[actix::test]
 async fn whenever_it_comes() {
+    cut_under_load(with_small_files).await;
+}
+
+/// A unit that is there is that of its record, and one that is named is there.
+#[actix::test]
+async fn whenever_it_comes_to_queues_with_extensions() {
+    cut_under_load(extended).await;
+}
+
+async fn cut_under_load(sized: fn(BrokerOptions) -> BrokerOptions) {
     let disk = PowerDisk::new();
-    let cluster = start(&disk).await;
+    let cluster = start(&disk, sized).await;
     let store = cluster.directory.path().join("store");
     let (acknowledged, count) = tokio::sync::watch::channel(0);
     let address = cluster.broker.address();
@@ -110,7 +135,7 @@ async fn whenever_it_comes() {
         let sent = *timeout(LIMIT, count.wait_for(|sent| *sent >= 7 * cut)).await.unwrap().unwrap();
         let (disk, store) = (Arc::clone(&disk), store.clone());
         // Beside the sender, who goes on.
-        actix_rt::task::spawn_blocking(move || check(&disk, &store, sent)).await.unwrap();
+        actix_rt::task::spawn_blocking(move || check(&disk, &store, sent, sized)).await.unwrap();
     }
     drop(count);
     sending.await.unwrap();
@@ -133,7 +158,7 @@ fn what_a_killed_process_left_lasts_after_the_next_start() {
         let started = open(disk.clone(), options(), &mut |_| {}).unwrap();
         assert_eq!(started.report.entries_added, 0, "the entries are there, in the page cache");
     }
-    check(&disk, &options().root, MESSAGES);
+    check(&disk, &options().root, MESSAGES, with_small_files);
 }
 
 /// Stores a message and dispatches it, as a broker does.

@@ -7,7 +7,7 @@ use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
 use ferromq::store::index::RESULTS_MAX;
-use ferromq::store::{OpenStore, open};
+use ferromq::store::{OpenStore, StoreOptions, open};
 use tempfile::TempDir;
 
 use crate::append_and_reopen::{message, options, put};
@@ -20,10 +20,15 @@ const QUEUE_OFFSET_AT: usize = 20;
 /// The store as it is has a tenth of this.
 const BYTES_MAX: u64 = 4 << 20;
 
+/// Small sizes, with queue extensions or without.
+fn sized(directory: &TempDir, extended: bool) -> StoreOptions {
+    StoreOptions { queue_ext_enabled: extended, queue_ext_file_bytes: 200, ..options(directory) }
+}
+
 /// A store with some segments, queue files and index files.
-fn filled() -> TempDir {
+fn filled(extended: bool) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
+    let mut store = open(FileDisk::shared(), sized(&directory, extended), &mut |_| {}).unwrap();
     for number in 0..MESSAGES {
         put(&mut store, message("Any", number as u32 % 2, format!("message {number}").as_bytes()), 1_000).unwrap();
     }
@@ -83,6 +88,10 @@ fn read(store: &mut OpenStore) {
         while at < queue.max_offset() && queue.read(at, 32, &mut entries).is_ok() {
             at = QueueOffset(at.0 + 32);
         }
+        for address in entries.iter().filter_map(|entry| entry.unit_address()) {
+            let _ = queue.unit(address);
+            let _ = queue.unit_reader().map(|mut reader| reader.unit(address).map(|unit| unit.is_some()));
+        }
         let view = store.log.view();
         for entry in entries {
             view.with_record(entry.physical, |record| record.check_body().is_ok());
@@ -96,7 +105,16 @@ fn read(store: &mut OpenStore) {
 
 #[test]
 fn a_store_opens_or_says_what_is_wrong() {
-    let whole = filled();
+    opens_or_says_what_is_wrong(false);
+}
+
+#[test]
+fn a_store_with_queue_extensions_opens_or_says_what_is_wrong() {
+    opens_or_says_what_is_wrong(true);
+}
+
+fn opens_or_says_what_is_wrong(extended: bool) {
+    let whole = filled(extended);
     let random = &mut fastrand::Rng::with_seed(SEED);
     let mut opened = 0;
     for round in 0..ROUNDS {
@@ -109,7 +127,7 @@ fn a_store_opens_or_says_what_is_wrong() {
         if random.bool() {
             fs::write(damaged.path().join("store/abort"), "").unwrap();
         }
-        match open(FileDisk::shared(), options(&damaged), &mut |_| {}) {
+        match open(FileDisk::shared(), sized(&damaged, extended), &mut |_| {}) {
             Ok(mut store) => {
                 opened += 1;
                 read(&mut store);
@@ -128,7 +146,7 @@ fn a_store_opens_or_says_what_is_wrong() {
 /// is reported; its message is not in the queue, and the others are.
 #[test]
 fn a_number_that_cannot_be_is_not_filled_up_to() {
-    let directory = filled();
+    let directory = filled(false);
     let options = options(&directory);
     let second = {
         let mut store = open(FileDisk::shared(), options.clone(), &mut |_| {}).unwrap();

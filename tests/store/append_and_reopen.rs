@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use ferromq::protocol::message;
 use ferromq::protocol::names::Topic;
+use ferromq::protocol::properties::{self, keys};
 use ferromq::protocol::sys_flag::TRANSACTION_PREPARED;
 use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
 use ferromq::store::retention::remove_oldest;
 use ferromq::store::{
-    Appender, LogFlush, MappedAppender, NewMessage, OpenStore, Placed, Placement, PutBatch, StagedAppender, StoreError,
-    StoreOptions, dispatch, open, open_with,
+    Appender, Extension, LogFlush, MappedAppender, NewMessage, OpenStore, Placed, Placement, PutBatch, StagedAppender,
+    StoreError, StoreOptions, dispatch, open, open_with,
 };
 use tempfile::TempDir;
 
@@ -76,7 +77,11 @@ pub(crate) fn dispatch_from(store: &mut OpenStore, from: PhysicalOffset) -> Resu
         let Some(entry) = dispatch::Marks::of(&record).queue_entry(&record, &[]) else { continue };
         let topic = Topic::parse(record.topic).unwrap();
         let queue = store.queues.queue_mut(&topic, record.queue_id)?;
-        added += usize::from(queue.append(entry, record.queue_offset)? != Placement::Duplicate);
+        // What the actors compute from the conditions of consumers is here a bit map of the tag's letters.
+        let bit_map = properties::find(record.properties, keys::TAGS).unwrap_or_default().as_bytes().to_vec();
+        let extension = Extension { store_time: record.store_time, bit_map };
+        let placed = queue.append_extended(entry, record.queue_offset, Some(&extension))?;
+        added += usize::from(placed != Placement::Duplicate);
         if let Some(index) = &mut store.index {
             index.put_record(&record)?;
         }
@@ -104,7 +109,7 @@ fn reopen(directory: &TempDir) -> OpenStore {
 
 fn fills_and_reopens(appender: Box<dyn Appender>, clean: bool) {
     let directory = tempfile::tempdir().unwrap();
-    let mut store = open_with(FileDisk::shared(), options(&directory), appender, &mut |_| {}).unwrap();
+    let mut store = open_with(FileDisk::shared(), options(&directory), appender, None, &mut |_| {}).unwrap();
     let mut sent = [Vec::new(), Vec::new()];
     for number in 0..200usize {
         let body = vec![number as u8; number * 7 % 500];

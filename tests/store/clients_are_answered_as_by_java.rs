@@ -7,6 +7,7 @@ use ferromq::actors::arbiters::start_on;
 use ferromq::actors::broker::Broker;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::schedule_actor::{NextOf, SchedulePorts};
+use ferromq::broker::config::FilterSettings;
 use ferromq::protocol::body::lenient;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
@@ -49,7 +50,8 @@ struct Served {
 impl Served {
     async fn start(name: &str) -> Self {
         let fixture = Fixture::unpack(name);
-        let options = BrokerOptions { store: fixture.options(), ..small(&fixture.directory) };
+        let filters = FilterSettings { enabled: true, ..FilterSettings::default() };
+        let options = BrokerOptions { store: fixture.options(), filters, ..small(&fixture.directory) };
         // What is pending in the store fell due long ago, and the recorded broker had delivered nothing yet.
         let nobody = |_, on: &ArbiterHandle| SchedulePorts { next: start_on(on, |_| Idle).recipient() };
         let broker = Broker::builder(options).schedule(nobody).start().await.unwrap();
@@ -79,7 +81,9 @@ impl Served {
     async fn pull(&mut self, row: &Value, offset: i64, count: i64, expression: &str) -> Command {
         const SUBSCRIPTION: i32 = 4;
         let (topic, queue_id) = (row["topic"].as_str().unwrap(), row["queueId"].as_i64().unwrap());
-        let fields: [(&str, &dyn std::fmt::Display); 10] = [
+        let condition = expression.strip_prefix("SQL92:");
+        let (expression, language) = condition.map_or((expression, "TAG"), |condition| (condition, "SQL92"));
+        let fields: [(&str, &dyn std::fmt::Display); 11] = [
             ("consumerGroup", &"CG_manifest"),
             ("topic", &topic),
             ("queueId", &queue_id),
@@ -90,6 +94,7 @@ impl Served {
             ("suspendTimeoutMillis", &15_000),
             ("subscription", &expression),
             ("subVersion", &0),
+            ("expressionType", &language),
         ];
         self.client.ask(ask_for(request::PULL_MESSAGE, &fields)).await
     }
@@ -199,8 +204,14 @@ async fn check_pull(served: &mut Served, row: &Value) {
 }
 
 #[actix::test]
-async fn pulls_at_every_offset_and_with_every_tag_expression() {
-    let mut served = Served::start("a-clean").await;
+async fn pulls_at_every_offset_and_with_every_expression() {
+    for name in ["a-clean", "e-queue-ext"] {
+        check_pulls(name).await;
+    }
+}
+
+async fn check_pulls(name: &str) {
+    let mut served = Served::start(name).await;
     let topics = served.file("topics.json");
     for row in served.fixture.rows("getMessage").to_vec() {
         // The store was asked of all queues; clients cannot pull from topics that are in no table.

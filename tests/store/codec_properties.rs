@@ -3,16 +3,20 @@
 use std::fs;
 use std::sync::Arc;
 
-use ferromq::protocol::units::{PhysicalOffset, StoreTime};
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
 use ferromq::store::index::{RESULTS_MAX, Trust};
+use ferromq::store::layout::file_name;
 use ferromq::store::state::{State, StateFile};
-use ferromq::store::{Checkpoint, Index, QueueEntry, StoreOptions};
+use ferromq::store::{Checkpoint, ConsumeQueue, Extension, Index, QueueEntry, StoreOptions, Unit, UnitAddress};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 /// Header 40, slots 4 each, entries 20 each.
 const INDEX_FILE_BYTES: usize = 40 + 3 * 4 + 4 * 20;
+/// Two or three short units.
+const UNIT_FILE_BYTES: usize = 70;
 
 fn options() -> (TempDir, Arc<StoreOptions>) {
     let directory = tempfile::tempdir().unwrap();
@@ -38,7 +42,80 @@ fn time() -> impl Strategy<Value = StoreTime> {
         .prop_map(StoreTime)
 }
 
+/// What stands in an entry in place of its tag code: units of a small extension, units far away, a tag code.
+fn named() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        4 => (0..3 * UNIT_FILE_BYTES).prop_map(|offset| i64::MIN + offset as i64),
+        1 => any::<i64>(),
+        1 => Just(i64::from(i32::MIN) - 1),
+        1 => Just(7),
+    ]
+}
+
+fn unit_of(queue: &mut ConsumeQueue, tags_code: i64) -> Option<(i64, StoreTime, Vec<u8>)> {
+    let owned = |unit: Unit<'_>| (unit.tags_code, unit.store_time, unit.bit_map.to_vec());
+    let address = UnitAddress::of_tags_code(tags_code)?;
+    let read = queue.snapshot().unit_reader().unwrap().unit(address).unwrap().map(owned);
+    assert_eq!(queue.unit(address).unwrap().map(owned), read);
+    read
+}
+
 proptest! {
+    #[test]
+    fn the_files_of_an_extension(
+        units in prop::collection::vec(bytes(UNIT_FILE_BYTES), 0..3), names in prop::collection::vec(named(), 0..6),
+        map_bytes in 0..60usize, first in 0..3u64,
+    ) {
+        let (_directory, options) = options();
+        let options = Arc::new(StoreOptions {
+            queue_file_bytes: 200,
+            queue_ext_enabled: true,
+            queue_ext_file_bytes: UNIT_FILE_BYTES as u64,
+            ..StoreOptions::clone(&options)
+        });
+        let (topic, queue_id) = (Topic::parse("T").unwrap(), QueueId(0));
+        let entry = |number: usize, tags_code| {
+            QueueEntry { physical: PhysicalOffset(100 * number as u64 + 100), size: 100, tags_code }
+        };
+        let mut entries: Vec<u8> =
+            names.iter().enumerate().flat_map(|(number, name)| entry(number, *name).encode()).collect();
+        entries.resize(200, 0);
+        let (queue_dir, units_dir) = (options.queue_dir(&topic, queue_id), options.queue_ext_dir(&topic, queue_id));
+        fs::create_dir_all(&queue_dir).unwrap();
+        fs::write(queue_dir.join(file_name(0)), entries).unwrap();
+        fs::create_dir_all(&units_dir).unwrap();
+        for (number, bytes) in (first..).zip(&units) {
+            fs::write(units_dir.join(file_name(number * UNIT_FILE_BYTES as u64)), bytes).unwrap();
+        }
+        let mut queue = ConsumeQueue::new(FileDisk::shared(), Arc::clone(&options), topic.clone(), queue_id);
+        queue.recover().unwrap();
+        let before: Vec<_> = names.iter().map(|name| unit_of(&mut queue, *name)).collect();
+        let extension = Extension { store_time: StoreTime(1), bit_map: vec![9; map_bytes] };
+        for number in names.len()..names.len() + 3 {
+            queue.append_extended(entry(number, 8), QueueOffset(number as u64), Some(&extension)).unwrap();
+        }
+        for _ in 0..2 {
+            let now: Vec<_> = names.iter().map(|name| unit_of(&mut queue, *name)).collect();
+            prop_assert_eq!(&now, &before, "no unit comes to lie where another is looked for");
+            for number in names.len()..names.len() + 3 {
+                let tags_code = queue.entry(QueueOffset(number as u64)).unwrap().unwrap().tags_code;
+                let unit = unit_of(&mut queue, tags_code);
+                prop_assert!(tags_code == 8 || unit == Some((8, StoreTime(1), extension.bit_map.clone())));
+            }
+            queue = ConsumeQueue::new(FileDisk::shared(), Arc::clone(&options), topic.clone(), queue_id);
+            queue.recover().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_unit(bytes in bytes(64)) {
+        if let Some(unit) = Unit::decode(&bytes) {
+            let mut encoded = Vec::new();
+            unit.encode(&mut encoded);
+            prop_assert_eq!(&encoded[..], &bytes[..unit.size()]);
+        }
+    }
+
     #[test]
     fn an_entry_of_a_queue(bytes in any::<[u8; 20]>(), cut in 0..20usize) {
         let entry = QueueEntry::decode(&bytes);

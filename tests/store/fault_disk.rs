@@ -78,6 +78,11 @@ impl FaultDisk {
         Self::failing(Call::Open, -1, io::ErrorKind::Other).0
     }
 
+    /// Files that are open.
+    pub(crate) fn open_now(&self) -> usize {
+        self.0.open.load(Ordering::SeqCst)
+    }
+
     /// The most files that were open at once.
     pub(crate) fn most_open(&self) -> usize {
         self.0.most_open.load(Ordering::SeqCst)

@@ -6,13 +6,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use bytes::BytesMut;
+use ferromq::broker::config::FilterSettings;
+use ferromq::broker::filter::ConsumerFilters;
 use ferromq::protocol::message::{self, Message};
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
-use ferromq::store::{OpenStore, QueueEntry, StoreError, StoreOptions, open};
-use serde_json::Value;
+use ferromq::store::{ConsumeQueue, OpenStore, QueueEntry, StoreError, StoreOptions, Unit, open};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -56,6 +58,8 @@ impl Fixture {
         StoreOptions {
             log_segment_bytes: size("mappedFileSizeCommitLog"),
             queue_file_bytes: size("mappedFileSizeConsumeQueue"),
+            queue_ext_enabled: self.manifest["storeConfig"]["enableConsumeQueueExt"].as_bool().unwrap(),
+            queue_ext_file_bytes: size("mappedFileSizeConsumeQueueExt"),
             index_slots: size("maxHashSlotNum") as u32,
             index_entries: size("maxIndexNum") as u32,
             ..StoreOptions::at(self.directory.path().join("store"))
@@ -107,6 +111,28 @@ pub(crate) fn check_entry(row: &Value, entry: &QueueEntry, message: &Message) {
     assert_eq!(i64::from(entry.size), row["cqSize"].as_i64().unwrap(), "{row}");
     assert_eq!(entry.tags_code, row["tagsCode"].as_i64().unwrap(), "{row}");
     check_message(row, message);
+}
+
+/// Compares the unit that an entry names with the row of the manifest, read by the queue's owner and by another thread.
+pub(crate) fn check_unit(row: &Value, entry: &QueueEntry, queue: &mut ConsumeQueue) {
+    let json = |unit: Unit<'_>| {
+        let bit_map = (!unit.bit_map.is_empty()).then(|| hex(unit.bit_map));
+        json!({
+            "size": unit.size(), "tagsCode": unit.tags_code, "msgStoreTime": unit.store_time.0, "bitMap": bit_map
+        })
+    };
+    let Some(address) = entry.unit_address() else { return assert!(row.get("ext").is_none(), "{row}") };
+    let mut reader = queue.snapshot().unit_reader().unwrap();
+    assert_eq!(reader.unit(address).unwrap().map(json).as_ref(), row.get("ext"), "{row}");
+    assert_eq!(queue.unit(address).unwrap().map(json).as_ref(), row.get("ext"), "{row}");
+}
+
+/// The conditions of the groups that filtered the fixture's messages.
+pub(crate) fn consumer_filters(fixture: &Fixture) -> ConsumerFilters {
+    let text = std::fs::read_to_string(fixture.options().config_dir().join("consumerFilter.json")).unwrap();
+    let (filters, left_out) = ConsumerFilters::load(&text, FilterSettings::default().bloom, i64::MAX).unwrap();
+    assert_eq!(left_out, []);
+    filters
 }
 
 /// Compares a message with a row of the manifest.

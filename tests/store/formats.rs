@@ -5,17 +5,24 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ferromq::broker::config::FilterSettings;
 use ferromq::protocol::message::{RecordHead, decode};
+use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::{FileDisk, SharedDisk};
 use ferromq::store::index::Trust;
-use ferromq::store::{Index, QueueEntry, StoreOptions, dispatch};
+use ferromq::store::layout::file_name;
+use ferromq::store::{ConsumeQueue, Extension, Index, QueueEntry, StoreOptions, Unit, UnitAddress, dispatch};
 
 /// The bytes of the example on a page: two digits each, what follows a `;` is an explanation.
 fn example(page: &str) -> Vec<u8> {
+    nth_example(page, 0)
+}
+
+fn nth_example(page: &str, nth: usize) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/format").join(page);
     let text = fs::read_to_string(path).unwrap();
-    let block = text.split("```hex\n").nth(1).unwrap().split("```").next().unwrap();
+    let block = text.split("```hex\n").nth(1 + nth).unwrap().split("```").next().unwrap();
     let digits: String = block.lines().flat_map(|line| line.split(';').next().unwrap().split_whitespace()).collect();
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
@@ -44,6 +51,34 @@ fn the_entry_of_the_consumequeue_page() {
     assert_eq!(QueueEntry::decode(&bytes), entry);
     assert_eq!(entry.encode(), bytes[..20]);
     assert_eq!(QueueEntry::decode(&bytes[20..]), QueueEntry::BLANK);
+}
+
+#[test]
+fn the_extension_of_the_consumequeue_page() {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        StoreOptions { queue_ext_enabled: true, queue_ext_file_bytes: 60, ..StoreOptions::at(directory.path()) };
+    let page = nth_example("consumequeue.md", 1);
+    let (topic, queue_id) = (Topic::parse("TopicTest").unwrap(), QueueId(1));
+    let record = example("commitlog.md");
+    let head = RecordHead::parse(&record).unwrap();
+    let entry = dispatch::Marks::of(&head).queue_entry(&head, &[]).unwrap();
+    let bloom = FilterSettings::default().bloom;
+    let mut bit_map = bloom.empty_map();
+    bloom.bits_of("CG_sql_1", "FixSql").set_in(&mut bit_map);
+    let mut queue = ConsumeQueue::new(FileDisk::shared(), Arc::new(options.clone()), topic.clone(), queue_id);
+    for (number, bit_map) in [Vec::new(), bit_map, Vec::new()].into_iter().enumerate() {
+        let physical = PhysicalOffset(110 + 190 * number as u64);
+        let extension = Extension { store_time: StoreTime(head.store_time.0 + number as i64), bit_map };
+        queue.append_extended(QueueEntry { physical, ..entry }, QueueOffset(number as u64), Some(&extension)).unwrap();
+    }
+    let written = fs::read(options.queue_ext_dir(&topic, queue_id).join(file_name(0))).unwrap();
+    assert_eq!(written[..56], page[..56]);
+    let named = queue.entry(QueueOffset(1)).unwrap().unwrap();
+    assert_eq!(named, QueueEntry::decode(&page[56..]));
+    assert_eq!(named.unit_address(), UnitAddress::of_offset(20));
+    let unit = Unit::decode(&page[20..]).unwrap();
+    assert_eq!((unit.tags_code, unit.store_time.0, unit.bit_map.len()), (2_598_919, 1_700_000_000_006, 14));
 }
 
 #[test]

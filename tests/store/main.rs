@@ -21,6 +21,7 @@ mod messages;
 mod opens_java_stores;
 mod pending_delays_of_java_are_delivered;
 mod pulls_get_what_java_gave;
+mod queue_extensions;
 mod queues_and_index_are_made_anew;
 #[path = "../support/raw.rs"]
 mod raw;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ferromq::protocol::units::{PhysicalOffset, StoreTime};
 
-use crate::fixture::{Fixture, check_entry, entries, message_at, queue_of, store_time};
+use crate::fixture::{Fixture, check_entry, check_unit, entries, message_at, queue_of, store_time};
 
 /// Opens a fixture and compares everything; `like` names the fixture whose manifest is to be met.
 pub(crate) fn check(name: &str, like: &str) {
@@ -57,6 +57,7 @@ fn check_messages(expected: &Fixture, store: &mut ferromq::store::OpenStore) {
         for ((_, entry), (_, row)) in entries.iter().zip(rows) {
             let message = message_at(store, entry).unwrap();
             check_entry(row, entry, &message);
+            check_unit(row, entry, store.queues.queue_mut(&topic, queue_id).unwrap());
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
+use ferromq::protocol::properties::{self, keys};
 use ferromq::store::layout::QUEUE_ENTRY_BYTES;
-use ferromq::store::{QueueEntry, StoreOptions};
+use ferromq::store::{BitMaps, FileDisk, MappedAppender, QueueEntry, StoreOptions, open_with};
 
-use crate::fixture::{Fixture, queue_of};
+use crate::fixture::{Fixture, consumer_filters, queue_of};
 use crate::opens_java_stores;
 
 /// Whole files, in the order of their names.
@@ -23,8 +24,19 @@ fn rebuilt(name: &str) -> (Fixture, Fixture) {
     let options = fixture.options();
     fs::remove_dir_all(options.queues_dir()).unwrap();
     fs::remove_dir_all(options.index_dir()).unwrap();
-    fixture.open().close().unwrap();
+    let bit_maps = options.queue_ext_enabled.then(|| as_when_sent(&fixture));
+    let appender = Box::new(MappedAppender::default());
+    open_with(FileDisk::shared(), options, appender, bit_maps, &mut |_| {}).unwrap().close().unwrap();
     (Fixture::unpack(name), fixture)
+}
+
+/// The bit maps that the records got when they were sent: the first five came before there was any condition.
+fn as_when_sent(fixture: &Fixture) -> Box<BitMaps> {
+    let filters = consumer_filters(fixture);
+    Box::new(move |topic, properties| {
+        let came_before = properties::find(properties, keys::KEYS).is_some_and(|key| key.starts_with("before"));
+        if came_before { None } else { filters.bit_map(topic, properties) }
+    })
 }
 
 fn queue_files(options: &StoreOptions, row: &serde_json::Value) -> Vec<(String, Vec<u8>)> {
@@ -71,6 +83,30 @@ fn of_a_store_whose_first_segments_are_gone() {
     }
     // Java's index still holds keys of what is gone, so that its files are others.
     opens_java_stores::check_contents(name, &was, &mut is.open());
+}
+
+/// With and without the old extensions beside them, which nobody names any more.
+#[test]
+fn of_a_store_with_queue_extensions() {
+    let name = "e-queue-ext";
+    let (was, is) = rebuilt(name);
+    check_extensions(&was, &is);
+    fs::remove_dir_all(is.options().queue_exts_dir()).unwrap();
+    fs::remove_dir_all(is.options().queues_dir()).unwrap();
+    let maps = Some(as_when_sent(&is));
+    let appender = Box::new(MappedAppender::default());
+    open_with(FileDisk::shared(), is.options(), appender, maps, &mut |_| {}).unwrap().close().unwrap();
+    check_extensions(&was, &is);
+    check_index(name, &was, &is);
+}
+
+fn check_extensions(was: &Fixture, is: &Fixture) {
+    check_queues("e-queue-ext", was, is);
+    for row in was.rows("queues") {
+        let (topic, queue_id) = queue_of(row);
+        let units = |fixture: &Fixture| contents(&fixture.options().queue_ext_dir(&topic, queue_id));
+        assert_eq!(units(is), units(was), "{row}");
+    }
 }
 
 #[test]

@@ -80,6 +80,11 @@ fn over_many_segments() {
 }
 
 #[test]
+fn of_a_store_with_queue_extensions() {
+    check("e-queue-ext", u64::MAX);
+}
+
+#[test]
 fn of_every_shape_of_record() {
     // There Java began a segment for a message that fits none, which ours refuses.
     check("f-record-shapes", 226_353);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::timer::TimerRules;
+use ferromq::store::StoreOptions;
 use ferromq::time::{ManualClock, SharedClock};
 
 use crate::messages::{bodies, lies_at, messages_in, property_pairs, wait_for};
@@ -104,6 +105,30 @@ async fn what_is_taken_back_is_not_delivered() {
     let mut client = after(&cluster, &clock, 6 * HOUR).await;
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["D"]);
     assert_eq!(messages_in(&mut client, "T", 0, 2).await, []);
+    cluster.stop().await;
+}
+
+/// With `enableConsumeQueueExt` the time stands in the extension of the queue.
+#[actix::test]
+async fn times_of_extended_queues() {
+    let clock = ManualClock::at(NOW);
+    let given = Arc::clone(&clock) as SharedClock;
+    let extended = |options: BrokerOptions| BrokerOptions {
+        clock: given,
+        timer: Some(RULES),
+        store: StoreOptions { queue_ext_enabled: true, ..options.store },
+        ..options
+    };
+    let cluster = Cluster::start_with(extended).await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    send(&mut client, "TIMER_DELAY_MS\u{1}2000", "second").await;
+    send(&mut client, "TIMER_DELAY_MS\u{1}1000", "first").await;
+    clock.advance(Duration::from_millis(1_000));
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["first"]);
+    clock.advance(Duration::from_millis(1_000));
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["second"]);
+    // Nothing was stored again in between.
+    assert_eq!(messages_in(&mut client, TIMER_TOPIC, 0, 0).await.len(), 2);
     cluster.stop().await;
 }
 

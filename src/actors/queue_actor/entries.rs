@@ -33,12 +33,13 @@ impl QueueActor {
                 break;
             }
             let first = self.queue.max_offset();
-            let (placed, outcome) = append(&mut self.queue, &enqueue.entries);
+            let (placed, outcome) = append(&mut self.queue, enqueue);
             let entries = match self.awaited {
                 true => enqueue.entries.iter().take(placed).map(|(_, entry)| *entry).collect(),
                 false => Vec::new(),
             };
             enqueue.entries.drain(..placed);
+            enqueue.extensions.drain(..placed.min(enqueue.extensions.len()));
             self.announce(first, entries);
             match outcome {
                 Ok(()) => drop(self.left.done()),
@@ -89,10 +90,11 @@ impl QueueActor {
 }
 
 /// Appends entries until one cannot be; tells how many were.
-fn append(queue: &mut ConsumeQueue, entries: &[(QueueOffset, QueueEntry)]) -> (usize, Result<(), StoreError>) {
+fn append(queue: &mut ConsumeQueue, enqueue: &Enqueue) -> (usize, Result<(), StoreError>) {
     let mut placed = 0;
-    let outcome = entries.iter().try_for_each(|(offset, entry)| {
-        if let Placement::OutOfStep(at) = queue.append(*entry, *offset)? {
+    let mut extensions = enqueue.extensions.iter();
+    let outcome = enqueue.entries.iter().try_for_each(|(offset, entry)| {
+        if let Placement::OutOfStep(at) = queue.append_extended(*entry, *offset, extensions.next())? {
             let (topic, queue_id) = (queue.topic(), queue.queue_id());
             tracing::error!(%topic, %queue_id, %offset, %at, "entries are missing from a queue");
         }

@@ -152,26 +152,38 @@ impl QueueActor {
         entries: usize,
         bounds: &QueueBounds,
     ) -> Result<Option<Selection>, StoreError> {
-        self.scratch.clear();
-        self.scratch.shrink_to(SCRATCH_ENTRIES_KEPT);
-        if let QueueRead::NoFile { next } = self.queue.read(offset, entries, &mut self.scratch)? {
+        let Self { queue, scratch, shared, .. } = self;
+        scratch.clear();
+        scratch.shrink_to(SCRATCH_ENTRIES_KEPT);
+        if let QueueRead::NoFile { next } = queue.read(offset, entries, scratch)? {
             return Ok(Some(Selection::empty(PullStatus::OffsetFoundNull, next)));
         }
-        let shared = &self.shared;
-        if pull.filter.reads_records() && self.scratch.iter().any(|entry| shared.may_be_cold(entry.physical, bounds)) {
+        let reads_units = queue.is_extended() && pull.filter.reads_units();
+        let looks_further = reads_units || pull.filter.reads_records();
+        if looks_further && scratch.iter().any(|entry| shared.may_be_cold(entry.physical, bounds)) {
             return Ok(None);
         }
-        let passes = |entry: &QueueEntry| pull.filter.passes(entry, in_memory(&shared.log, entry));
-        Ok(Some(pull::select(offset, pull.wanted, passes, &self.scratch, bounds, &shared.limits())))
+        let passes = |entry: &QueueEntry| {
+            let address = entry.unit_address().filter(|_| reads_units);
+            // A unit that cannot be read is as one that is missing.
+            let unit = address.and_then(|address| queue.unit(address).ok().flatten());
+            pull.filter.passes(entry, unit, in_memory(&shared.log, entry))
+        };
+        Ok(Some(pull::select(offset, pull.wanted, passes, scratch, bounds, &shared.limits())))
     }
 
-    /// Has the pool choose, which reads the records.
+    /// Has the pool choose, which reads the records, and the units of an extension.
     fn select_cold(&mut self, pull: Pull, bounds: QueueBounds, ctx: &mut Context<Self>) {
         let offset = QueueOffset(u64::try_from(pull.offset.0).unwrap_or(0));
         let (queue, shared, snapshot) = (ctx.address().recipient(), Arc::clone(&self.shared), self.queue.snapshot());
         self.shared.pool.run(move |scratch| {
             let selection = snapshot.entries(offset, pull::entries_max(pull.wanted)).map(|entries| {
-                let passes = |entry: &QueueEntry| pull.filter.passes(entry, from_disk(&shared.log, entry, scratch));
+                let mut units = snapshot.unit_reader().filter(|_| pull.filter.reads_units());
+                let passes = |entry: &QueueEntry| {
+                    let found = units.as_mut().zip(entry.unit_address());
+                    let unit = found.and_then(|(units, address)| units.unit(address).ok().flatten());
+                    pull.filter.passes(entry, unit, from_disk(&shared.log, entry, scratch))
+                };
                 pull::select(offset, pull.wanted, passes, &entries, &bounds, &shared.limits())
             });
             notify(&queue, Chosen { pull, bounds, selection });

@@ -14,7 +14,9 @@ use crate::protocol::message::Message;
 use crate::protocol::properties::keys;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
-use crate::store::{LogView, NewMessage, PutBatch, QueueSnapshot, SharedDisk, StoreError, TimerFiles, TimerRow};
+use crate::store::{
+    LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, SharedDisk, StoreError, TimerFiles, TimerRow, UnitReader,
+};
 
 /// Entries that one turn takes in of each queue, and rows that are read from a file at once.
 const ENTRIES_AT_ONCE: usize = 16_384;
@@ -124,9 +126,10 @@ impl Work {
         ] {
             let from = QueueOffset(*next).clamp(queue.min_offset(), queue.max_offset());
             let entries = queue.entries(from, ENTRIES_AT_ONCE)?;
+            let mut units = queue.unit_reader();
             *next = from.plus(entries.len() as u64).0;
             for (number, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_blank()) {
-                let (offset, fire_ms) = (from.plus(number as u64), entry.tags_code);
+                let (offset, fire_ms) = (from.plus(number as u64), fire_ms(&mut units, entry)?);
                 let is_done =
                     if cancels { self.done.is_over(offset, fire_ms) } else { self.done.is_done(offset, fire_ms) };
                 if !is_done {
@@ -233,6 +236,14 @@ impl Work {
         let over = self.wheel.clear_before().min(now_ms);
         self.taken_back.retain(|second, _| second + SECOND_MS > over);
     }
+}
+
+/// When something is to be done with an entry, as it says, or its unit in the queue's extension. One whose unit is missing is
+/// looked at now: its record says when.
+fn fire_ms(units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<i64, StoreError> {
+    let Some(address) = entry.unit_address() else { return Ok(entry.tags_code) };
+    let unit = units.as_mut().map_or(Ok(None), |units| units.unit(address))?;
+    Ok(unit.map_or(0, |unit| unit.tags_code))
 }
 
 impl Due {

@@ -11,7 +11,7 @@ use crate::actors::filter_actor::{FilterParts, FilterPorts};
 use crate::actors::group_actor::GroupParts;
 use crate::actors::late::Late;
 use crate::actors::offset_actor::OffsetParts;
-use crate::actors::published::Published;
+use crate::actors::published::{Published, Publisher};
 use crate::actors::queue_lock_actor::QueueLockParts;
 use crate::actors::registration_actor::{RegistrationParts, RegistrationPorts};
 use crate::actors::slow_group_actor::SlowGroupParts;
@@ -29,8 +29,11 @@ use crate::store::DeletedTopics;
 /// `ConsumerFilterManager.start` in `BrokerController` 4.9.7 (read).
 const FILTERS_EVERY: Duration = Duration::from_secs(10);
 
+/// The conditions of groups as they are published, and the right to publish others.
+type Filters = (Published<ConsumerFilters>, Publisher<ConsumerFilters>);
+
 impl Wiring<'_> {
-    pub(super) fn state(&self, make: StateMakers, tables: StateTables, storage: &Storage) -> State {
+    pub(super) fn state(&self, make: StateMakers, tables: StateTables, storage: &Storage, filters: Filters) -> State {
         let (options, on) = (self.options, &self.arbiters.rest);
         let (topic, registration, topics) =
             self.topics((make.topic, make.registration), (tables.topics, tables.topics_file), storage);
@@ -57,7 +60,8 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         let group = (make.group)(group_parts, on);
-        let (filter, filters) = self.filters(make.filter, tables.filters, tables.filters_file);
+        let (filters, publish_filters) = filters;
+        let filter = self.filters(make.filter, tables.filters, tables.filters_file, publish_filters);
         let client_parts = ClientParts {
             subscriptions: published_subscriptions,
             groups: groups.clone(),
@@ -152,17 +156,17 @@ impl Wiring<'_> {
         make: Make<FilterParts, FilterPorts>,
         filters: ConsumerFilters,
         file: ConfigWriter,
-    ) -> (FilterPorts, Published<ConsumerFilters>) {
-        let (published, publisher) = Published::new(filters.clone());
+        published: Publisher<ConsumerFilters>,
+    ) -> FilterPorts {
         let parts = FilterParts {
             filters,
-            published: publisher,
+            published,
             file,
             persist_every: FILTERS_EVERY,
             keep_dead: self.options.filters.keep_dead,
             clock: Arc::clone(&self.options.clock),
             faults: self.faults.clone(),
         };
-        (make(parts, &self.arbiters.rest), published)
+        make(parts, &self.arbiters.rest)
     }
 }

@@ -8,6 +8,7 @@ use crate::actors::builder::{QueueWrap, StorageMakers};
 use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
 use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
 use crate::actors::doorbell::{Bell, Doorbell};
+use crate::actors::extensions::Extensions;
 use crate::actors::fault::start_unbounded;
 use crate::actors::flush_actor::{FlushParts, FlushPorts, FlushTimes};
 use crate::actors::hold_actor::{HoldParts, HoldPorts};
@@ -15,15 +16,17 @@ use crate::actors::index_actor::IndexParts;
 use crate::actors::late::Late;
 use crate::actors::open_queues::OpenQueues;
 use crate::actors::preparer::Preparer;
+use crate::actors::published::Published;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::ReadPool;
 use crate::actors::stats_actor::{StatsParts, StatsPorts};
+use crate::broker::filter::ConsumerFilters;
 use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
-        let Stored { log, queues, index, durable, deleted } = stored;
+        let Stored { log, queues, index, durable, deleted, extensions } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
@@ -68,6 +71,7 @@ impl Wiring<'_> {
             index: index.as_ref().map(|index| index.keys.clone()),
             ahead_max: options.dispatch_ahead_max,
             delay_levels_ms: options.store.delay_levels_ms.clone(),
+            extensions,
             pool: pool.clone(),
             put_counted: stats.put.clone(),
             faults: self.faults.clone(),
@@ -91,6 +95,12 @@ impl Wiring<'_> {
         Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted })
     }
 
+    /// What makes the extensions of queues, if they have any.
+    pub(super) fn extensions(&self, filters: &Published<ConsumerFilters>) -> Option<Extensions> {
+        let filters = self.options.makes_bit_maps().then(|| filters.clone());
+        self.options.store.queue_ext_enabled.then_some(Extensions { filters })
+    }
+
     fn queue_shared(
         &self,
         view: &LogView,
@@ -112,7 +122,8 @@ impl Wiring<'_> {
             host: self.store_host(),
             got_counted: stats.got.clone(),
             clock: Arc::clone(&self.options.clock),
-            open: OpenQueues::new(self.options.open_queues_max),
+            // A queue with an extension holds twice as many files.
+            open: OpenQueues::new(self.options.open_queues_max >> u32::from(self.options.store.queue_ext_enabled)),
             faults: self.faults.clone(),
         }
     }

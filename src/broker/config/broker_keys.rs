@@ -72,7 +72,7 @@ pub static BROKER_KEYS: &[Key] = &[
     Key::switch("compressedRegister", false),
     // Filters.
     Key::int("filterServerNums", "0").later(),
-    Key::switch("enableCalcFilterBitMap", false).later(),
+    Key::switch("enableCalcFilterBitMap", false).at_start(),
     Key::int("expectConsumerNumUseFilter", "32").within(1, i32::MAX as i64).at_start(),
     Key::int("maxErrorRateOfBloomFilter", "20").within(1, 99).at_start(),
     Key::long("filterDataCleanTimeSpan", "86400000").within(0, i64::MAX).at_start(),

@@ -17,6 +17,8 @@ pub struct FilterSettings {
     pub enabled: bool,
     /// `filterSupportRetry`: what is tried again is filtered as it was first.
     pub retried: bool,
+    /// `enableCalcFilterBitMap`: the extension of a queue entry tells which conditions its record meets.
+    pub bit_maps: bool,
     /// `maxErrorRateOfBloomFilter` and `expectConsumerNumUseFilter`: how bit maps are made.
     pub bloom: BloomFilter,
     /// `filterDataCleanTimeSpan`: how long a condition is kept that nobody wants any more.
@@ -26,7 +28,7 @@ pub struct FilterSettings {
 impl Default for FilterSettings {
     fn default() -> Self {
         let bloom = BloomFilter::new(20, 32).expect("RocketMQ's defaults make a bit map");
-        Self { enabled: false, retried: false, bloom, keep_dead: Duration::from_secs(86_400) }
+        Self { enabled: false, retried: false, bit_maps: false, bloom, keep_dead: Duration::from_secs(86_400) }
     }
 }
 
@@ -66,6 +68,7 @@ pub(super) fn filters(settings: &Settings) -> Result<FilterSettings, SettingsErr
     Ok(FilterSettings {
         enabled: settings.switch("enablePropertyFilter"),
         retried: settings.switch("filterSupportRetry"),
+        bit_maps: settings.switch("enableCalcFilterBitMap"),
         bloom: bloom.ok_or_else(too_large)?,
         keep_dead: settings.millis("filterDataCleanTimeSpan"),
     })

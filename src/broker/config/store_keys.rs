@@ -19,9 +19,10 @@ pub static STORE_KEYS: &[Key] = &[
     Key::text("readOnlyCommitLogStorePaths", "").refused("their messages would be missing"),
     Key::int("mappedFileSizeCommitLog", "1073741824").within(1_024, INT_MAX).at_start(),
     Key::int("mappedFileSizeConsumeQueue", "6000000").within(20, INT_MAX).at_start(),
-    Key::switch("enableConsumeQueueExt", false).later(),
-    Key::int("mappedFileSizeConsumeQueueExt", "50331648").later(),
-    Key::int("bitMapLengthConsumeQueueExt", "64").later(),
+    Key::switch("enableConsumeQueueExt", false).at_start(),
+    Key::int("mappedFileSizeConsumeQueueExt", "50331648").within(24, INT_MAX).at_start(),
+    // RocketMQ puts the size of its bloom filter over whatever is set here.
+    Key::int("bitMapLengthConsumeQueueExt", "64").no_effect(),
     Key::switch("messageIndexEnable", true).important().at_start(),
     Key::int("maxHashSlotNum", "5000000").within(1, INT_MAX).at_start(),
     Key::int("maxIndexNum", "20000000").within(2, INT_MAX).at_start(),

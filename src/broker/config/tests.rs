@@ -104,6 +104,23 @@ fn addresses_of_several_name_servers_and_log_directories_are_lists() {
     assert_eq!(config.store.log_dirs, [PathBuf::from("/x"), PathBuf::from("/y")]);
 }
 
+/// RocketMQ puts the bits of its bloom filter over `bitMapLengthConsumeQueueExt`.
+#[test]
+fn queue_extensions_are_off_until_they_are_asked_for() {
+    let off = BrokerConfig::default();
+    assert!(!off.store.queue_ext_enabled && !off.filters.bit_maps);
+    let (on, notices) = read(
+        "enableConsumeQueueExt=true\nmappedFileSizeConsumeQueueExt=1024\nenableCalcFilterBitMap=true\n\
+        bitMapLengthConsumeQueueExt=8\n",
+    );
+    assert!(on.store.queue_ext_enabled && on.filters.bit_maps);
+    assert_eq!((on.store.queue_ext_file_bytes, on.filters.bloom.bits()), (1_024, 112));
+    assert!(
+        matches!(&*notices, [Notice::NoEffect { keys }] if *keys == ["bitMapLengthConsumeQueueExt"]),
+        "{notices:?}"
+    );
+}
+
 #[test]
 fn an_address_server_is_asked_where_nobody_names_name_servers() {
     let asked = |text: &str| read(text).0.address_server.map(|server| server.url);

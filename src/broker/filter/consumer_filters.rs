@@ -21,6 +21,8 @@ use crate::broker::topics::Changed;
 use crate::protocol::body::subscription::{EXPRESSION_SQL92, SubscriptionData};
 use crate::protocol::body::{BodyError, lenient, pretty};
 
+/// A record that was stored so shortly after a filter was born may have got its bit map from the filters before it.
+const BIRTH_MS: i64 = 1_000;
 /// How long before a start a group is taken to have died that lived when the file was written.
 const DEAD_BEFORE_START_MS: i64 = 30_000;
 
@@ -55,10 +57,10 @@ impl ConsumerFilter {
     }
 
     /// Whether a record may be wanted, by the bit map in its queue's extension. Without one, or if it is older than the
-    /// filter, it may be. Then the condition decides.
+    /// filter or hardly younger, it may be. Then the condition decides.
     #[must_use]
     pub fn may_want(&self, bit_map: &[u8], stored_ms: i64) -> bool {
-        stored_ms <= self.born_ms || self.bits.may_be_in(bit_map)
+        stored_ms <= self.born_ms.saturating_add(BIRTH_MS) || self.bits.may_be_in(bit_map)
     }
 
     fn revived(&self, client_version: i64) -> Self {
@@ -222,7 +224,7 @@ impl ConsumerFilters {
             if let Some(living) = self.find(&topic, group).filter(|filter| !filter.is_dead()) {
                 // The clock may have been set back; who dies before its birth would not count as dead in the file.
                 let died_ms = Some(now_ms.max(living.born_ms));
-                let dead = ConsumerFilter { died_ms, ..living.clone() };
+                let dead = ConsumerFilter { died_ms, ..ConsumerFilter::clone(living) };
                 self.put(&topic, group, dead);
             }
         }
@@ -230,8 +232,8 @@ impl ConsumerFilters {
 
     /// The filter of a group for a topic, dead or alive.
     #[must_use]
-    pub fn find(&self, topic: &str, group: &str) -> Option<&ConsumerFilter> {
-        self.by_topic.get(topic)?.get(group).map(|filter| &**filter)
+    pub fn find(&self, topic: &str, group: &str) -> Option<&Arc<ConsumerFilter>> {
+        self.by_topic.get(topic)?.get(group)
     }
 
     /// The filters of a topic, dead ones included, by group.

@@ -45,10 +45,16 @@ impl TagFilter {
         Self { codes: Some(codes.into()) }
     }
 
-    /// Whether the message of an entry passes.
+    /// Whether the message of an entry passes. An entry that names a unit of an extension tells nothing of its tag.
     #[must_use]
     pub fn passes_entry(&self, entry: &QueueEntry) -> bool {
-        !entry.has_tags_code() || self.passes(entry.tags_code)
+        entry.unit_address().is_some() || self.passes(entry.tags_code)
+    }
+
+    /// Whether everything passes.
+    #[must_use]
+    pub fn takes_all(&self) -> bool {
+        self.codes.is_none()
     }
 
     /// Whether an entry with this tag code passes.

@@ -179,7 +179,7 @@ fn filter(
         return Err(Refusal::new(response::FILTER_DATA_NOT_LATEST, remark));
     }
     check_language(rules, &wanted.expression_type)?;
-    Ok(Filter::Properties(registered.filter().clone()))
+    Ok(Filter::Group(Arc::clone(registered)))
 }
 
 /// The filter of a pull that brings its own.

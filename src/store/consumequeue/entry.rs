@@ -1,6 +1,7 @@
 //! One entry of a consume queue.
 
 use crate::protocol::units::PhysicalOffset;
+use crate::store::queue_ext::UnitAddress;
 
 /// Points to a record in the log.
 ///
@@ -12,7 +13,7 @@ pub struct QueueEntry {
     pub physical: PhysicalOffset,
     /// Its length; not positive where there is no entry.
     pub size: i32,
-    /// Hash of its tag, or when it is due.
+    /// Hash of its tag, or when it is due; with an extension the address of a unit, which has that.
     pub tags_code: i64,
 }
 
@@ -56,11 +57,10 @@ impl QueueEntry {
         !self.is_valid() || (self.physical.0 == 0 && self.size == i32::MAX)
     }
 
-    /// Whether [`QueueEntry::tags_code`] is a tag's hash, and not the address of a unit in a queue extension, which
-    /// Java's broker writes with `enableConsumeQueueExt`. Such an entry passes every filter by tag: clients look again.
+    /// The address of its unit in the queue's extension; `None` where [`QueueEntry::tags_code`] is a tag code.
     #[must_use]
-    pub fn has_tags_code(&self) -> bool {
-        self.tags_code > i64::from(i32::MIN) - 1
+    pub fn unit_address(&self) -> Option<UnitAddress> {
+        UnitAddress::of_tags_code(self.tags_code)
     }
 
     /// The first byte behind the record.

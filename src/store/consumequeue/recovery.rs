@@ -8,6 +8,7 @@ use crate::protocol::units::PhysicalOffset;
 use crate::store::disk::{Entry, OpenMode};
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, base_of};
+use crate::store::queue_ext::Named;
 
 /// How much is read of a queue at once: little at first, since most queues hold little.
 const SCAN_BYTES_FIRST: usize = 200 * QUEUE_ENTRY_BYTES as usize;
@@ -29,13 +30,14 @@ impl ConsumeQueue {
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
         let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
-        let mut previous_end = 0;
+        let (mut previous_end, mut unit) = (0, None);
         for index in first..self.files.len() {
             let base = self.files.get(index).map_or(0, |file| file.base);
             let passed = self.scan(index, base, |entry| {
                 let follows = entry.is_blank() || entry.physical.0 >= previous_end;
                 if entry.is_valid() && follows && !entry.is_blank() {
                     previous_end = entry.end().0;
+                    unit = unit.max(entry.unit_address());
                 }
                 entry.is_valid() && follows
             })?;
@@ -45,7 +47,13 @@ impl ConsumeQueue {
             }
         }
         self.min = self.files.first().map_or(0, |file| file.base);
-        self.clear_behind_end()
+        self.clear_behind_end()?;
+        let named = match unit {
+            _ if self.write == self.min => Named::NoEntries,
+            Some(unit) => Named::UpTo(unit),
+            None => Named::Nothing,
+        };
+        self.extension.as_mut().map_or(Ok(()), |extension| extension.recover(named))
     }
 
     /// Cuts off every entry from the first one on whose record does not end by `log_end`.
@@ -76,6 +84,7 @@ impl ConsumeQueue {
         }
         self.max_physical = self.last_physical_end()?;
         self.clear_behind_end()?;
+        self.cut_extension()?;
         Ok(true)
     }
 
@@ -97,7 +106,8 @@ impl ConsumeQueue {
             return Ok(());
         }
         self.max_physical = self.last_physical_end()?;
-        self.clear_behind_end()
+        self.clear_behind_end()?;
+        self.cut_extension()
     }
 
     /// Finds the first entry whose record is still in a log that begins at `log_min`.
@@ -129,7 +139,8 @@ impl ConsumeQueue {
         Ok(())
     }
 
-    /// Removes the files whose last entry points to before `log_min`, never the last file, and corrects the minimum.
+    /// Removes the files whose last entry points to before `log_min`, never the last file, and corrects the minimum. Of the
+    /// extension go those that end before the unit of the first entry that is left.
     /// Tells how many were removed.
     ///
     /// # Errors
@@ -147,7 +158,29 @@ impl ConsumeQueue {
             removed += 1;
         }
         self.correct_min(log_min)?;
+        if self.extension.is_some() {
+            let first = self.entry_at(self.min)?.unit_address();
+            let Self { extension, .. } = self;
+            extension.as_mut().zip(first).map_or(Ok(()), |(extension, first)| extension.clean(first))?;
+        }
         Ok(removed)
+    }
+
+    /// Cuts off the units of entries that were cut off.
+    fn cut_extension(&mut self) -> Result<(), StoreError> {
+        if self.extension.is_none() {
+            return Ok(());
+        }
+        let first = self.files.first().map_or(self.write, |file| file.base);
+        let looked_through = FILES_LOOKED_THROUGH as u64 * self.file_bytes();
+        let least = self.write.saturating_sub(looked_through).max(first);
+        let mut named = if self.write == first { Named::NoEntries } else { Named::Nothing };
+        let mut at = self.write;
+        while at > least && !matches!(named, Named::UpTo(_)) {
+            at -= QUEUE_ENTRY_BYTES;
+            named = self.entry_at(at)?.unit_address().map_or(named, Named::UpTo);
+        }
+        self.extension.as_mut().map_or(Ok(()), |extension| extension.cut(named))
     }
 
     pub(super) fn entry_at(&mut self, at: u64) -> Result<QueueEntry, StoreError> {

@@ -7,6 +7,7 @@ use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
 use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, file_name};
+use crate::store::queue_ext::UnitReader;
 
 /// A queue as it was at one moment: later entries are not in it, and files that were removed since are missed.
 #[derive(Clone, Debug)]
@@ -18,6 +19,7 @@ pub struct QueueSnapshot {
     bases: Vec<u64>,
     write: u64,
     min: u64,
+    units: Option<UnitReader>,
 }
 
 impl ConsumeQueue {
@@ -31,6 +33,7 @@ impl ConsumeQueue {
             bases: self.files.iter().map(|file| file.base).collect(),
             write: self.write,
             min: self.min,
+            units: self.unit_reader(),
         }
     }
 }
@@ -46,6 +49,12 @@ impl QueueSnapshot {
     #[must_use]
     pub fn max_offset(&self) -> QueueOffset {
         QueueOffset(self.write / QUEUE_ENTRY_BYTES)
+    }
+
+    /// Reads the units that its entries name; `None` if the queue has no extension.
+    #[must_use]
+    pub fn unit_reader(&self) -> Option<UnitReader> {
+        self.units.clone()
     }
 
     /// One entry; `None` if there is no such offset.

@@ -1,11 +1,12 @@
-//! One file of a consume queue: on the disk always, open and mapped only while it is in use.
+//! One file of a consume queue or of its extension: on the disk always, open and mapped only while it is in use.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
-use crate::store::error::StoreError;
-use crate::store::layout::{QUEUE_ENTRY_BYTES, file_name};
-use crate::store::segment::OwnedMapping;
+use super::disk::{OpenMode, SharedDisk, SharedFile};
+use super::error::StoreError;
+use super::layout::file_name;
+use super::segment::OwnedMapping;
 
 /// Least and most room that is taken ahead of the writer. It doubles from one to the other, so that a queue with a few
 /// entries takes one block and a busy one seldom asks.
@@ -71,21 +72,20 @@ impl QueueFile {
         Ok(open.map.bytes(from as usize, len as usize).unwrap_or_default())
     }
 
-    /// The bytes of the entry at position `at` of the queue. For a new one, behind which nothing of value lies, room
-    /// on the disk is taken first.
-    pub(super) fn entry_mut(
+    /// The bytes at `range` of the queue, none of which is in another file. For what is new, behind which nothing of value
+    /// lies, room on the disk is taken first.
+    pub(super) fn bytes_mut(
         &mut self,
         disk: &SharedDisk,
         directory: &Path,
         file_bytes: u64,
-        at: u64,
+        range: Range<u64>,
         new: bool,
     ) -> Result<&mut [u8], StoreError> {
-        let (base, from) = (self.base, at - self.base);
+        let (base, from, end) = (self.base, range.start - self.base, range.end - self.base);
         let open = self.opened(disk, directory, file_bytes)?;
-        let end = from + QUEUE_ENTRY_BYTES;
         if new && open.allocated < end {
-            // From the entry itself on: before it lies what must not be touched.
+            // From the bytes themselves on: before them lies what must not be touched.
             let start = open.allocated.max(from);
             let until = (start + open.step).max(end).min(file_bytes);
             let taken = open.file.allocate(start..until);
@@ -93,10 +93,8 @@ impl QueueFile {
             open.allocated = until;
             open.step = (open.step * 2).min(STEP_BYTES_MAX);
         }
-        Ok(open
-            .map
-            .bytes_mut(from as usize, QUEUE_ENTRY_BYTES as usize)
-            .expect("entries do not cross the end of a file"))
+        let bytes = open.map.bytes_mut(from as usize, (end - from) as usize);
+        Ok(bytes.expect("neither entries nor units cross the end of a file"))
     }
 
     /// Clears everything from position `at` of the queue to the end of the file, for good.

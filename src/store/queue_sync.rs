@@ -5,16 +5,20 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::file::QueueFile;
-use crate::store::disk::{OpenMode, SharedDisk};
-use crate::store::error::StoreError;
-use crate::store::layout::file_name;
+use super::disk::{OpenMode, SharedDisk};
+use super::error::StoreError;
+use super::layout::file_name;
+use super::queue_file::QueueFile;
 
-/// The files of one queue that hold entries which may not be on the disk. Clones share the list.
+/// The files of one queue that hold entries which may not be on the disk, and those of its extension. Clones share the list.
 ///
 /// They are opened anew to be synced: a hundred thousand queues that wait for that must not hold a descriptor each.
 #[derive(Clone, Debug)]
-pub struct QueueSync(Arc<Unsynced>);
+pub struct QueueSync {
+    files: Arc<Unsynced>,
+    /// Those of the extension: they are synced first, since an entry that names a unit is to find it.
+    units: Option<Arc<Unsynced>>,
+}
 
 #[derive(Debug)]
 struct Unsynced {
@@ -33,17 +37,23 @@ struct Unsynced {
 impl QueueSync {
     pub(super) fn new(disk: SharedDisk, directory: PathBuf) -> Self {
         let (made_file, listed, told) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(false));
-        Self(Arc::new(Unsynced { disk, directory, made_file, listed, told, bases: Mutex::default() }))
+        let files = Arc::new(Unsynced { disk, directory, made_file, listed, told, bases: Mutex::default() });
+        Self { files, units: None }
+    }
+
+    /// The same, which syncs the files of an extension too.
+    pub(super) fn with_units(self, units: &Self) -> Self {
+        Self { units: Some(Arc::clone(&units.files)), ..self }
     }
 
     /// Notes that the queue got a new file.
     pub(super) fn note_made_file(&self) {
-        self.0.made_file.store(true, Ordering::Release);
+        self.files.made_file.store(true, Ordering::Release);
     }
 
     /// Whether there is something to be synced that nobody was told of; who asks is to tell.
     pub(super) fn tell(&self) -> bool {
-        self.0.listed.load(Ordering::Acquire) != 0 && !self.0.told.swap(true, Ordering::AcqRel)
+        self.files.listed.load(Ordering::Acquire) != 0 && !self.files.told.swap(true, Ordering::AcqRel)
     }
 
     /// Makes every entry that was appended before the call last.
@@ -53,13 +63,26 @@ impl QueueSync {
     /// [shortage](StoreError::is_shortage), when the call can be repeated.
     pub fn sync(&self) -> Result<(), StoreError> {
         // What is listed from now on may not be covered, and is told of again.
-        self.0.told.store(false, Ordering::Release);
+        self.files.told.store(false, Ordering::Release);
+        self.units.as_ref().map_or(Ok(()), |units| units.sync())?;
+        self.files.sync()
+    }
+
+    /// Puts a file that was just written on the list. Called after the write: a sync that is running meanwhile either
+    /// finds the mark and covers the entry, or has cleared it and is followed by another.
+    pub(super) fn mark(&self, file: &QueueFile) {
+        self.files.mark(file.base);
+    }
+}
+
+impl Unsynced {
+    fn sync(&self) -> Result<(), StoreError> {
         let taken = {
-            let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
-            self.0.listed.store(0, Ordering::Release);
+            let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+            self.listed.store(0, Ordering::Release);
             std::mem::take(&mut *bases)
         };
-        let made_file = self.0.made_file.swap(false, Ordering::AcqRel);
+        let made_file = self.made_file.swap(false, Ordering::AcqRel);
         let mut left = taken.as_slice();
         let synced = self.sync_files(&mut left).and_then(|()| if made_file { self.sync_names() } else { Ok(()) });
         if synced.is_err() {
@@ -71,8 +94,8 @@ impl QueueSync {
     /// Syncs files from the front of `left` on, and leaves there what was not.
     fn sync_files(&self, left: &mut &[u64]) -> Result<(), StoreError> {
         while let Some((base, behind)) = left.split_first() {
-            let path = self.0.directory.join(file_name(*base));
-            match self.0.disk.open(&path, OpenMode::Existing) {
+            let path = self.directory.join(file_name(*base));
+            match self.disk.open(&path, OpenMode::Existing) {
                 Ok(file) => file.sync().map_err(StoreError::io("sync", &path))?,
                 // It was removed with the log that it points to.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -85,8 +108,8 @@ impl QueueSync {
 
     /// Makes the names of files last: the queue's, its topic's, and the row of topics.
     fn sync_names(&self) -> Result<(), StoreError> {
-        let mut directories = self.0.directory.ancestors().take(3);
-        directories.try_for_each(|directory| match self.0.disk.sync_dir(directory) {
+        let mut directories = self.directory.ancestors().take(3);
+        directories.try_for_each(|directory| match self.disk.sync_dir(directory) {
             // It was removed with its topic.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             synced => synced.map_err(StoreError::io("sync", directory)),
@@ -94,8 +117,8 @@ impl QueueSync {
     }
 
     fn put_back(&self, left: &[u64], made_file: bool) {
-        self.0.made_file.fetch_or(made_file, Ordering::AcqRel);
-        let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        self.made_file.fetch_or(made_file, Ordering::AcqRel);
+        let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
         for base in left {
             if !bases.contains(base) {
                 bases.push(*base);
@@ -103,16 +126,14 @@ impl QueueSync {
         }
     }
 
-    /// Puts a file that was just written on the list. Called after the write: a sync that is running meanwhile either
-    /// finds the mark and covers the entry, or has cleared it and is followed by another.
-    pub(super) fn mark(&self, file: &QueueFile) {
-        if self.0.listed.load(Ordering::Acquire) == file.base + 1 {
+    fn mark(&self, base: u64) {
+        if self.listed.load(Ordering::Acquire) == base + 1 {
             return;
         }
-        let mut bases = self.0.bases.lock().unwrap_or_else(PoisonError::into_inner);
-        if !bases.contains(&file.base) {
-            bases.push(file.base);
+        let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        if !bases.contains(&base) {
+            bases.push(base);
         }
-        self.0.listed.store(file.base + 1, Ordering::Release);
+        self.listed.store(base + 1, Ordering::Release);
     }
 }
