@@ -3,7 +3,7 @@
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
 //! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open,
 //! [`Retire`] and [`DropExpired`] from the DispatchActor. Sends
-//! [`Park`] and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
+//! `Park` and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
 //! the pool. When it dies the
 //! broker ends: recovery rebuilds the queue from the log.
 

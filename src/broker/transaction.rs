@@ -1,6 +1,6 @@
 //! Transactions: how one ends, and what is then stored.
 //!
-//! A half message lies in [`HALF_TOPIC`](super::topics::HALF_TOPIC) until its producer commits it, which stores it in the
+//! A half message lies in [`HALF_TOPIC`] until its producer commits it, which stores it in the
 //! topic it was meant for, or rolls it back. Either is noted by an *op* message in
 //! [`OP_HALF_TOPIC`](super::topics::OP_HALF_TOPIC), whose body is the half message's queue offset. What has no op message
 //! is asked about: [`check`].
