@@ -256,3 +256,32 @@ impl Due {
 
 /// Of each put that was due: the end of its record, or why it was not stored.
 pub(super) type Outcomes = Vec<Result<PhysicalOffset, Refusal>>;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+    use crate::store::FileDisk;
+
+    const NOW: i64 = 1_795_000_000_000;
+
+    fn row(fire_ms: i64) -> TimerRow {
+        TimerRow { fire_ms, physical: PhysicalOffset(0), cancels: false }
+    }
+
+    /// It would not be delivered after the next start otherwise.
+    #[test]
+    fn what_waits_is_not_done_with() {
+        let directory = tempfile::tempdir().unwrap();
+        let fresh = |done| Work::fresh(&FileDisk::shared(), directory.path(), done, NOW).unwrap();
+        let mut work = fresh(TimerProgress::default());
+        assert_eq!(work.progress(NOW).unwrap().done_until_ms, NOW);
+        work.put(vec![row(NOW - 5)], NOW).unwrap();
+        assert_eq!(work.progress(NOW).unwrap().done_until_ms, NOW - 6);
+        work.give_back(row(NOW - 9));
+        assert_eq!(work.progress(NOW).unwrap().done_until_ms, NOW - 10);
+        // While entries are taken in again nobody can say.
+        let work = fresh(TimerProgress { messages: 1, ..TimerProgress::default() });
+        assert_eq!(work.progress(NOW), None);
+    }
+}
