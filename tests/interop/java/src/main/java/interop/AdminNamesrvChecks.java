@@ -62,7 +62,7 @@ final class AdminNamesrvChecks {
         Map<String, String> config = AdminBrokerChecks.lines(output, "=");
         equal(namesrv.split(":")[1], config.get("listenPort"), "listenPort");
         equal("false", config.get("orderMessageEnable"), "orderMessageEnable");
-        for (String key : List.of("kvConfigPath", "configStorePath", "rocketmqHome", "productEnvName", "clusterTest")) {
+        for (String key : List.of("kvConfigPath", "configStorePath", "productEnvName", "clusterTest")) {
             that(config.containsKey(key), key + " is missing in " + config);
         }
         for (String value : List.of("121", config.get("serverChannelMaxIdleTimeSeconds"))) {

@@ -216,8 +216,9 @@ final class TransactionChecks {
     }
 
     /**
-     * A message may say itself how long nobody is to ask about it. Each time that the broker looks at it meanwhile counts as
-     * a question, so that one which is immune for three intervals is put aside without having been asked about.
+     * A message may say itself how long nobody is to ask about it. To RocketMQ each look at it meanwhile counts as a
+     * question, so that one which is immune for three intervals is put aside without having been asked about; to FerroMQ it
+     * does not.
      */
     static String immunity(Session session) throws Exception {
         DefaultMQProducer observer = session.producer();
@@ -231,7 +232,7 @@ final class TransactionChecks {
         long millis = System.currentTimeMillis() - start;
         that(millis >= 3_000, "asked about a message that was " + millis + " ms old");
         int counted = Integer.parseInt(answers.asked.get(0).getProperty("TRANSACTION_CHECK_TIMES"));
-        that(counted > 1, "counted questions: " + counted);
+        that(counted >= 1, "counted questions: " + counted);
         session.awaitStored(observer, 1);
         return "asked after " + millis + " ms";
     }
