@@ -6,7 +6,6 @@ import static interop.Checks.that;
 
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import java.util.TreeMap;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
@@ -43,8 +42,8 @@ final class AdminBrokerChecks {
             List.of(row).subList(0, 5), "line");
         that(row[5].matches("\\d+\\.\\d\\d\\(\\d+,\\d+ms\\)"), "sends per second and the queue of sends: " + row[5]);
         that(row[9].matches("0\\.\\d{4}"), "part of the disk that is used: " + row[9]);
-        row = Tool.row(Tool.run(session, "clusterList", "-m"), name);
-        that(Long.parseLong(row[4]) > 0, "messages in today: " + row[4]);
+        Session.eventually("messages in today", 10,
+            () -> Long.parseLong(Tool.row(Tool.run(session, "clusterList", "-m"), name)[4]) > 0);
         return "";
     }
 
@@ -64,10 +63,13 @@ final class AdminBrokerChecks {
         // What was counted may be told up to a second later.
         Session.eventually("the counters", 10, () -> {
             Map<String, String> now = lines(Tool.run(session, "brokerStatus", "-b", session.options().broker()), ":");
-            return Stream.of("msgPutTotalTodayNow", "putMessageTimesTotal").allMatch(key -> {
+            for (String key : List.of("msgPutTotalTodayNow", "putMessageTimesTotal")) {
                 long grown = Long.parseLong(now.get(key)) - Long.parseLong(before.get(key));
-                return grown >= 10 && grown < 1_000;
-            });
+                if (grown < 10 || grown >= 1_000) {
+                    throw new IllegalStateException(key + " grew by " + grown);
+                }
+            }
+            return true;
         });
         Map<String, String> after = lines(Tool.run(session, "brokerStatus", "-b", session.options().broker()), ":");
         that(Long.parseLong(after.get("commitLogMaxOffset")) > Long.parseLong(before.get("commitLogMaxOffset")), "log end");

@@ -65,12 +65,11 @@ final class AdminNamesrvChecks {
         for (String key : List.of("kvConfigPath", "configStorePath", "productEnvName", "clusterTest")) {
             that(config.containsKey(key), key + " is missing in " + config);
         }
-        for (String value : List.of("121", config.get("serverChannelMaxIdleTimeSeconds"))) {
-            output = Tool.run(session, "updateNamesrvConfig", "-k", "serverChannelMaxIdleTimeSeconds", "-v", value);
-            contains(output, "update name server config success![" + namesrv + "]\nserverChannelMaxIdleTimeSeconds : "
-                + value);
+        for (String value : List.of("true", "false")) {
+            output = Tool.run(session, "updateNamesrvConfig", "-k", "orderMessageEnable", "-v", value);
+            contains(output, "update name server config success![" + namesrv + "]\norderMessageEnable : " + value);
             equal(value, AdminBrokerChecks.lines(Tool.run(session, "getNamesrvConfig"), "=")
-                .get("serverChannelMaxIdleTimeSeconds"), "value after the change");
+                .get("orderMessageEnable"), "value after the change");
         }
         return "";
     }
