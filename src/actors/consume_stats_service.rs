@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::fault::ask;
 use super::offset_actor::{CloneOffsets, OffsetsOf};
 use super::published::Published;
-use super::requests::{answer, success};
+use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, stored};
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::consume_stats::{self, QueueCount, fitting, named};
@@ -20,7 +20,6 @@ use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
 use crate::broker::offsets::ConsumerOffsets;
 use crate::broker::topics::TopicTable;
-use crate::net::reply::when_ready;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::consume_queue::ConsumeQueuePage;
@@ -87,20 +86,10 @@ struct Wanted {
 
 impl Service for ConsumeStatsService {
     fn serve(&self, requests: Vec<Request>) {
-        for request in requests {
-            let service = self.clone();
-            actix_rt::spawn(async move {
-                let is_short = SHORT.contains(&request.command.code);
-                let _permit = if is_short { None } else { service.permits.acquire().await.ok() };
-                let again = || {
-                    let service = service.clone();
-                    move |request| service.serve(vec![request])
-                };
-                let Some(request) = when_ready(request, |request| &request.reply, again) else { return };
-                let outcome = service.ask(&request.command).await;
-                answer(request.reply, outcome);
-            });
-        }
+        let permits = |code: i32| (!SHORT.contains(&code)).then(|| Arc::clone(&self.permits));
+        serve_each(self, requests, permits, async |service: &Self, request| {
+            answer(request.reply, service.ask(&request.command).await);
+        });
     }
 }
 

@@ -15,14 +15,13 @@ use super::client_actor::{ConsumersOf, OnlineConsumer};
 use super::fault::ask;
 use super::offset_actor::OffsetsOf;
 use super::published::Published;
-use super::requests::{answer, success};
+use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, nearest, record};
 use crate::broker::ask_consumer;
 use crate::broker::consume_stats::{QueueCount, fitting};
 use crate::broker::reset_offset;
 use crate::broker::topics::TopicTable;
 use crate::net::peer::CallError;
-use crate::net::reply::when_ready;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::offsets::{ConsumerStatusBody, ResetOffsetBody};
@@ -79,18 +78,14 @@ pub(super) fn direct_permits() -> Arc<Semaphore> {
 
 impl Service for ConsumerService {
     fn serve(&self, requests: Vec<Request>) {
-        for request in requests {
-            let service = self.clone();
-            actix_rt::spawn(async move {
-                let again = || {
-                    let service = service.clone();
-                    move |request| service.serve(vec![request])
-                };
-                let Some(request) = when_ready(request, |request| &request.reply, again) else { return };
-                let outcome = service.ask(&request.command).await;
-                answer(request.reply, outcome);
-            });
-        }
+        serve_each(
+            self,
+            requests,
+            |_| None,
+            async |service: &Self, request| {
+                answer(request.reply, service.ask(&request.command).await);
+            },
+        );
     }
 }
 

@@ -16,12 +16,12 @@ use super::index_actor::IndexSnapshotOf;
 use super::live::Live;
 use super::published::Published;
 use super::queue_actor::{BoundsOf, SnapshotOf};
-use super::requests::{answer, success};
+use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, nearest, record, stored};
 use crate::broker::consume_stats::no_topic;
 use crate::broker::topics::TopicTable;
 use crate::net::bulk::Slices;
-use crate::net::reply::{ReplyTo, when_ready};
+use crate::net::reply::ReplyTo;
 use crate::net::router::{Request, Service};
 use crate::protocol::body::Body;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -90,26 +90,12 @@ pub(super) struct LookupService {
 
 impl Service for LookupService {
     fn serve(&self, requests: Vec<Request>) {
-        for request in requests {
-            let lookup = self.clone();
-            actix_rt::spawn(async move {
-                let is_long = LONG.contains(&request.command.code);
-                let _permit = if is_long { lookup.permits.acquire().await.ok() } else { None };
-                let again = || {
-                    let lookup = lookup.clone();
-                    move |request| lookup.serve(vec![request])
-                };
-                let Some(request) = when_ready(request, |request| &request.reply, again) else { return };
-                match request.command.code {
-                    request::VIEW_MESSAGE_BY_ID => lookup.view_message(request),
-                    request::QUERY_MESSAGE => lookup.query_message(request).await,
-                    _ => {
-                        let outcome = lookup.ask(&request.command).await;
-                        answer(request.reply, outcome);
-                    }
-                }
-            });
-        }
+        let permits = |code: i32| LONG.contains(&code).then(|| Arc::clone(&self.permits));
+        serve_each(self, requests, permits, async |lookup: &Self, request| match request.command.code {
+            request::VIEW_MESSAGE_BY_ID => lookup.view_message(request),
+            request::QUERY_MESSAGE => lookup.query_message(request).await,
+            _ => answer(request.reply, lookup.ask(&request.command).await),
+        });
     }
 }
 

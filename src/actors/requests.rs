@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Context, Handler, Message, Recipient};
+use tokio::sync::Semaphore;
 
 use super::fault::notify;
 use crate::net::reply::{ReplyTo, when_ready};
@@ -84,6 +85,31 @@ pub struct ToActor(pub Recipient<Requests>);
 impl Service for ToActor {
     fn serve(&self, requests: Vec<Request>) {
         notify(&self.0, Requests { requests });
+    }
+}
+
+/// Serves each question in a task of its own, when it has a permit of those that its code takes, and its client has taken
+/// what it was sent before: until then it comes again.
+pub(super) fn serve_each<S: Service + Clone + Send + 'static>(
+    service: &S,
+    questions: Vec<Request>,
+    permits: impl Fn(i32) -> Option<Arc<Semaphore>>,
+    serve: impl AsyncFn(&S, Request) + Copy + 'static,
+) {
+    for question in questions {
+        let (service, permits) = (service.clone(), permits(question.command.code));
+        actix_rt::spawn(async move {
+            let _permit = match &permits {
+                Some(permits) => permits.acquire().await.ok(),
+                None => None,
+            };
+            let again = || {
+                let service = service.clone();
+                move |question| service.serve(vec![question])
+            };
+            let Some(question) = when_ready(question, |question: &Request| &question.reply, again) else { return };
+            serve(&service, question).await;
+        });
     }
 }
 
