@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use slab::Slab;
+
 use super::dispatch_actor::{DispatchParts, Turn};
 use super::fault::notify;
 use super::queue_actor::{Enqueue, QueuePorts};
@@ -21,10 +23,8 @@ const ROW_QUEUES_MAX: u32 = 4096;
 pub(super) struct Rows {
     by_topic: HashMap<Topic, usize>,
     /// Numbers of topics and queues that are no more are given to others.
-    rows: Vec<Option<Row>>,
-    lines: Vec<Option<Line>>,
-    free_rows: Vec<usize>,
-    free_lines: Vec<usize>,
+    rows: Slab<Row>,
+    lines: Slab<Line>,
     touched: Vec<usize>,
     /// Lines that have counted something since it was told last.
     counted: Vec<usize>,
@@ -64,20 +64,20 @@ pub(super) struct Found {
 impl Rows {
     /// What is known of a record's topic and queue.
     pub(super) fn find(&mut self, topic: &str, queue_id: QueueId) -> Found {
-        if self.row(self.last).is_none_or(|last| last.topic.as_str() != topic) {
+        if self.rows.get(self.last).is_none_or(|last| last.topic.as_str() != topic) {
             let Some(row) = self.by_topic.get(topic) else {
                 // It is not kept: the topic may have no queue at all.
                 return Found { hasher: KeyHasher::of(topic), line: None };
             };
             self.last = *row;
         }
-        let row = self.row(self.last).expect("row numbers come from this table");
+        let row = self.rows.get(self.last).expect("row numbers come from this table");
         Found { hasher: row.hasher, line: row.line(queue_id) }
     }
 
     /// The ports of the queue on a line.
     pub(super) fn ports(&self, line: usize) -> Option<&Arc<QueuePorts>> {
-        self.lines.get(line)?.as_ref().map(|line| &line.ports)
+        self.lines.get(line).map(|line| &line.ports)
     }
 
     /// The line of a queue, whose actor is made if it has none yet.
@@ -85,11 +85,9 @@ impl Rows {
     /// # Errors
     /// What the store says.
     pub(super) fn open(&mut self, key: &QueueKey, parts: &mut DispatchParts) -> Result<usize, StoreError> {
-        let at = *self
-            .by_topic
-            .entry(key.topic.clone())
-            .or_insert_with(|| put(&mut self.rows, &mut self.free_rows, Row::of(key.topic.clone())));
-        let row = self.rows.get_mut(at).and_then(Option::as_mut).expect("row numbers come from this table");
+        let at =
+            *self.by_topic.entry(key.topic.clone()).or_insert_with(|| self.rows.insert(Row::of(key.topic.clone())));
+        let row = self.rows.get_mut(at).expect("row numbers come from this table");
         if let Some(line) = row.line(key.queue_id) {
             return Ok(line);
         }
@@ -97,21 +95,18 @@ impl Rows {
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
         let line = Line { ports, entries: Vec::new(), extensions: Vec::new(), put: Amount::default(), row: at };
-        let line = put(&mut self.lines, &mut self.free_lines, line);
+        let line = self.lines.insert(line);
         row.enter(key.queue_id, line as u32);
         Ok(line)
     }
 
     /// Forgets a topic. Between two turns, when nothing waits to be sent; gives the ports of its queues.
     pub(super) fn leave(&mut self, topic: &Topic) -> Vec<Arc<QueuePorts>> {
-        let Some(at) = self.by_topic.remove(topic) else { return Vec::new() };
-        let Some(row) = self.rows.get_mut(at).and_then(Option::take) else { return Vec::new() };
-        self.free_rows.push(at);
+        let row = self.by_topic.remove(topic).and_then(|at| self.rows.try_remove(at));
         let mut left = Vec::new();
-        for at in row.all() {
-            if let Some(line) = self.lines.get_mut(at).and_then(Option::take) {
+        for at in row.into_iter().flat_map(Row::all) {
+            if let Some(line) = self.lines.try_remove(at) {
                 debug_assert!(line.entries.is_empty(), "topics go between turns");
-                self.free_lines.push(at);
                 self.counted_before.push((topic.clone(), line.put));
                 left.push(line.ports);
             }
@@ -119,19 +114,15 @@ impl Rows {
         left
     }
 
-    fn row(&self, at: usize) -> Option<&Row> {
-        self.rows.get(at)?.as_ref()
-    }
-
     /// Every queue of every topic but one that has an actor.
     pub(super) fn all_but<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Arc<QueuePorts>> {
-        let of_row = move |line: &&Line| self.row(line.row).is_some_and(|row| row.topic.as_str() != topic);
-        self.lines.iter().flatten().filter(of_row).map(|line| &line.ports)
+        let of_row = move |line: &&Line| self.rows.get(line.row).is_some_and(|row| row.topic.as_str() != topic);
+        self.lines.iter().map(|(_, line)| line).filter(of_row).map(|line| &line.ports)
     }
 
     /// Adds an entry for the queue on a line.
     pub(super) fn push(&mut self, line: usize, offset: QueueOffset, entry: QueueEntry) {
-        if let Some(found) = self.lines.get_mut(line).and_then(Option::as_mut) {
+        if let Some(found) = self.lines.get_mut(line) {
             if found.entries.is_empty() {
                 self.touched.push(line);
             }
@@ -141,7 +132,7 @@ impl Rows {
 
     /// Adds to the entry that was pushed last for the queue on a line what goes into its extension.
     pub(super) fn extend(&mut self, line: usize, extension: Extension) {
-        if let Some(found) = self.lines.get_mut(line).and_then(Option::as_mut) {
+        if let Some(found) = self.lines.get_mut(line) {
             found.extensions.push(extension);
         }
     }
@@ -156,8 +147,8 @@ impl Rows {
         let Self { counted, counted_before, lines, rows, .. } = self;
         let mut taken = std::mem::take(counted_before);
         let take = |at: usize| {
-            let line = lines.get_mut(at)?.as_mut().filter(|line| line.put.messages > 0)?;
-            Some((rows.get(line.row)?.as_ref()?.topic.clone(), std::mem::take(&mut line.put)))
+            let line = lines.get_mut(at).filter(|line| line.put.messages > 0)?;
+            Some((rows.get(line.row)?.topic.clone(), std::mem::take(&mut line.put)))
         };
         taken.extend(counted.drain(..).filter_map(take));
         taken
@@ -166,7 +157,7 @@ impl Rows {
     /// Sends each queue that got something its entries as one message.
     pub(super) fn send(&mut self, turn: &Arc<Turn>) {
         for at in self.touched.drain(..) {
-            if let Some(line) = self.lines.get_mut(at).and_then(Option::as_mut) {
+            if let Some(line) = self.lines.get_mut(at) {
                 let (entries, extensions) = (std::mem::take(&mut line.entries), std::mem::take(&mut line.extensions));
                 if line.put.messages == 0 {
                     self.counted.push(at);
@@ -177,18 +168,6 @@ impl Rows {
             }
         }
     }
-}
-
-/// Puts something into a free place, or a new one, and tells which.
-fn put<T>(places: &mut Vec<Option<T>>, free: &mut Vec<usize>, thing: T) -> usize {
-    if let Some(at) = free.pop()
-        && let Some(place) = places.get_mut(at)
-    {
-        *place = Some(thing);
-        return at;
-    }
-    places.push(Some(thing));
-    places.len() - 1
 }
 
 impl Row {
