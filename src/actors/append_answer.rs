@@ -99,6 +99,29 @@ pub async fn append(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<Vec<R
     told.await.map_err(|_| Refusal::new(response::SERVICE_NOT_AVAILABLE, "the writer of the log is gone"))
 }
 
+/// The same for who goes on from where the records end; a batch of no puts is not sent.
+///
+/// # Errors
+/// The broker has ended.
+pub async fn append_up_to(
+    to: &Recipient<AppendBatch>,
+    puts: PutBatch,
+) -> Result<Vec<Result<PhysicalOffset, Refusal>>, Refusal> {
+    if puts.is_empty() {
+        return Ok(Vec::new());
+    }
+    let end = |stored: Stored| stored.placed.last().map(Placed::end).unwrap_or_default();
+    Ok(append(to, puts).await?.into_iter().map(|outcome| outcome.map(end)).collect())
+}
+
+/// The same for who needs all of them stored.
+///
+/// # Errors
+/// The broker has ended, or one was refused.
+pub async fn append_all(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<(), Refusal> {
+    append(to, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))
+}
+
 /// What became of the puts of a batch, in their order.
 #[derive(Debug, Default)]
 pub struct Outcomes {

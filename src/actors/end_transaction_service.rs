@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 
 use actix::Recipient;
 
-use super::append_answer::append;
+use super::append_answer::{append, append_all};
 use super::commitlog_actor::AppendBatch;
 use super::read_pool::ReadPool;
 use super::requests::{answer, success};
@@ -150,7 +150,7 @@ impl EndTransactionService {
         let aside = self.pool.ask(move |log| log.message(at)).await??.ok_or_else(missing)?;
         let mut puts = PutBatch::default();
         transaction::check::push_resumed(&mut puts, &aside)?;
-        append(&self.append, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))?;
+        append_all(&self.append, puts).await?;
         Ok(success())
     }
 }

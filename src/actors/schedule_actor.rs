@@ -13,7 +13,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
-use super::append_answer::{self, Stored};
+use super::append_answer::append_up_to;
 use super::commitlog_actor::AppendBatch;
 use super::delay_offset_actor::Delivered;
 use super::dispatch_actor::MakeQueue;
@@ -238,13 +238,8 @@ async fn deliver(
 ) -> Result<Turn, Refusal> {
     let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
     let mut due = pool.ask(move |log| look.due(log, &snapshot)).await??;
-    let puts = std::mem::take(&mut due.puts);
-    if puts.is_empty() {
-        return Ok(Turn { due, outcomes: Vec::new() });
-    }
-    let told = append_answer::append(append, puts).await?;
-    let end = |stored: Stored| stored.placed.last().map(|placed| placed.end()).unwrap_or_default();
-    Ok(Turn { due, outcomes: told.into_iter().map(|outcome| outcome.map(end)).collect() })
+    let outcomes = append_up_to(append, std::mem::take(&mut due.puts)).await?;
+    Ok(Turn { due, outcomes })
 }
 
 impl Look {
@@ -287,9 +282,8 @@ impl Look {
     /// # Source
     /// `ScheduleMessageService.DeliverDelayedMessageTimerTask.executeOnTimeup` 4.9.7 (read).
     fn says_ms(&self, log: &LogView, units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<i64, StoreError> {
-        let Some(address) = entry.unit_address() else { return Ok(entry.tags_code) };
-        if let Some(unit) = units.as_mut().map_or(Ok(None), |units| units.unit(address))? {
-            return Ok(unit.tags_code);
+        if let Some(due_ms) = entry.tags_code_by(units)? {
+            return Ok(due_ms);
         }
         let message = log.message(entry.physical)?;
         // One that is gone is passed over now.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix::Recipient;
 use tokio::sync::oneshot;
 
-use super::append_answer::append;
+use super::append_answer::append_all;
 use super::commitlog_actor::AppendBatch;
 use super::fault::{ask, notify};
 use super::group_actor::FindGroup;
@@ -93,7 +93,7 @@ impl SendBackService {
         };
         let mut puts = PutBatch::default();
         send_back::push(&mut puts, &message, fate, &topic, QueueId(fastrand::u32(0..queues)))?;
-        append(&self.append, puts).await?.into_iter().try_for_each(|outcome| outcome.map(|_| ()))?;
+        append_all(&self.append, puts).await?;
         let topic = send_back::first_topic(&message).to_owned();
         notify(&self.sent_back, SentBack { topic, group: asked.group });
         Ok(())

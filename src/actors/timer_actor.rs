@@ -13,7 +13,7 @@ use std::time::Duration;
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, Supervised, WrapFuture};
 
 use self::turn::{Due, Look, Outcomes, Work};
-use super::append_answer::{self, Stored};
+use super::append_answer::append_up_to;
 use super::commitlog_actor::AppendBatch;
 use super::config_writer::ConfigWriter;
 use super::dispatch_actor::MakeQueue;
@@ -128,20 +128,19 @@ impl TimerActor {
                 None => Queues::find(&make_queue).await?,
             };
             let look = queues.look(now_ms).await?;
-            let job = move |log: &LogView| {
-                let mut work = match work {
-                    Some(work) => work,
-                    None => Work::fresh(&disk, &root, done, now_ms)?,
-                };
-                let due = if work.has_all(&look) && work.next_ms() > now_ms {
-                    Due::default()
-                } else {
-                    work.turn(log, &look)?
-                };
-                Ok::<_, StoreError>((work, due))
+            let (work, mut due) = match work {
+                Some(work) if work.is_idle(&look) => (work, Due::default()),
+                work => {
+                    let job = move |log: &LogView| {
+                        let fresh = || Work::fresh(&disk, &root, done, now_ms);
+                        let mut work = work.map_or_else(fresh, Ok)?;
+                        let due = work.turn(log, &look)?;
+                        Ok::<_, StoreError>((work, due))
+                    };
+                    pool.ask(job).await??
+                }
             };
-            let (work, mut due) = pool.ask(job).await??;
-            let outcomes = store(&append, &mut due).await?;
+            let outcomes = append_up_to(&append, std::mem::take(&mut due.puts)).await?;
             Ok(Turned { queues, work, due, outcomes, now_ms })
         });
         ctx.spawn(turn.into_actor(self).map(|turned, actor, ctx| {
@@ -197,12 +196,9 @@ impl TimerActor {
 
     fn persist(&mut self) {
         let synced = self.parts.log.positions().synced();
-        let (progress, end) = *self.candidate.get_or_insert(self.done);
-        if synced < end {
-            return;
-        }
+        let candidate = *self.candidate.get_or_insert(self.done);
         // What is done with since may be on the disk as well.
-        let (progress, _) = if synced >= self.done.1 { self.done } else { (progress, end) };
+        let Some((progress, _)) = [self.done, candidate].into_iter().find(|(_, end)| *end <= synced) else { return };
         self.candidate = None;
         if progress == self.written {
             return;
@@ -226,17 +222,6 @@ impl Queues {
         let cancellations = ask(&self.cancellations.snapshot, SnapshotOf).await?;
         Ok(Look { cancellations, messages: ask(&self.messages.snapshot, SnapshotOf).await?, now_ms })
     }
-}
-
-/// Has what is due stored; where the record of each put ends.
-async fn store(append: &Recipient<AppendBatch>, due: &mut Due) -> Result<Outcomes, Refusal> {
-    let puts = std::mem::take(&mut due.puts);
-    if puts.is_empty() {
-        return Ok(Vec::new());
-    }
-    let told = append_answer::append(append, puts).await?;
-    let end = |stored: Stored| stored.placed.last().map(|placed| placed.end()).unwrap_or_default();
-    Ok(told.into_iter().map(|outcome| outcome.map(end)).collect())
 }
 
 impl Actor for TimerActor {

@@ -3,7 +3,7 @@
 //!
 //! Runs in the read pool. Whatever fails in it leaves the files half written, and all of it is made anew from the queues.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
 
 use crate::broker::schedule::real_queue;
@@ -34,9 +34,9 @@ pub(super) struct Work {
     /// The entries that are taken in next, and what of them is done with already.
     taken_in: TimerProgress,
     done: TimerProgress,
-    /// What is to be tried again.
-    returned: Vec<TimerRow>,
-    /// The file whose messages are delivered from where they lie, and how many of them were.
+    /// What is due and was not delivered yet, or could not be.
+    ready: VecDeque<TimerRow>,
+    /// The file whose messages are delivered from where they lie, and how many of them were read.
     reading: Option<(Bucket, u64)>,
     /// Keys of messages that were taken back, by the second that they were to be delivered in.
     taken_back: BTreeMap<i64, HashSet<String>>,
@@ -67,7 +67,7 @@ impl Work {
             files: TimerFiles::fresh(SharedDisk::clone(disk), root)?,
             taken_in: TimerProgress::default(),
             done,
-            returned: Vec::new(),
+            ready: VecDeque::new(),
             reading: None,
             taken_back: BTreeMap::new(),
         })
@@ -75,8 +75,6 @@ impl Work {
 
     pub(super) fn turn(&mut self, log: &LogView, look: &Look) -> Result<Due, StoreError> {
         let now_ms = look.now_ms;
-        let returned = std::mem::take(&mut self.returned);
-        self.put(returned, now_ms)?;
         self.take_in(look)?;
         self.bring_nearer(now_ms)?;
         let mut due = Due { more: !self.has_all(look), ..Due::default() };
@@ -94,25 +92,33 @@ impl Work {
         if self.taken_in.messages < self.done.messages || self.taken_in.cancellations < self.done.cancellations {
             return None;
         }
-        let returned = self.returned.iter().map(|row| row.fire_ms).min().unwrap_or(i64::MAX);
-        let clear_before = self.wheel.clear_before().min(returned);
-        Some(TimerProgress { done_until_ms: (clear_before - 1).min(now_ms), ..self.taken_in })
+        Some(TimerProgress { done_until_ms: (self.clear_before() - 1).min(now_ms), ..self.taken_in })
+    }
+
+    /// Before this time nothing waits.
+    fn clear_before(&self) -> i64 {
+        self.ready.iter().map(|row| row.fire_ms).fold(self.wheel.clear_before(), i64::min)
     }
 
     /// When there is something to do next.
     pub(super) fn next_ms(&self) -> i64 {
-        if self.returned.is_empty() { self.wheel.next_ms() } else { 0 }
+        if self.ready.is_empty() { self.wheel.next_ms() } else { 0 }
+    }
+
+    /// Whether there is nothing to do now.
+    pub(super) fn is_idle(&self, look: &Look) -> bool {
+        self.has_all(look) && self.next_ms() > look.now_ms
     }
 
     /// Whether there is nothing new in the queues.
-    pub(super) fn has_all(&self, look: &Look) -> bool {
+    fn has_all(&self, look: &Look) -> bool {
         self.taken_in.messages >= look.messages.max_offset().0
             && self.taken_in.cancellations >= look.cancellations.max_offset().0
     }
 
     /// Takes back what could not be stored.
     pub(super) fn give_back(&mut self, row: TimerRow) {
-        self.returned.push(row);
+        self.ready.push_back(row);
     }
 
     fn take_in(&mut self, look: &Look) -> Result<(), StoreError> {
@@ -170,20 +176,19 @@ impl Work {
     }
 
     fn due(&mut self, log: &LogView, now_ms: i64, due: &mut Due) -> Result<(), StoreError> {
-        loop {
-            let rows = self.wheel.take_due(now_ms, MESSAGES_AT_ONCE);
-            let rows = if rows.is_empty() { self.due_in_file(now_ms)? } else { rows };
-            due.more = !rows.is_empty();
-            if rows.is_empty() {
-                return Ok(());
+        while due.rows.len() < MESSAGES_AT_ONCE && due.puts.bytes() < BYTES_AT_ONCE {
+            if self.ready.is_empty() {
+                self.ready.extend(self.wheel.take_due(now_ms, MESSAGES_AT_ONCE));
             }
-            for row in rows {
-                self.add(log, row, now_ms, due)?;
+            if self.ready.is_empty() {
+                let rows = self.due_in_file(now_ms)?;
+                self.ready.extend(rows);
             }
-            if due.rows.len() >= MESSAGES_AT_ONCE || due.puts.bytes() >= BYTES_AT_ONCE {
-                return Ok(());
-            }
+            let Some(row) = self.ready.pop_front() else { return Ok(()) };
+            self.add(log, row, now_ms, due)?;
         }
+        due.more = true;
+        Ok(())
     }
 
     /// The next rows of a file all of which is due.
@@ -233,7 +238,7 @@ impl Work {
 
     /// Forgets the cancellations of seconds all of whose messages are delivered.
     fn forget(&mut self, now_ms: i64) {
-        let over = self.wheel.clear_before().min(now_ms);
+        let over = self.clear_before().min(now_ms);
         self.taken_back.retain(|second, _| second + SECOND_MS > over);
     }
 }
@@ -241,9 +246,7 @@ impl Work {
 /// When something is to be done with an entry, as it says, or its unit in the queue's extension. One whose unit is missing is
 /// looked at now: its record says when.
 fn fire_ms(units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<i64, StoreError> {
-    let Some(address) = entry.unit_address() else { return Ok(entry.tags_code) };
-    let unit = units.as_mut().map_or(Ok(None), |units| units.unit(address))?;
-    Ok(unit.map_or(0, |unit| unit.tags_code))
+    Ok(entry.tags_code_by(units)?.unwrap_or(0))
 }
 
 impl Due {
@@ -261,12 +264,42 @@ pub(super) type Outcomes = Vec<Result<PhysicalOffset, Refusal>>;
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
-    use crate::store::FileDisk;
+    use crate::protocol::properties;
+    use crate::protocol::units::{BornTime, StoreTime};
+    use crate::store::{FileDisk, StoreOptions, open};
 
     const NOW: i64 = 1_795_000_000_000;
 
     fn row(fire_ms: i64) -> TimerRow {
         TimerRow { fire_ms, physical: PhysicalOffset(0), cancels: false }
+    }
+
+    /// What one turn hands to the writer is bounded, however large the messages are that are due together.
+    #[test]
+    fn a_turn_delivers_no_more_than_its_bytes() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = StoreOptions { log_segment_bytes: 8 << 20, ..StoreOptions::at(directory.path().join("store")) };
+        let mut store = open(FileDisk::shared(), options, &mut |_| {}).unwrap();
+        let mut work = Work::fresh(&FileDisk::shared(), directory.path(), TimerProgress::default(), NOW).unwrap();
+        let (body, host) = (vec![0; BYTES_AT_ONCE / 2], "127.0.0.1:1".parse().unwrap());
+        let properties = properties::with(b"", &[(keys::REAL_TOPIC, "T"), (keys::REAL_QID, "0")]);
+        let message = NewMessage::plain(timer_topic(), MESSAGES, BornTime(NOW), host, &body);
+        let batch = PutBatch::of(&NewMessage { properties: &properties, ..message }).unwrap();
+        let mut placed = Vec::new();
+        for _ in 0..5 {
+            batch.iter().for_each(|put| store.log.append(put, StoreTime(NOW), &mut placed).unwrap());
+        }
+        let written = store.log.publish().unwrap();
+        store.log.positions().advance_visible(written);
+        let rows = placed.iter().map(|placed| TimerRow { physical: placed.physical, ..row(NOW) });
+        work.put(rows.collect(), NOW).unwrap();
+        let log = store.log.view();
+        let mut turn = || {
+            let mut due = Due::default();
+            work.due(&log, NOW, &mut due).unwrap();
+            (due.rows.len(), due.more, work.progress(NOW).unwrap().done_until_ms)
+        };
+        assert_eq!([turn(), turn(), turn()], [(2, true, NOW - 1), (2, true, NOW - 1), (1, false, NOW)]);
     }
 
     /// It would not be delivered after the next start otherwise.

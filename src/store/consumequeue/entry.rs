@@ -1,7 +1,8 @@
 //! One entry of a consume queue.
 
 use crate::protocol::units::PhysicalOffset;
-use crate::store::queue_ext::UnitAddress;
+use crate::store::error::StoreError;
+use crate::store::queue_ext::{UnitAddress, UnitReader};
 
 /// Points to a record in the log.
 ///
@@ -61,6 +62,16 @@ impl QueueEntry {
     #[must_use]
     pub fn unit_address(&self) -> Option<UnitAddress> {
         UnitAddress::of_tags_code(self.tags_code)
+    }
+
+    /// The tag code, where the queue has an extension that of the unit; `None` where the unit is missing.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn tags_code_by(&self, units: &mut Option<UnitReader>) -> Result<Option<i64>, StoreError> {
+        let Some(address) = self.unit_address() else { return Ok(Some(self.tags_code)) };
+        let unit = units.as_mut().map_or(Ok(None), |units| units.unit(address))?;
+        Ok(unit.map(|unit| unit.tags_code))
     }
 
     /// The first byte behind the record.
