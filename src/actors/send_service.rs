@@ -73,9 +73,14 @@ pub struct SendBatch {
 
 /// A send that is not handed to the writer.
 enum Other {
-    NoTopic(TopicWanted, Command, Serialization),
-    NoGroup(Box<str>, Command, Serialization),
+    Lacks(Lacking, Command, Serialization),
     Refused(Refusal),
+}
+
+/// What a send waits for that has to be made first.
+enum Lacking {
+    Topic(TopicWanted),
+    Group(Box<str>),
 }
 
 impl SendService {
@@ -146,20 +151,37 @@ impl SendBatch {
         }
     }
 
+    /// What becomes of a send that is not admitted.
+    #[cold]
+    fn other(&mut self, denied: Denied, request: &CommandRef<'_>, serialization: Serialization, peer: &Peer) -> Other {
+        let lacking = match denied {
+            Denied::UnknownTopic => Lacking::Topic(TopicWanted::AsSent),
+            Denied::NoDeadLetters(topic) => Lacking::Topic(TopicWanted::DeadLetters(topic)),
+            Denied::UnknownGroup(group) => Lacking::Group(group),
+            Denied::Refused(refusal) => {
+                if self.service.hook.is_some() {
+                    self.refused.push(Sent { code: refusal.code, ..self.service.sent(request, peer) });
+                }
+                return Other::Refused(refusal);
+            }
+        };
+        Other::Lacks(lacking, request.to_command(Bytes::copy_from_slice(request.body)), serialization)
+    }
+
     /// Answers, or has answered, those that are not handed to the writer, and leaves the others.
     fn serve_others(&mut self, replies: &mut Replies) {
         let mut unknown = Vec::new();
         // From the back, so that numbers keep their meaning while handles are taken out.
         for (number, other) in self.others.drain(..).rev() {
             let reply = replies.take_out(number);
-            let then = || Arc::clone(&self.service);
             match other {
-                Other::NoTopic(wanted, command, serialization) => {
+                Other::Lacks(Lacking::Topic(wanted), command, serialization) => {
                     unknown.push((Request { command, serialization, reply }, wanted));
                 }
-                Other::NoGroup(group, command, serialization) => {
+                Other::Lacks(Lacking::Group(group), command, serialization) => {
                     let request = Request { command, serialization, reply };
-                    notify(&self.service.create_group, CreateOnSendBack { group, request, then: then() });
+                    let then = Arc::clone(&self.service);
+                    notify(&self.service.create_group, CreateOnSendBack { group, request, then });
                 }
                 Other::Refused(refusal) => self.live.style.refuse(reply, refusal),
             }
@@ -173,35 +195,18 @@ impl SendBatch {
 
 impl Batch for SendBatch {
     fn take(&mut self, request: &CommandRef<'_>, serialization: Serialization, peer: &Peer) {
-        let copy = || (request.to_command(Bytes::copy_from_slice(request.body)), serialization);
-        let other = match self.admit(request, peer) {
+        match self.admit(request, peer) {
             Ok(Admitted { queue_id, waits }) => {
                 self.asked.push(Asked { queue_id, waits });
                 if self.service.hook.is_some() {
                     self.notes.push(Sent { queue_id: Some(queue_id), ..self.service.sent(request, peer) });
                 }
-                None
             }
-            Err(Denied::Refused(refusal)) => {
-                if self.service.hook.is_some() {
-                    self.refused.push(Sent { code: refusal.code, ..self.service.sent(request, peer) });
-                }
-                Some(Other::Refused(refusal))
+            Err(denied) => {
+                let other = self.other(denied, request, serialization, peer);
+                self.others.push((self.taken, other));
             }
-            Err(Denied::UnknownTopic) => {
-                let (command, serialization) = copy();
-                Some(Other::NoTopic(TopicWanted::AsSent, command, serialization))
-            }
-            Err(Denied::NoDeadLetters(topic)) => {
-                let (command, serialization) = copy();
-                Some(Other::NoTopic(TopicWanted::DeadLetters(topic), command, serialization))
-            }
-            Err(Denied::UnknownGroup(group)) => {
-                let (command, serialization) = copy();
-                Some(Other::NoGroup(group, command, serialization))
-            }
-        };
-        self.others.extend(other.map(|other| (self.taken, other)));
+        }
         self.taken += 1;
     }
 

@@ -184,7 +184,8 @@ impl Admission {
         if header.batch || request.code == request::SEND_BATCH_MESSAGE {
             check_batch(rules, &traits, sys_flag)?;
             put_items(rules, message, text, puts)?;
-        } else if let Some(aside) = detour.aside(topic, stored_in, text) {
+        } else if let Some(detour) = detour {
+            let aside = detour.aside(topic, stored_in, text);
             let properties = fitting(rules, aside.properties)?;
             puts.push(&NewMessage { topic: aside.topic, queue_id: aside.queue_id, properties, ..message })?;
         } else {

@@ -1,5 +1,5 @@
-//! Where a message goes before it reaches its topic: into the queue of a delay level, among the messages with a delivery time, or among
-//! the half messages of transactions.
+//! Where a message goes before it reaches its topic: into the queue of a delay level, among the messages with a delivery
+//! time, or among the half messages of transactions.
 
 use super::stored_text::{Delay, StoredText, Traits};
 use super::{SendRules, Topic};
@@ -13,11 +13,9 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::sys_flag::{self, TRANSACTION_COMMIT, TRANSACTION_NONE};
 use crate::protocol::units::QueueId;
 
-/// The way of one message.
+/// The way of a message that does not go straight to its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detour {
-    /// Straight to its topic.
-    None,
     /// By the queue of a delay level, which counts from 1.
     Delayed(u32),
     /// By the messages with a delivery time, which is in milliseconds since the epoch.
@@ -36,7 +34,8 @@ pub(super) struct Aside<'a> {
 }
 
 impl Detour {
-    /// The way of a message with these traits, and its flag without what only the way there said.
+    /// The way of a message with these traits, `None` for straight to its topic, and its flag without what only the way
+    /// there said.
     ///
     /// # Errors
     /// It has none: its transaction would never end, or nobody knows when it is due.
@@ -49,20 +48,20 @@ impl Detour {
         header: &SendHeader<'_>,
         rules: &SendRules,
         now_ms: i64,
-    ) -> Result<(Self, i32), Refusal> {
+    ) -> Result<(Option<Self>, i32), Refusal> {
         let plain_flag = sys_flag::with_transaction_type(header.sys_flag, TRANSACTION_NONE);
         let level = match traits.delay {
             Delay::None => 0,
             Delay::Level(level) => level.min(rules.delay_levels),
             Delay::Unreadable => return Err(illegal("the property DELAY is no number")),
         };
-        let delayed = if level > 0 { Self::Delayed(level) } else { Self::timed(traits, rules, now_ms)? };
+        let delayed = if level > 0 { Some(Self::Delayed(level)) } else { Self::timed(traits, rules, now_ms)? };
         if traits.transactional {
             // Consumers older than 4.6.1 send messages back with the mark that they had when they were prepared.
             if level > 0 && header.reconsume_times.unwrap_or(0) > 0 {
                 return Ok((delayed, plain_flag));
             }
-            if matches!(delayed, Self::Timed(_) | Self::Cancels(_)) {
+            if matches!(delayed, Some(Self::Timed(_) | Self::Cancels(_))) {
                 return Err(illegal("a half message has no delivery time, and takes no message back"));
             }
             if rules.reject_transactions {
@@ -70,7 +69,7 @@ impl Detour {
                 let remark = format!("the broker[{host}] sending transaction message is forbidden");
                 return Err(Refusal::new(response::NO_PERMISSION, remark));
             }
-            return Ok((Self::Half, plain_flag));
+            return Ok((Some(Self::Half), plain_flag));
         }
         match sys_flag::transaction_type(header.sys_flag) {
             TRANSACTION_NONE | TRANSACTION_COMMIT => Ok((delayed, header.sys_flag)),
@@ -80,21 +79,19 @@ impl Detour {
     }
 
     #[inline]
-    fn timed(traits: &Traits, rules: &SendRules, now_ms: i64) -> Result<Self, Refusal> {
-        let Some(rules) = rules.timer.as_ref().filter(|_| traits.timer.is_there()) else { return Ok(Self::None) };
+    fn timed(traits: &Traits, rules: &SendRules, now_ms: i64) -> Result<Option<Self>, Refusal> {
+        let Some(rules) = rules.timer.as_ref().filter(|_| traits.timer.is_there()) else { return Ok(None) };
         let timed = traits.timer.decide(rules, now_ms).map_err(|error| illegal(&error.to_string()))?;
         Ok(match timed {
-            Timed::Now => Self::None,
-            Timed::At(due_ms) => Self::Timed(due_ms),
-            Timed::Cancels(due_ms) => Self::Cancels(start_of(due_ms, SECOND_MS)),
+            Timed::Now => None,
+            Timed::At(due_ms) => Some(Self::Timed(due_ms)),
+            Timed::Cancels(due_ms) => Some(Self::Cancels(start_of(due_ms, SECOND_MS))),
         })
     }
 
-    /// What is stored where for a message to `topic`; `None` for one that goes straight there.
-    #[inline]
-    pub(super) fn aside<'a>(self, topic: &Topic, queue_id: QueueId, text: &'a mut StoredText) -> Option<Aside<'a>> {
+    /// What is stored where for a message to `topic`.
+    pub(super) fn aside<'a>(self, topic: &Topic, queue_id: QueueId, text: &'a mut StoredText) -> Aside<'a> {
         let (stored_in, own_queue, more) = match self {
-            Self::None => return None,
             Self::Delayed(level) => (schedule_topic(), QueueId(level - 1), Some((keys::DELAY, level.to_string()))),
             Self::Timed(due_ms) => (timer_topic(), MESSAGES, Some((keys::TIMER_OUT_MS, due_ms.to_string()))),
             Self::Cancels(due_ms) => (timer_topic(), CANCELLATIONS, Some((keys::TIMER_OUT_MS, due_ms.to_string()))),
@@ -106,7 +103,7 @@ impl Detour {
             Some((name, value)) => text.aside(&[real[0], real[1], (name, value)]),
             None => text.aside(&real),
         };
-        Some(Aside { topic: stored_in, queue_id: own_queue, properties })
+        Aside { topic: stored_in, queue_id: own_queue, properties }
     }
 }
 
