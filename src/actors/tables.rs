@@ -64,8 +64,8 @@ impl Tables {
     /// Lays the files over the defaults.
     pub(super) fn load(options: &BrokerOptions) -> Result<Self, StartError> {
         let now_ms = options.clock.now_ms();
-        let file =
-            |name: &str| ConfigWriter::new(Arc::clone(&options.disk), options.store.root.join("config").join(name));
+        let directory = options.store.config_dir();
+        let file = |name: &str| ConfigWriter::new(Arc::clone(&options.disk), directory.join(name));
         let (topics_file, groups_file) = (file("topics.json"), file("subscriptionGroup.json"));
         let (offsets_file, delays_file) = (file("consumerOffset.json"), file("delayOffset.json"));
         let settings = || TopicSettings { timer_topic: options.timer.is_some(), ..options.topics.clone() };

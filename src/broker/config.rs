@@ -326,7 +326,7 @@ fn topics(settings: &Settings) -> TopicSettings {
         cluster_topic: settings.switch("clusterTopicEnable"),
         broker_topic: settings.switch("brokerTopicEnable"),
         trace_topic: settings.switch("traceTopicEnable").then(|| settings.text("msgTraceTopicName").into()),
-        timer_topic: settings.switch("timerWheelEnable"),
+        ..TopicSettings::default()
     }
 }
 

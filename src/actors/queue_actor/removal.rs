@@ -5,8 +5,7 @@ use actix::{Context, Handler};
 use super::{DropExpired, Pull, QueueActor, Retire};
 use crate::actors::fault::{guarded, notify};
 use crate::actors::hold_actor::Release;
-use crate::protocol::codes::response;
-use crate::protocol::refusal::{Refusal, SEE_FAQ};
+use crate::broker::pull::admission::no_topic;
 
 impl QueueActor {
     /// Gives the queue away. The actor lives on for as long as anybody knows it, and answers.
@@ -25,8 +24,7 @@ impl QueueActor {
 
     /// Answers a pull from a queue that is no more.
     pub(super) fn refuse_retired(&self, pull: Pull) {
-        let remark = format!("topic[{}] not exist, apply first please! {SEE_FAQ}", self.queue.topic());
-        pull.reply.refuse(Refusal::new(response::TOPIC_NOT_EXIST, remark));
+        pull.reply.refuse(no_topic(self.queue.topic().as_str()));
     }
 
     fn drop_expired(&mut self) {

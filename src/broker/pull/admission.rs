@@ -113,8 +113,7 @@ pub fn admit(
         return Err(forbidden(format!("subscription group no permission, {}", header.consumer_group)).into());
     }
     let Some((topic, config)) = known.topics.find(&header.topic) else {
-        let remark = format!("topic[{}] not exist, apply first please! {SEE_FAQ}", header.topic);
-        return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark).into());
+        return Err(no_topic(&header.topic).into());
     };
     if !config.perm.readable() {
         return Err(forbidden(format!("the topic[{topic}] pulling message is forbidden")).into());
@@ -217,6 +216,12 @@ fn suspend(rules: &PullRules, header: &PullHeader<'_>) -> Option<Duration> {
     let asked = u64::try_from(header.suspend_timeout_millis).ok().map(Duration::from_millis);
     let asked = asked.filter(|limit| header.sys_flag & flags::SUSPEND != 0 && !limit.is_zero())?;
     Some(rules.short_polling.map_or(asked, |short| short.min(asked)))
+}
+
+/// What a pull from a topic is told that is not there, or no more.
+#[must_use]
+pub fn no_topic(topic: &str) -> Refusal {
+    Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please! {SEE_FAQ}"))
 }
 
 fn forbidden(remark: String) -> Refusal {
