@@ -103,10 +103,7 @@ final class AdminBrokerChecks {
     static String consumeStats(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 1);
-        ConsumeChecks.send(session, producer, "", 0, 4);
-        Received received = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", received);
-        received.await(4, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 4);
         ResetChecks.awaitProgress(session, session.admin(), consumer, 4);
         consumer.shutdown();
         ConsumeChecks.send(session, producer, "", 4, 10);

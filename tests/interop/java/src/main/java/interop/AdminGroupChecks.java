@@ -50,10 +50,7 @@ final class AdminGroupChecks {
     static String progress(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 2);
-        ConsumeChecks.send(session, producer, "", 0, 10);
-        Received received = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", received);
-        received.await(10, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 10);
         ResetChecks.awaitProgress(session, session.admin(), consumer, 10);
         String name = AdminTopicChecks.brokerName(session);
         String owners = Tool.run(session, "consumerProgress", "-g", session.group(), "-s", "true");

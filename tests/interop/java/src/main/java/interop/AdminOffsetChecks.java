@@ -59,9 +59,7 @@ final class AdminOffsetChecks {
             + session.topic() + "]", output, "answer");
         Received received = new Received();
         DefaultMQPushConsumer other = session.pushConsumer(clone);
-        other.subscribe(session.topic(), "*");
-        other.registerMessageListener(received);
-        other.start();
+        ConsumeChecks.subscribe(session, other, "*", received);
         ConsumeChecks.send(session, session.producer(), "", 10, 12);
         received.await(2, 20);
         equal("message 10", received.bodies().firstKey(), "first message of the clone");
@@ -83,10 +81,7 @@ final class AdminOffsetChecks {
     private static DefaultMQPushConsumer consumed(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 1);
-        ConsumeChecks.send(session, producer, "", 0, 10);
-        Received received = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", received);
-        received.await(10, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 10);
         ResetChecks.awaitProgress(session, session.admin(), consumer, 10);
         return consumer;
     }

@@ -87,10 +87,7 @@ final class ConnectionChecks {
     static String runningInfo(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 2);
-        ConsumeChecks.send(session, producer, "", 0, 10);
-        Received received = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", received);
-        received.await(10, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 10);
         DefaultMQAdminExt admin = session.admin();
         ConsumerRunningInfo info = admin.getConsumerRunningInfo(session.group(), consumer.buildMQClientId(), true);
         equal("CONSUME_PASSIVELY", info.getProperties().getProperty("PROP_CONSUME_TYPE"), "type");
@@ -135,10 +132,7 @@ final class ConnectionChecks {
     static String consumeStatus(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 2);
-        ConsumeChecks.send(session, producer, "", 0, 10);
-        Received received = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", received);
-        received.await(10, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 10);
         DefaultMQAdminExt admin = session.admin();
         String client = consumer.buildMQClientId();
         Session.eventually("offsets of 10 messages at the client", 10, () -> {

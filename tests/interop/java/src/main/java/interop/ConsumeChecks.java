@@ -128,6 +128,15 @@ final class ConsumeChecks {
         return consumer;
     }
 
+    /** A consumer of the group that was given so many new messages, and all of them. */
+    static DefaultMQPushConsumer consumed(Session session, DefaultMQProducer producer, int count) throws Exception {
+        send(session, producer, "", 0, count);
+        Received received = new Received();
+        DefaultMQPushConsumer consumer = consumer(session, "*", received);
+        received.await(count, 20);
+        return consumer;
+    }
+
     /** Sends {@code message N} for N from (inclusive) to (exclusive). */
     static void send(Session session, DefaultMQProducer producer, String tags, int from, int to) throws Exception {
         for (int number = from; number < to; number++) {
@@ -135,7 +144,7 @@ final class ConsumeChecks {
         }
     }
 
-    private static void subscribe(Session session, DefaultMQPushConsumer consumer, String tags, Received received)
+    static void subscribe(Session session, DefaultMQPushConsumer consumer, String tags, Received received)
         throws Exception {
         consumer.subscribe(session.topic(), tags);
         consumer.registerMessageListener(received);

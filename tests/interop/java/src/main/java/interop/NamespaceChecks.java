@@ -79,8 +79,6 @@ final class NamespaceChecks {
     private static void consumer(Session session, Received received) throws Exception {
         DefaultMQPushConsumer consumer = session.pushConsumer();
         consumer.setNamespace(SPACE);
-        consumer.subscribe(session.topic(), "*");
-        consumer.registerMessageListener(received);
-        consumer.start();
+        ConsumeChecks.subscribe(session, consumer, "*", received);
     }
 }

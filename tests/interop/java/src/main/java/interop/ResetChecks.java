@@ -132,10 +132,7 @@ final class ResetChecks {
     static String cloneOffsets(Session session) throws Exception {
         DefaultMQProducer producer = session.producer();
         session.createTopic(producer, 2);
-        ConsumeChecks.send(session, producer, "", 0, 20);
-        Received before = new Received();
-        DefaultMQPushConsumer consumer = ConsumeChecks.consumer(session, "*", before);
-        before.await(20, 20);
+        DefaultMQPushConsumer consumer = ConsumeChecks.consumed(session, producer, 20);
         DefaultMQAdminExt admin = session.admin();
         awaitProgress(session, admin, consumer, 20);
         consumer.shutdown();
@@ -144,9 +141,7 @@ final class ResetChecks {
         admin.cloneGroupOffset(session.group(), clone, session.topic(), true);
         Received after = new Received();
         DefaultMQPushConsumer other = session.pushConsumer(clone);
-        other.subscribe(session.topic(), "*");
-        other.registerMessageListener(after);
-        other.start();
+        ConsumeChecks.subscribe(session, other, "*", after);
         after.await(5, 20);
         equal("message 20", after.bodies().firstKey(), "first message of the clone");
         equal(5, after.messages.size(), "messages of the clone");

@@ -30,9 +30,7 @@ final class TraceChecks {
         DefaultMQProducer producer = session.tracedProducer();
         DefaultMQPushConsumer consumer = session.tracedPushConsumer();
         Received received = new Received();
-        consumer.subscribe(session.topic(), "*");
-        consumer.registerMessageListener(received);
-        consumer.start();
+        ConsumeChecks.subscribe(session, consumer, "*", received);
         Message message = session.message("T", "traced");
         message.setKeys("word");
         SendResult sent = producer.send(message);
