@@ -190,12 +190,11 @@ impl CommitLogActor {
                 self.outcomes.skipped();
                 continue;
             }
-            if !self.closed.is_empty() && self.closed.contains(put.topic) {
-                let topic = put.topic.clone();
-                self.outcomes.record(|_| Err(StoreError::TopicClosed { topic }));
-                continue;
-            }
-            self.outcomes.record(|placed| self.parts.log.append(put, now, placed));
+            let is_closed = self.closed.contains(put.topic);
+            self.outcomes.record(|placed| match is_closed {
+                true => Err(StoreError::TopicClosed { topic: put.topic.clone() }),
+                false => self.parts.log.append(put, now, placed),
+            });
         }
         let Some(end) = self.outcomes.end() else { return answer.answer_all(&self.outcomes, PutStatus::Ok) };
         if let Err(error) = self.parts.log.publish() {
