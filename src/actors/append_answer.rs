@@ -10,7 +10,7 @@ use super::fault::notify;
 use super::send_reply::SendReplies;
 use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::PhysicalOffset;
+use crate::protocol::units::{PhysicalOffset, QueueId};
 use crate::store::{Placed, PutBatch, StoreError};
 
 /// How far a stored message is safe.
@@ -95,7 +95,7 @@ impl AppendAnswer {
 /// The broker has ended.
 pub async fn append(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<Vec<Result<Stored, Refusal>>, Refusal> {
     let (tell, told) = oneshot::channel();
-    notify(to, AppendBatch { puts, answer: AppendAnswer::Caller(tell) });
+    notify(to, AppendBatch { puts, keys: Vec::new(), answer: AppendAnswer::Caller(tell) });
     told.await.map_err(|_| Refusal::new(response::SERVICE_NOT_AVAILABLE, "the writer of the log is gone"))
 }
 
@@ -127,6 +127,8 @@ pub async fn append_all(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<(
 pub struct Outcomes {
     placed: Vec<Placed>,
     puts: Vec<Put>,
+    /// What must be on the disk for those to be safe some of which were there before, in any order.
+    safe: PhysicalOffset,
 }
 
 #[derive(Debug)]
@@ -134,6 +136,11 @@ enum Put {
     /// Its messages end here among the placed ones.
     Stored {
         end: usize,
+    },
+    /// The same, some of them by an earlier put, the first of them in this queue.
+    Again {
+        end: usize,
+        queue_id: QueueId,
     },
     Refused {
         end: usize,
@@ -146,6 +153,8 @@ enum Put {
 pub enum Outcome<'a> {
     /// Its messages lie here.
     Stored(&'a [Placed]),
+    /// They were stored before, the first of them in this queue.
+    Again(&'a [Placed], QueueId),
     /// Why nothing of it was stored.
     Refused(&'a Refusal),
 }
@@ -155,22 +164,38 @@ impl Outcomes {
     pub fn clear(&mut self) {
         self.placed.clear();
         self.puts.clear();
+        self.safe = PhysicalOffset(0);
     }
 
     /// Notes what `append` does with the next put.
     pub fn record(&mut self, append: impl FnOnce(&mut Vec<Placed>) -> Result<(), StoreError>) {
         let appended = append(&mut self.placed);
         let end = self.placed.len();
-        self.puts.push(match appended {
-            Ok(()) => Put::Stored { end },
-            Err(error) => Put::Refused { end, refusal: error.into() },
-        });
+        match appended {
+            Ok(()) => self.puts.push(Put::Stored { end }),
+            Err(error) => self.refused(error.into()),
+        }
+    }
+
+    /// Notes where the messages of the next put lie, of which some were there before, the first of them in this queue.
+    pub fn again(&mut self, placed: impl IntoIterator<Item = Placed>, queue_id: QueueId) {
+        for placed in placed {
+            self.safe = self.safe.max(placed.end());
+            self.placed.push(placed);
+        }
+        self.puts.push(Put::Again { end: self.placed.len(), queue_id });
+    }
+
+    /// Notes that the next put is refused.
+    #[cold]
+    pub fn refused(&mut self, refusal: Refusal) {
+        self.puts.push(Put::Refused { end: self.placed.len(), refusal });
     }
 
     /// Notes that the next put was passed over: its producer was told to try again.
     pub fn skipped(&mut self) {
         let refusal = Refusal::new(response::SYSTEM_BUSY, "the request had waited too long");
-        self.puts.push(Put::Refused { end: self.placed.len(), refusal });
+        self.refused(refusal);
     }
 
     /// How many puts there were.
@@ -179,10 +204,10 @@ impl Outcomes {
         self.puts.len()
     }
 
-    /// The first byte behind the last message that was stored.
+    /// What must be on the disk for all of them to be as safe as their producers are told; `None` if nothing was stored.
     #[must_use]
     pub fn end(&self) -> Option<PhysicalOffset> {
-        self.placed.last().map(Placed::end)
+        self.placed.last().map(|last| last.end().max(self.safe))
     }
 
     /// What became of one put.
@@ -194,13 +219,14 @@ impl Outcomes {
         let begin = number.checked_sub(1).and_then(|before| self.puts.get(before)).map_or(0, Put::end);
         match self.puts.get(number).expect("a put has an outcome") {
             Put::Stored { end } => Outcome::Stored(self.placed.get(begin..*end).unwrap_or_default()),
+            Put::Again { end, queue_id } => Outcome::Again(self.placed.get(begin..*end).unwrap_or_default(), *queue_id),
             Put::Refused { refusal, .. } => Outcome::Refused(refusal),
         }
     }
 
     fn told(&self, status: PutStatus) -> Vec<Result<Stored, Refusal>> {
         let told = |number| match self.of(number) {
-            Outcome::Stored(placed) => Ok(Stored { status, placed: placed.to_vec() }),
+            Outcome::Stored(placed) | Outcome::Again(placed, _) => Ok(Stored { status, placed: placed.to_vec() }),
             Outcome::Refused(refusal) => Err(refusal.clone()),
         };
         (0..self.puts.len()).map(told).collect()
@@ -210,7 +236,27 @@ impl Outcomes {
 impl Put {
     fn end(&self) -> usize {
         match self {
-            Self::Stored { end } | Self::Refused { end, .. } => *end,
+            Self::Stored { end } | Self::Again { end, .. } | Self::Refused { end, .. } => *end,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::units::QueueOffset;
+
+    /// What is new in a put may stand before what was there already.
+    #[test]
+    fn a_batch_is_safe_when_all_that_its_answers_name_is() {
+        let at = |physical| Placed { physical: PhysicalOffset(physical), size: 100, queue_offset: QueueOffset(0) };
+        let mut outcomes = Outcomes::default();
+        assert_eq!(outcomes.end(), None);
+        outcomes.again([at(900), at(100)], QueueId(2));
+        assert_eq!(outcomes.end(), Some(PhysicalOffset(1_000)));
+        assert!(matches!(outcomes.of(0), Outcome::Again([_, _], QueueId(2))));
+        outcomes.clear();
+        outcomes.again([at(100)], QueueId(2));
+        assert_eq!(outcomes.end(), Some(PhysicalOffset(200)));
     }
 }

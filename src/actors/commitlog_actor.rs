@@ -4,6 +4,8 @@
 //! from the FlushActor; [`CloseTopics`] and [`OpenTopics`] from the TopicActor. Moves the visible end of the log and rings the DispatchActor; sends [`AwaitSync`] to the FlushActor
 //! under SYNC_FLUSH. When it dies the broker ends: a torn record in the mapping is a matter for recovery.
 
+mod once;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
+use crate::broker::duplicates::{PutKeys, RecentSends};
 use crate::broker::promises::Promises;
 use crate::protocol::codes::response;
 use crate::protocol::names::Topic;
@@ -31,6 +34,8 @@ use crate::time::SharedClock;
 pub struct AppendBatch {
     /// The puts, for instance those of one read of a socket; each is taken or refused by itself.
     pub puts: PutBatch,
+    /// The keys of those that are to be stored once only, in the order of the puts; none of them for the broker's own.
+    pub keys: Vec<PutKeys>,
     /// Who is told what became of them.
     pub answer: AppendAnswer,
 }
@@ -41,10 +46,15 @@ impl AppendBatch {
     pub fn into_each(self) -> Vec<Self> {
         match self.answer {
             AppendAnswer::Clients(replies) => {
-                let each = self.puts.into_each().into_iter().zip(replies.into_each());
-                each.map(|(puts, replies)| Self { puts, answer: AppendAnswer::Clients(replies) }).collect()
+                let mut keys = self.keys.into_iter().peekable();
+                let each = self.puts.into_each().into_iter().zip(replies.into_each()).enumerate();
+                each.map(|(number, (puts, replies))| {
+                    let own = keys.next_if(|keys| keys.put == number).map(|keys| PutKeys { put: 0, ..keys });
+                    Self { puts, keys: own.into_iter().collect(), answer: AppendAnswer::Clients(replies) }
+                })
+                .collect()
             }
-            answer => vec![Self { puts: self.puts, answer }],
+            answer => vec![Self { answer, ..self }],
         }
     }
 }
@@ -130,6 +140,8 @@ pub enum FlushPolicy {
 pub struct CommitLogParts {
     /// The writer.
     pub log: CommitLog,
+    /// What was sent lately to topics that store each send once only.
+    pub recent: RecentSends,
     /// Tells store times.
     pub clock: SharedClock,
     /// When producers are answered.
@@ -148,6 +160,9 @@ pub struct CommitLogParts {
     pub faults: Faults,
 }
 
+/// How often what was sent is forgotten when its window is over.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
 /// The one serialized writer.
 pub struct CommitLogActor {
     parts: CommitLogParts,
@@ -155,6 +170,8 @@ pub struct CommitLogActor {
     promises: Promises<Promised>,
     /// Whether a timer is set for the promise that has to be broken first.
     timed: bool,
+    /// Whether a timer is set for what was sent lately.
+    sweeping: bool,
     /// Whether the broker stops, and takes nothing any more.
     sealed: bool,
     /// Topics for which nothing is taken; mostly none.
@@ -172,11 +189,19 @@ impl CommitLogActor {
     #[must_use]
     pub fn new(parts: CommitLogParts) -> Self {
         let promises = Promises::new(parts.sync_limit);
-        Self { parts, outcomes: Outcomes::default(), promises, timed: false, sealed: false, closed: HashSet::new() }
+        Self {
+            parts,
+            outcomes: Outcomes::default(),
+            promises,
+            timed: false,
+            sweeping: false,
+            sealed: false,
+            closed: HashSet::new(),
+        }
     }
 
     fn append(&mut self, batch: AppendBatch, ctx: &mut Context<Self>) {
-        let AppendBatch { puts, answer } = batch;
+        let AppendBatch { puts, keys, answer } = batch;
         if self.sealed {
             let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, "the broker is stopping");
             return answer.refuse_all(&refusal, puts.len());
@@ -185,17 +210,28 @@ impl CommitLogActor {
         self.outcomes.clear();
         // What nobody awaits any more is not stored: its producer was told to send it again.
         let late = answer.answered();
+        let mut keys = keys.as_slice();
         for (number, put) in puts.iter().enumerate() {
             if late.contains(&number) {
                 self.outcomes.skipped();
                 continue;
             }
             let is_closed = self.closed.contains(put.topic);
+            if let [own, rest @ ..] = keys
+                && own.put == number
+            {
+                keys = rest;
+                if !is_closed {
+                    once::append(&mut self.parts.log, &mut self.parts.recent, &mut self.outcomes, (put, own), now);
+                    continue;
+                }
+            }
             self.outcomes.record(|placed| match is_closed {
                 true => Err(StoreError::TopicClosed { topic: put.topic.clone() }),
                 false => self.parts.log.append(put, now, placed),
             });
         }
+        self.sweep_later(ctx);
         let Some(end) = self.outcomes.end() else { return answer.answer_all(&self.outcomes, PutStatus::Ok) };
         if let Err(error) = self.parts.log.publish() {
             return self.give_up(&error);
@@ -211,6 +247,22 @@ impl CommitLogActor {
         }
     }
 
+    /// Forgets what was sent too long ago, as long as there is anything.
+    fn sweep(&mut self, ctx: &mut Context<Self>) {
+        self.sweeping = false;
+        self.parts.recent.sweep(StoreTime(self.parts.clock.now_ms()));
+        self.sweep_later(ctx);
+    }
+
+    fn sweep_later(&mut self, ctx: &mut Context<Self>) {
+        if self.parts.recent.is_empty() || std::mem::replace(&mut self.sweeping, true) {
+            return;
+        }
+        ctx.run_later(SWEEP_EVERY, |actor, ctx| {
+            guarded(actor, ctx, "sweep", Self::sweep);
+        });
+    }
+
     fn close(&mut self, topics: Vec<Topic>) -> PhysicalOffset {
         self.closed.extend(topics);
         self.parts.log.end()
@@ -221,6 +273,7 @@ impl CommitLogActor {
             self.closed.remove(topic);
             if open.numbers == Numbers::FromZero {
                 self.parts.log.offsets_mut().forget(topic);
+                self.parts.recent.forget(topic);
             }
         }
     }

@@ -247,7 +247,7 @@ impl SendNotes {
     /// Tells of those whose producers are answered: all that were refused, and of the others those that `now` says.
     pub(super) fn answered(&mut self, outcomes: &Outcomes, status: PutStatus, mut now: impl FnMut(usize) -> bool) {
         self.tell(|number, sent| match outcomes.of(number) {
-            Outcome::Stored(placed) => {
+            Outcome::Stored(placed) | Outcome::Again(placed, _) => {
                 (sent.code, sent.placed) = (status.code(), placed.to_vec());
                 now(number)
             }

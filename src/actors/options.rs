@@ -114,6 +114,8 @@ pub struct BrokerOptions {
     pub behind_check_every: Duration,
     /// What is asked of delivery times (`timerWheelEnable`, `timerMaxDelaySec`); `None`: their properties mean nothing.
     pub timer: Option<TimerRules>,
+    /// How many sends are remembered for topics that store each send once only (`duplicateKeysMax`).
+    pub duplicate_keys_max: usize,
     /// `registerNameServerPeriod`.
     pub register_every: Duration,
     /// `registerBrokerTimeoutMills`.
@@ -195,6 +197,7 @@ impl BrokerOptions {
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
             timer: None,
+            duplicate_keys_max: 1_000_000,
             behind_bytes_max: None,
             behind_check_every: seconds(180),
             register_every: seconds(30),

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::Recipient;
 
@@ -16,6 +17,7 @@ use super::queue_actor::BoundsOf;
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use super::stats_actor::RuntimeFigures;
+use crate::broker::duplicates::DuplicateFigures;
 use crate::broker::runtime_info::{WITHOUT_COUNTERPART, human_bytes, room, run_time, used_ratio};
 use crate::broker::topics::schedule_topic;
 use crate::protocol::body::kv::KvTable;
@@ -42,6 +44,8 @@ pub struct RuntimeInfo {
     pub queue_of: Recipient<QueueOf>,
     /// Looks at log and disks.
     pub pool: ReadPool,
+    /// What is remembered of sends.
+    pub duplicates: Arc<DuplicateFigures>,
     /// The log.
     pub log: LogView,
     /// Where the store lies,
@@ -78,6 +82,8 @@ impl RuntimeInfo {
         add("commitLogMaxOffset", max.to_string());
         add("dispatchBehindBytes", written.0.saturating_sub(positions.dispatched().0).to_string());
         add("remainHowManyDataToFlush", human_bytes(written.0.saturating_sub(positions.synced().0)));
+        add("duplicateKeys", self.duplicates.remembered.load(Ordering::Relaxed).to_string());
+        add("duplicatesSuppressed", self.duplicates.suppressed.load(Ordering::Relaxed).to_string());
         let (disk, store) = (Arc::clone(&self.disk), self.store.clone());
         let seen = self.pool.ask(move |log| OnDisk::look(log, &*disk, &store)).await?;
         add("earliestMessageTimeStamp", seen.oldest_ms.to_string());

@@ -154,24 +154,25 @@ impl SendReplies {
         let Self { replies, asked, style, notes } = self;
         replies.answer(|number, opaque, serialization, out| {
             let Some(asked) = asked.get(number) else { return false };
-            match outcomes.of(number) {
-                Outcome::Stored(placed) => {
-                    if !now(asked) {
-                        return false;
-                    }
-                    let answer = SendAnswer {
-                        code: status.code(),
-                        opaque,
-                        queue_id: asked.queue_id,
-                        queue_offset: placed.first().map(|placed| placed.queue_offset).unwrap_or_default(),
-                    };
-                    style.form.write(&answer, placed.iter().map(|placed: &Placed| placed.physical), serialization, out);
-                }
+            let (placed, queue_id) = match outcomes.of(number) {
+                Outcome::Stored(placed) => (placed, asked.queue_id),
+                Outcome::Again(placed, queue_id) => (placed, queue_id),
                 Outcome::Refused(refusal) => {
                     let reply = style.refusal(refusal.clone()).with_opaque(opaque);
                     frame::encode(&reply, serialization, out);
+                    return true;
                 }
+            };
+            if !now(asked) {
+                return false;
             }
+            let answer = SendAnswer {
+                code: status.code(),
+                opaque,
+                queue_id,
+                queue_offset: placed.first().map(|placed| placed.queue_offset).unwrap_or_default(),
+            };
+            style.form.write(&answer, placed.iter().map(|placed: &Placed| placed.physical), serialization, out);
             true
         });
         if let Some(notes) = notes {

@@ -19,7 +19,7 @@ use super::published::Published;
 use super::send_reply::{AllAsked, Asked, SendReplies};
 use super::topic_actor::{CreateOnSend, TopicWanted};
 use crate::broker::groups::GroupTable;
-use crate::broker::send::{Admission, Admitted, Denied};
+use crate::broker::send::{Admission, Admitted, Denied, Gathered};
 use crate::broker::topics::TopicTable;
 use crate::net::peer::Peer;
 use crate::net::reply::Replies;
@@ -216,11 +216,11 @@ impl Batch for SendBatch {
         let hook = self.service.hook.as_ref();
         hook.iter().for_each(|hook| hook.tell(std::mem::take(&mut self.refused)));
         let notes = hook.map(|hook| SendNotes::new(Arc::clone(hook), std::mem::take(&mut self.notes)));
-        let puts = self.admission.end();
+        let Gathered { puts, keys } = self.admission.end();
         if !puts.is_empty() {
             let asked = std::mem::take(&mut self.asked);
             let replies = SendReplies::new(replies, asked, Arc::clone(&self.live.style)).noted(notes);
-            notify(&self.service.append, AppendBatch { puts, answer: AppendAnswer::Clients(replies) });
+            notify(&self.service.append, AppendBatch { puts, keys, answer: AppendAnswer::Clients(replies) });
         }
     }
 }

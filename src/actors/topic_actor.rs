@@ -7,6 +7,7 @@
 
 mod removal;
 mod settings;
+mod update;
 
 use std::sync::Arc;
 
@@ -28,11 +29,11 @@ use crate::net::router::Request;
 use crate::protocol::body::Body;
 use crate::protocol::body::kv::KvTable;
 use crate::protocol::body::lists::TopicList;
-use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicFilterType};
+use crate::protocol::body::topic_config::{Permission, TopicConfig};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::send::SendHeader;
-use crate::protocol::headers::topic::{CreateTopic, OfTopic};
+use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::time::SharedClock;
@@ -244,31 +245,6 @@ impl TopicActor {
             }
         };
         Ok(success().with_body(body))
-    }
-
-    fn update(&mut self, command: &Command) -> Result<(), Refusal> {
-        let header = CreateTopic::parse(&command.ext)?;
-        let count = |value: i32, name: &str| {
-            u32::try_from(value).map_err(|_| Refusal::error(format!("{name} is {value}, which is no number of queues")))
-        };
-        let permission = u32::try_from(header.perm).map(Permission);
-        let permission =
-            permission.map_err(|_| Refusal::error(format!("perm is {}, which allows nothing", header.perm)))?;
-        let named = |name: &str| {
-            let unknown = || Refusal::error(format!("topicFilterType is {name:?}, expected SINGLE_TAG or MULTI_TAG"));
-            TopicFilterType::named(name).ok_or_else(unknown)
-        };
-        let topic_filter_type = header.topic_filter_type.as_deref().map(named).transpose()?.unwrap_or_default();
-        let config = TopicConfig {
-            read_queue_nums: count(header.read_queue_nums, "readQueueNums")?,
-            write_queue_nums: count(header.write_queue_nums, "writeQueueNums")?,
-            topic_filter_type,
-            topic_sys_flag: header.topic_sys_flag.unwrap_or(0),
-            ..TopicConfig::new(header.topic, 0, permission)
-        };
-        self.parts.topics.update(config, self.parts.clock.now_ms())?;
-        self.changed = true;
-        Ok(())
     }
 
     fn schedule_persist(&mut self, ctx: &mut Context<Self>) {

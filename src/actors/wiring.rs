@@ -1,6 +1,7 @@
 //! Starts a broker: opens its store, makes the actors in the order of their dependence, opens the ports last.
 
 mod aside;
+mod recent;
 mod routes;
 mod state;
 mod storage;
@@ -43,6 +44,7 @@ use super::timer_actor::TimerPorts;
 use super::topic_actor::TopicPorts;
 use super::transaction_actor::TransactionPorts;
 use crate::broker::clients::SubscriptionTable;
+use crate::broker::duplicates::{DuplicateFigures, RecentSends};
 use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
 use crate::broker::topics::TopicTable;
@@ -75,6 +77,8 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
             return Err(error);
         }
     };
+    let recent =
+        recent::recent_sends(&options, tables.state.topics.table(), store.log.view(), store.deleted.clone()).await?;
     let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
     let rules = options.rules(SocketAddr::new(options.store_ip, address.port()));
     let send_limit = SharedLimit::new(rules.send_wait.unwrap_or(PATIENCE.limit));
@@ -84,7 +88,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let Tables { state: state_tables, delays, timer } = tables;
     let (filters, publish_filters) = Published::new(state_tables.filters.clone());
     let extensions = wiring.extensions(&filters);
-    let storage = wiring.storage(storage, Stored { log, queues, index, durable, deleted, extensions })?;
+    let storage = wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
     let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
     let aside = wiring.aside(aside, delays, timer, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
@@ -123,6 +127,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
 /// The parts of an open store but its lock.
 struct Stored {
     log: CommitLog,
+    recent: RecentSends,
     queues: Queues,
     index: Option<Index>,
     durable: Durable,
@@ -142,6 +147,7 @@ struct Storage {
     log: LogView,
     stats: StatsPorts,
     deleted: DeletedTopics,
+    duplicates: Arc<DuplicateFigures>,
 }
 
 /// What is known about topics, groups and clients.

@@ -92,6 +92,8 @@ pub struct BrokerConfig {
     pub behind_bytes_max: Option<u64>,
     /// `timerWheelEnable` and `timerMaxDelaySec`: messages may have a delivery time of their own.
     pub timer: Option<TimerRules>,
+    /// `duplicateKeysMax`: how many sends are remembered for topics that store each send once only.
+    pub duplicate_keys_max: usize,
     /// Pulls that find nothing.
     pub polling: PollingSettings,
     /// How long requests may wait to be served.
@@ -233,6 +235,7 @@ impl BrokerConfig {
             filters: messages::filters(&settings)?,
             transactions: messages::transactions(&settings),
             timer: messages::timer(&settings),
+            duplicate_keys_max: settings.number("duplicateKeysMax"),
             behind_bytes_max: settings
                 .switch("disableConsumeIfConsumerReadSlowly")
                 .then(|| settings.number("consumerFallbehindThreshold")),

@@ -6,6 +6,7 @@
 
 pub(crate) mod dead_letter;
 mod detour;
+mod once;
 mod stored_text;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use self::detour::Detour;
 use self::stored_text::{Delay, StoredText, Traits};
+use super::duplicates::{PutKeys, window_of};
 use super::groups::GroupTable;
 use super::timer::{TIMER_TOPIC, TimerRules};
 use super::topics::{
@@ -91,6 +93,15 @@ impl<E: Into<Refusal>> From<E> for Denied {
     }
 }
 
+/// What is to be stored for the sends of one read.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The puts,
+    pub puts: PutBatch,
+    /// and the keys of those that are to be stored once only, in the order of the puts.
+    pub keys: Vec<PutKeys>,
+}
+
 /// Decides about the sends of one connection, and gathers what is to be stored.
 #[derive(Debug)]
 pub struct Admission {
@@ -101,6 +112,7 @@ pub struct Admission {
     random: fastrand::Rng,
     text: StoredText,
     puts: PutBatch,
+    keys: Vec<PutKeys>,
     /// Puts and bytes of the batch before: the next one is mostly as large.
     usual: (usize, usize),
 }
@@ -111,7 +123,7 @@ impl Admission {
     pub fn new(rules: Arc<SendRules>, random: fastrand::Rng) -> Self {
         let text = StoredText::new(&rules.cluster);
         let (topics, groups) = (KnownTopics::default(), Arc::default());
-        Self { rules, topics, groups, random, text, puts: PutBatch::default(), usual: (0, 0) }
+        Self { rules, topics, groups, random, text, puts: PutBatch::default(), keys: Vec::new(), usual: (0, 0) }
     }
 
     /// Goes by other rules from now on.
@@ -134,10 +146,10 @@ impl Admission {
 
     /// Ends the batch and gives what was gathered.
     #[must_use]
-    pub fn end(&mut self) -> PutBatch {
+    pub fn end(&mut self) -> Gathered {
         self.usual = (self.puts.len(), self.puts.bytes());
         self.text.trim();
-        std::mem::take(&mut self.puts)
+        Gathered { puts: std::mem::take(&mut self.puts), keys: std::mem::take(&mut self.keys) }
     }
 
     /// Decides about one send.
@@ -145,7 +157,7 @@ impl Admission {
     /// # Errors
     /// See [`Denied`]; nothing is gathered then.
     pub fn admit(&mut self, request: &CommandRef<'_>, from: SocketAddr, now_ms: i64) -> Result<Admitted, Denied> {
-        let Self { rules, topics, groups, random, text, puts, .. } = self;
+        let Self { rules, topics, groups, random, text, puts, keys, .. } = self;
         let header = SendHeader::parse(request.ext).or_else(|error| named(request.ext, error))?;
         check_time(rules, now_ms)?;
         let known = topics.recall(header.topic);
@@ -168,6 +180,13 @@ impl Admission {
         if request.body.len() > rules.message_bytes_max {
             return Err(illegal_message(rules).into());
         }
+        let is_batch = header.batch || request.code == request::SEND_BATCH_MESSAGE;
+        let named = match topics.window_ms() {
+            Some(window_ms) => {
+                Some(once::keys_of((topic, queue_id, window_ms), puts.len(), text, is_batch.then_some(request.body))?)
+            }
+            None => None,
+        };
         let message = NewMessage {
             topic,
             queue_id: stored_in,
@@ -181,7 +200,7 @@ impl Admission {
             properties: &[],
             body: request.body,
         };
-        if header.batch || request.code == request::SEND_BATCH_MESSAGE {
+        if is_batch {
             check_batch(rules, &traits, sys_flag)?;
             put_items(rules, message, text, puts)?;
         } else if let Some(detour) = detour {
@@ -192,6 +211,7 @@ impl Admission {
             let properties = fitting(rules, text.finish(&traits))?;
             puts.push(&NewMessage { properties, ..message })?;
         }
+        keys.extend(named);
         Ok(Admitted { queue_id, waits: traits.waits })
     }
 }
@@ -201,12 +221,14 @@ impl Admission {
 struct KnownTopics {
     table: Arc<TopicTable>,
     last: Option<(Topic, Arc<TopicConfig>)>,
+    /// How long the keys of sends to the last one are remembered, if it asks for that.
+    window_ms: Option<i64>,
 }
 
 impl KnownTopics {
     fn replace(&mut self, table: Arc<TopicTable>) {
         if !Arc::ptr_eq(&self.table, &table) {
-            *self = Self { table, last: None };
+            *self = Self { table, ..Self::default() };
         }
     }
 
@@ -217,8 +239,15 @@ impl KnownTopics {
             return true;
         }
         let Some((topic, config)) = self.table.entry(&name.text()) else { return false };
+        // What is no window asks for nothing; whoever read it has said so.
+        self.window_ms = window_of(config).ok().flatten();
         self.last = Some((topic.clone(), Arc::clone(config)));
         true
+    }
+
+    /// The window of the topic that was looked up last.
+    fn window_ms(&self) -> Option<i64> {
+        self.window_ms
     }
 
     /// The topic that was looked up last.

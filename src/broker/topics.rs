@@ -6,6 +6,7 @@
 //! A name in a file or configuration that is no legal topic is left out: nothing could be sent to it. (A broker's default
 //! name is its host name, which has dots.)
 
+pub mod attributes;
 mod start_up;
 
 use std::collections::BTreeMap;

@@ -130,6 +130,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         filters: config.filters,
         transactions: config.transactions,
         timer: config.timer,
+        duplicate_keys_max: config.duplicate_keys_max,
         behind_bytes_max: config.behind_bytes_max,
         store_replies: config.store_replies,
         unique_key_results: config.unique_key_results,

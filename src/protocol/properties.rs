@@ -59,6 +59,7 @@ pub mod keys {
     pub const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
     pub const TIMER_OUT_MS: &str = "TIMER_OUT_MS";
     pub const TIMER_DEL_UNIQKEY: &str = "TIMER_DEL_UNIQKEY";
+    pub const TIMER_ROLL_TIMES: &str = "TIMER_ROLL_TIMES";
 }
 
 /// The pairs of a text, in its order, duplicates included.

@@ -117,7 +117,7 @@ async fn an_application_appends_by_message() {
         puts.push(&message(body)).unwrap();
     }
     let (tell, told) = tokio::sync::oneshot::channel();
-    broker.append().send(AppendBatch { puts, answer: AppendAnswer::Caller(tell) }).await.unwrap();
+    broker.append().send(AppendBatch { puts, keys: Vec::new(), answer: AppendAnswer::Caller(tell) }).await.unwrap();
     let outcomes = told.await.unwrap();
     let offsets: Vec<_> =
         outcomes.iter().map(|put| put.as_ref().ok().map(|put| put.placed[0].queue_offset.0)).collect();

@@ -48,6 +48,7 @@ pub(crate) fn topic_command(topic: &str) -> Command {
         topic_filter_type: None,
         topic_sys_flag: None,
         order: false,
+        attributes: None,
     };
     Command::request(request::UPDATE_AND_CREATE_TOPIC).with_ext(header.to_ext())
 }

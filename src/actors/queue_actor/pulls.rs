@@ -94,7 +94,7 @@ impl QueueActor {
         };
         let moved = Moved { group: &pull.group.group_name, queue, asked: pull.offset, next };
         match moved.message(*host, BornTime(clock.now_ms())) {
-            Ok(puts) => append.notify(AppendBatch { puts, answer: AppendAnswer::Nobody }),
+            Ok(puts) => append.notify(AppendBatch { puts, keys: Vec::new(), answer: AppendAnswer::Nobody }),
             Err(error) => tracing::warn!(%error, "a moved offset cannot be told of"),
         }
     }

@@ -11,7 +11,7 @@ use crate::broker::timer::progress::TimerProgress;
 use crate::broker::timer::wheel::{Bucket, Place, SECOND_MS, Wheel, start_of};
 use crate::broker::timer::{CANCELLATIONS, MESSAGES, timer_topic};
 use crate::protocol::message::Message;
-use crate::protocol::properties::keys;
+use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
 use crate::store::{
@@ -217,7 +217,13 @@ impl Work {
         if out_ms > now_ms {
             // It waits for longer than its record would be kept.
             let queue = if row.cancels { CANCELLATIONS } else { MESSAGES };
-            due.push(&NewMessage::again(&message, timer_topic(), queue), row)?;
+            let times = message.property(keys::TIMER_ROLL_TIMES).and_then(|times| times.parse().ok()).unwrap_or(0_u32);
+            let rolled = (times.saturating_add(1)).to_string();
+            let properties = properties::with(message.properties.bytes(), &[(keys::TIMER_ROLL_TIMES, &rolled)]);
+            due.push(
+                &NewMessage { properties: &properties, ..NewMessage::again(&message, timer_topic(), queue) },
+                row,
+            )?;
         } else if row.cancels {
             let key = message.property(keys::TIMER_DEL_UNIQKEY).unwrap_or_default();
             self.taken_back.entry(second).or_default().insert(key.to_owned());
@@ -264,7 +270,6 @@ pub(super) type Outcomes = Vec<Result<PhysicalOffset, Refusal>>;
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
-    use crate::protocol::properties;
     use crate::protocol::units::{BornTime, StoreTime};
     use crate::store::{FileDisk, StoreOptions, open};
 

@@ -101,6 +101,7 @@ impl Wiring<'_> {
             levels: aside.delay_offsets.levels.clone(),
             queue_of: storage.dispatch.queue_of.clone(),
             pool: storage.pool.clone(),
+            duplicates: Arc::clone(&storage.duplicates),
             log: storage.log.clone(),
             disk: Arc::clone(&options.disk),
             store: options.store.clone(),

@@ -26,7 +26,7 @@ use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
-        let Stored { log, queues, index, durable, deleted, extensions } = stored;
+        let Stored { log, recent, queues, index, durable, deleted, extensions } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
@@ -48,10 +48,8 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         let flush = (make.flush)(flush_parts, &self.arbiters.flush);
-        let index = index.map(|index| {
-            let parts = IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
-            (make.index)(parts, &self.arbiters.rest)
-        });
+        let index_parts = |index| IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
+        let index = index.map(|index| (make.index)(index_parts(index), &self.arbiters.rest));
         let stats_parts = StatsParts {
             cluster: options.cluster.clone(),
             clock: Arc::clone(&options.clock),
@@ -78,9 +76,11 @@ impl Wiring<'_> {
         };
         let dispatch = (make.dispatch)(dispatch_parts, &self.arbiters.hot);
         doorbell.answered_by(dispatch.clone());
+        let duplicates = recent.figures();
         let commit_log_parts = CommitLogParts {
             preparer: self.preparer(&log)?,
             log,
+            recent,
             clock: Arc::clone(&options.clock),
             policy: options.flush,
             sync_limit: options.sync_limit,
@@ -92,7 +92,7 @@ impl Wiring<'_> {
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
         append.name(commit_log.append.clone());
-        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted })
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted, duplicates })
     }
 
     /// What makes the extensions of queues, if they have any.

@@ -76,6 +76,11 @@ impl StoredText {
         Traits::of(&self.text)
     }
 
+    /// The text as it was sent, while nothing else was made of it.
+    pub(super) fn as_sent(&self) -> &[u8] {
+        &self.text
+    }
+
     /// What is stored of the text of a single message: without WAIT, and with the name of the cluster.
     pub(super) fn finish(&mut self, traits: &Traits) -> &[u8] {
         match traits.wait {

@@ -73,6 +73,7 @@ async fn make_topic(connections: &Connections, address: &str, topic: &str, queue
         topic_filter_type: Some("SINGLE_TAG".into()),
         topic_sys_flag: Some(0),
         order: false,
+        attributes: None,
     };
     let command = Command::request(request::UPDATE_AND_CREATE_TOPIC).with_ext(header.to_ext());
     let connection = connections.to(address).await?;

@@ -21,6 +21,8 @@ headers! {
         topic_sys_flag: optional_int32 "topicSysFlag",
         /// Ignored.
         order: bool_or_false "order",
+        /// What changes of its attributes, as clients of 5.x write it: `+name=value,-name`.
+        attributes: optional_text "attributes",
     }
 
     /// Requests about one topic: DELETE_TOPIC_IN_BROKER, GET_ROUTEINFO_BY_TOPIC, GET_TOPIC_STATS_INFO.

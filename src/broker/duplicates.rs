@@ -1,0 +1,251 @@
+//! Sends that come a second time: which topics ask for them to be stored once only, and which sends were seen lately.
+//!
+//! A send is known by its key: the property [`IDEMPOTENCE_KEY`], which its producer names, or else UNIQ_KEY, which clients
+//! give every message and leave to it when they try again. What is kept of a key is a digest, so that long keys cost no more
+//! than short ones, and nobody can make two keys that look alike.
+//!
+//! What is deliberately absent: storing. [`RecentSends`] belongs to the one writer of the log, which asks it before it
+//! stores and tells it afterwards, so that there is no moment in between. Nothing of it is a file: [`replay`] makes it from
+//! the log.
+
+pub mod replay;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
+use thiserror::Error;
+
+use crate::protocol::body::topic_config::TopicConfig;
+use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX, Topic};
+use crate::protocol::properties::{self, keys};
+use crate::protocol::units::{QueueId, StoreTime};
+use crate::store::Placed;
+
+/// The attribute of a topic that asks for it: how long a key is remembered, in milliseconds.
+pub const WINDOW_ATTRIBUTE: &str = "duplicate.window.ms";
+/// The property by which a producer names the key of a send itself.
+pub const IDEMPOTENCE_KEY: &str = "IDEMPOTENCE_KEY";
+/// The longest window, a day: a start reads as much of the log.
+pub const WINDOW_MS_MAX: i64 = 86_400_000;
+
+/// Why the attribute of a topic is not taken.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WindowError {
+    /// The value is no time, or too long.
+    #[error("the topic attribute {WINDOW_ATTRIBUTE} is {0:?}, expected milliseconds from 1 to {WINDOW_MS_MAX}")]
+    Value(String),
+    /// The topic is made by the broker for a group.
+    #[error("the topic {0} cannot have the attribute {WINDOW_ATTRIBUTE}: messages come there again by intention")]
+    OfGroup(String),
+}
+
+/// The window of a topic in milliseconds; `None` if it does not ask for one.
+///
+/// # Errors
+/// See [`WindowError`].
+pub fn window_of(config: &TopicConfig) -> Result<Option<i64>, WindowError> {
+    let Some(value) = config.attributes.get(WINDOW_ATTRIBUTE) else { return Ok(None) };
+    let name = config.topic_name.as_str();
+    if name.starts_with(DEAD_LETTER_PREFIX) || name.starts_with(RETRY_PREFIX) {
+        return Err(WindowError::OfGroup(name.to_owned()));
+    }
+    let window = value.parse().ok().filter(|window| (1..=WINDOW_MS_MAX).contains(window));
+    window.map(Some).ok_or_else(|| WindowError::Value(value.clone()))
+}
+
+/// What a send is known by: 128 bits of the SHA-256 of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SendKey(u128);
+
+impl SendKey {
+    /// Of the text of a key.
+    #[must_use]
+    pub fn of(key: &[u8]) -> Self {
+        let digest: [u8; 32] = Sha256::digest(key).into();
+        Self(digest.first_chunk().copied().map(u128::from_be_bytes).unwrap_or_default())
+    }
+
+    /// Of the properties of a message; `None` if they name none. Of pairs with one name the first counts: in the text of a
+    /// batch's message its own come before those of the batch.
+    #[must_use]
+    pub fn in_properties(text: &[u8]) -> Option<Self> {
+        Self::named(text).or_else(|| value(text, keys::UNIQ_KEY).map(Self::of))
+    }
+
+    /// The same, only where the producer has named it.
+    #[must_use]
+    pub fn named(text: &[u8]) -> Option<Self> {
+        value(text, IDEMPOTENCE_KEY).map(Self::of)
+    }
+}
+
+/// The first value of a name that is not empty.
+fn value<'a>(text: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut named = properties::places(text).filter(|pair| text.get(pair.name()) == Some(name.as_bytes()));
+    named.find_map(|pair| text.get(pair.value()).filter(|value| !value.is_empty()))
+}
+
+/// The keys of one put.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutKeys {
+    /// Which put of its batch, counted from 0.
+    pub put: usize,
+    /// The topic that the producer has sent to, wherever the put is stored first,
+    pub topic: Topic,
+    /// and the queue of it that the answer names.
+    pub queue_id: QueueId,
+    /// How long the keys are remembered, in milliseconds.
+    pub window_ms: i64,
+    /// One for each message of the put, in order; a message without a key is stored as often as it comes.
+    pub keys: SmallVec<[Option<SendKey>; 1]>,
+}
+
+/// The send that a key was seen with first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct First {
+    /// The queue that its answer named.
+    pub queue_id: QueueId,
+    /// Where its message lies.
+    pub placed: Placed,
+}
+
+/// The sends of each window.
+#[derive(Debug, Default)]
+pub struct RecentSends {
+    topics: HashMap<Topic, TopicWindow>,
+    count: usize,
+    count_max: usize,
+    figures: Arc<DuplicateFigures>,
+}
+
+/// What administrators are shown of it while it belongs to somebody else.
+#[derive(Debug, Default)]
+pub struct DuplicateFigures {
+    /// How many keys are remembered.
+    pub remembered: AtomicUsize,
+    /// How many messages were not stored since the start, because they had been sent before.
+    pub suppressed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct TopicWindow {
+    window_ms: i64,
+    by_key: HashMap<SendKey, Seen>,
+    /// In the order in which they were stored, which is that in which they leave.
+    order: VecDeque<SendKey>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    first: First,
+    at: StoreTime,
+}
+
+impl RecentSends {
+    /// None yet, and never more than so many.
+    #[must_use]
+    pub fn new(count_max: usize) -> Self {
+        Self { count_max, ..Self::default() }
+    }
+
+    /// How many keys are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Its figures, kept up to date.
+    #[must_use]
+    pub fn figures(&self) -> Arc<DuplicateFigures> {
+        Arc::clone(&self.figures)
+    }
+
+    /// Counts messages that were not stored.
+    pub fn suppressed(&self, messages: usize) {
+        self.figures.suppressed.fetch_add(messages as u64, Ordering::Relaxed);
+    }
+
+    /// Whether so many more can be remembered.
+    #[must_use]
+    pub fn has_room_for(&self, more: usize) -> bool {
+        self.count + more <= self.count_max
+    }
+
+    /// How many can be remembered at most.
+    #[must_use]
+    pub fn count_max(&self) -> usize {
+        self.count_max
+    }
+
+    /// The send with this key, if it was less than a window ago.
+    #[must_use]
+    pub fn find(&self, topic: &Topic, key: SendKey, window_ms: i64, now: StoreTime) -> Option<First> {
+        let seen = self.topics.get(topic)?.by_key.get(&key)?;
+        (now.0 - seen.at.0 < window_ms).then_some(seen.first)
+    }
+
+    /// Remembers the send that a key was seen with.
+    pub fn note(&mut self, topic: &Topic, key: SendKey, window_ms: i64, first: First, at: StoreTime) {
+        let window = match self.topics.get_mut(topic) {
+            Some(window) => window,
+            None => self.topics.entry(topic.clone()).or_default(),
+        };
+        window.window_ms = window_ms;
+        self.count -= window.sweep(at);
+        if window.by_key.insert(key, Seen { first, at }).is_none() {
+            window.order.push_back(key);
+            self.count += 1;
+        }
+        self.tell();
+    }
+
+    /// Forgets what has left its window.
+    pub fn sweep(&mut self, now: StoreTime) {
+        for window in self.topics.values_mut() {
+            self.count -= window.sweep(now);
+        }
+        self.topics.retain(|_, window| !window.by_key.is_empty());
+        self.tell();
+    }
+
+    /// Forgets a topic: it is deleted.
+    pub fn forget(&mut self, topic: &Topic) {
+        if let Some(window) = self.topics.remove(topic) {
+            self.count -= window.by_key.len();
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        self.figures.remembered.store(self.count, Ordering::Relaxed);
+    }
+}
+
+impl TopicWindow {
+    /// Forgets what is older than the window; how many these were.
+    fn sweep(&mut self, now: StoreTime) -> usize {
+        let before = self.by_key.len();
+        while let Some(key) = self.order.pop_front() {
+            match self.by_key.get(&key) {
+                Some(seen) if now.0 - seen.at.0 < self.window_ms => {
+                    self.order.push_front(key);
+                    break;
+                }
+                _ => drop(self.by_key.remove(&key)),
+            }
+        }
+        before - self.by_key.len()
+    }
+}
+
+#[cfg(test)]
+mod tests;
