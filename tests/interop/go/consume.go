@@ -7,6 +7,7 @@ import (
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
+	"github.com/apache/rocketmq-client-go/v2/primitive"
 )
 
 func pushTagFilter(session *Session) (string, error) {
@@ -40,15 +41,7 @@ func pushRestart(session *Session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	send := func(bodies []string) error {
-		for _, body := range bodies {
-			if _, err := client.SendSync(context.Background(), session.message("", body)); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := send([]string{"first"}); err != nil {
+	if err := session.send(client, "first"); err != nil {
 		return "", err
 	}
 	before := &Received{}
@@ -60,7 +53,7 @@ func pushRestart(session *Session) (string, error) {
 		return "", err
 	}
 	start := time.Now()
-	if err := send(texts("waiting", 20)); err != nil {
+	if err := session.send(client, texts("waiting", 20)...); err != nil {
 		return "", err
 	}
 	if err := before.await(21, 10*time.Second); err != nil {
@@ -70,7 +63,7 @@ func pushRestart(session *Session) (string, error) {
 	if err := leaving.Shutdown(); err != nil {
 		return "", err
 	}
-	if err := send(texts("later", 10)); err != nil {
+	if err := session.send(client, texts("later", 10)...); err != nil {
 		return "", err
 	}
 	after := &Received{}
@@ -138,7 +131,8 @@ func pushBroadcast(session *Session) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := client.SendSync(context.Background(), session.message("", "broadcast 0")); err != nil {
+	bodies := texts("broadcast", 40)
+	if err := session.send(client, bodies[0]); err != nil {
 		return "", err
 	}
 	first, second := &Received{}, &Received{}
@@ -147,11 +141,8 @@ func pushBroadcast(session *Session) (string, error) {
 			return "", err
 		}
 	}
-	bodies := texts("broadcast", 40)
-	for _, body := range bodies[1:] {
-		if _, err := client.SendSync(context.Background(), session.message("", body)); err != nil {
-			return "", err
-		}
+	if err := session.send(client, bodies[1:]...); err != nil {
+		return "", err
 	}
 	for _, received := range []*Received{first, second} {
 		if err := received.await(len(bodies), 30*time.Second); err != nil {
@@ -170,34 +161,35 @@ func pullPoll(session *Session) (string, error) {
 		return "", err
 	}
 	bodies := texts("polled", 100)
-	for _, body := range bodies {
-		if _, err := sender.SendSync(context.Background(), session.message("", body)); err != nil {
-			return "", err
-		}
+	if err := session.send(sender, bodies...); err != nil {
+		return "", err
 	}
-	client, err := rocketmq.NewPullConsumer(session.consumerOptions()...)
+	client, err := session.pullConsumer(withTags("*"))
 	if err != nil {
 		return "", err
 	}
-	session.closers = append(session.closers, client.Shutdown)
-	if err := client.Subscribe(session.topic, consumer.MessageSelector{Type: consumer.TAG, Expression: "*"}); err != nil {
-		return "", err
-	}
-	if err := client.Start(); err != nil {
-		return "", err
-	}
 	received := &Received{}
+	succeed := func(*primitive.MessageExt) consumer.ConsumeResult { return consumer.ConsumeSuccess }
+	if err := poll(client, received, len(bodies), succeed); err != nil {
+		return "", err
+	}
+	return "", received.exactly(bodies)
+}
+
+// poll polls until so many messages have come, and answers each batch as its first message asks for.
+func poll(client rocketmq.PullConsumer, received *Received, count int,
+	answer func(*primitive.MessageExt) consumer.ConsumeResult) error {
 	deadline := time.Now().Add(30 * time.Second)
-	for len(received.all()) < len(bodies) && time.Now().Before(deadline) {
+	for len(received.all()) < count {
 		request, err := client.Poll(context.Background(), time.Second)
-		if consumer.IsNoNewMsgError(err) {
+		if consumer.IsNoNewMsgError(err) && time.Now().Before(deadline) {
 			continue
 		}
 		if err != nil {
-			return "", err
+			return fmt.Errorf("%d of %d messages: %w", len(received.all()), count, err)
 		}
 		received.add(request.GetMsgList())
-		client.ACK(context.Background(), request, consumer.ConsumeSuccess)
+		client.ACK(context.Background(), request, answer(request.GetMsgList()[0]))
 	}
-	return "", received.exactly(bodies)
+	return nil
 }

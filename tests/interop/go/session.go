@@ -4,11 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
-	"sync"
 	"time"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
+	"github.com/apache/rocketmq-client-go/v2/admin"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/apache/rocketmq-client-go/v2/producer"
@@ -17,6 +16,7 @@ import (
 // Session holds the clients, the topic and the groups of one check.
 type Session struct {
 	namesrv string
+	broker  string
 	topic   string
 	clients int
 	closers []func() error
@@ -37,6 +37,25 @@ func (session *Session) message(tag, text string) *primitive.Message {
 	return message
 }
 
+// createTopic makes a topic with this number of queues and waits until the name server knows it.
+func (session *Session) createTopic(topic string, queues int) error {
+	client, err := admin.NewAdmin(admin.WithResolver(session.resolver()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	err = client.CreateTopic(context.Background(), admin.WithTopicCreate(topic), admin.WithBrokerAddrCreate(session.broker),
+		admin.WithReadQueueNums(queues), admin.WithWriteQueueNums(queues))
+	if err != nil {
+		return err
+	}
+	// This client does not look at the code of the answer; a topic that was refused has no route.
+	return await("the route of "+topic, 10*time.Second, func() bool {
+		found, err := client.FetchPublishMessageQueues(context.Background(), topic)
+		return err == nil && len(found) == queues
+	})
+}
+
 // Two clients of one process share a connection unless their instances have different names.
 func (session *Session) instance() string {
 	session.clients++
@@ -47,12 +66,16 @@ func (session *Session) resolver() primitive.NsResolver {
 	return primitive.NewPassthroughResolver([]string{session.namesrv})
 }
 
-func (session *Session) producer() (rocketmq.Producer, error) {
-	client, err := rocketmq.NewProducer(
+func (session *Session) producerOptions() []producer.Option {
+	return []producer.Option{
 		producer.WithNsResolver(session.resolver()),
-		producer.WithGroupName("P_"+session.topic),
+		producer.WithGroupName("P_" + session.topic),
 		producer.WithInstanceName(session.instance()),
-	)
+	}
+}
+
+func (session *Session) producer(options ...producer.Option) (rocketmq.Producer, error) {
+	client, err := rocketmq.NewProducer(append(session.producerOptions(), options...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,22 +83,50 @@ func (session *Session) producer() (rocketmq.Producer, error) {
 	return client, client.Start()
 }
 
+// send sends a message of the session's topic for each body.
+func (session *Session) send(client rocketmq.Producer, bodies ...string) error {
+	for _, body := range bodies {
+		if _, err := client.SendSync(context.Background(), session.message("", body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (session *Session) group() string {
+	return "G_" + session.topic
+}
+
 func (session *Session) consumerOptions() []consumer.Option {
 	return []consumer.Option{
 		consumer.WithNsResolver(session.resolver()),
-		consumer.WithGroupName("G_" + session.topic),
+		consumer.WithGroupName(session.group()),
 		consumer.WithInstance(session.instance()),
 		consumer.WithConsumeFromWhere(consumer.ConsumeFromFirstOffset),
 	}
 }
 
-// pushConsumer starts a consumer of the session's topic that writes into received. It tries again while the name
-// server has not heard of a topic that the broker has just made, because this client does not wait for a route.
-func (session *Session) pushConsumer(model consumer.MessageModel, tags string, received *Received) (rocketmq.PushConsumer, error) {
+// pushConsumer starts a consumer of the session's topic that writes into received.
+func (session *Session) pushConsumer(model consumer.MessageModel, tags string,
+	received *Received) (rocketmq.PushConsumer, error) {
+	return session.listen(session.topic, withTags(tags), received.listen, consumer.WithConsumerModel(model))
+}
+
+func withTags(tags string) consumer.MessageSelector {
+	return consumer.MessageSelector{Type: consumer.TAG, Expression: tags}
+}
+
+// Listener is what a push consumer calls with the messages that it got.
+type Listener = func(context.Context, ...*primitive.MessageExt) (consumer.ConsumeResult, error)
+
+// listen starts a push consumer. It tries again while the name server has not heard of a topic that the broker has just
+// made, because this client does not wait for a route.
+func (session *Session) listen(topic string, selector consumer.MessageSelector, listener Listener,
+	options ...consumer.Option) (rocketmq.PushConsumer, error) {
 	var client rocketmq.PushConsumer
 	var err error
-	late := await("the route of "+session.topic, 10*time.Second, func() bool {
-		client, err = session.startPushConsumer(model, tags, received)
+	late := await("the route of "+topic, 10*time.Second, func() bool {
+		client, err = session.startPushConsumer(topic, selector, listener, options)
 		return err == nil
 	})
 	if late != nil {
@@ -84,74 +135,28 @@ func (session *Session) pushConsumer(model consumer.MessageModel, tags string, r
 	return client, nil
 }
 
-func (session *Session) startPushConsumer(model consumer.MessageModel, tags string, received *Received) (rocketmq.PushConsumer, error) {
-	client, err := rocketmq.NewPushConsumer(append(session.consumerOptions(), consumer.WithConsumerModel(model))...)
+func (session *Session) startPushConsumer(topic string, selector consumer.MessageSelector, listener Listener,
+	options []consumer.Option) (rocketmq.PushConsumer, error) {
+	client, err := rocketmq.NewPushConsumer(append(session.consumerOptions(), options...)...)
 	if err != nil {
 		return nil, err
 	}
 	session.closers = append(session.closers, client.Shutdown)
-	selector := consumer.MessageSelector{Type: consumer.TAG, Expression: tags}
-	if err := client.Subscribe(session.topic, selector, received.listen); err != nil {
+	if err := client.Subscribe(topic, selector, listener); err != nil {
 		return nil, err
 	}
 	return client, client.Start()
 }
 
-// Received keeps what a listener was given.
-type Received struct {
-	lock     sync.Mutex
-	messages []*primitive.MessageExt
-}
-
-func (received *Received) listen(_ context.Context, batch ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
-	received.add(batch)
-	return consumer.ConsumeSuccess, nil
-}
-
-func (received *Received) add(batch []*primitive.MessageExt) {
-	received.lock.Lock()
-	defer received.lock.Unlock()
-	received.messages = append(received.messages, batch...)
-}
-
-func (received *Received) all() []*primitive.MessageExt {
-	received.lock.Lock()
-	defer received.lock.Unlock()
-	return append([]*primitive.MessageExt(nil), received.messages...)
-}
-
-func (received *Received) await(count int, limit time.Duration) error {
-	if err := await(fmt.Sprintf("%d messages", count), limit, func() bool { return len(received.all()) >= count }); err != nil {
-		return fmt.Errorf("%w, only %d", err, len(received.all()))
+func (session *Session) pullConsumer(selector consumer.MessageSelector,
+	options ...consumer.Option) (rocketmq.PullConsumer, error) {
+	client, err := rocketmq.NewPullConsumer(append(session.consumerOptions(), options...)...)
+	if err != nil {
+		return nil, err
 	}
-	return nil
-}
-
-// without gives what was received but for these bodies.
-func (received *Received) without(bodies []string) *Received {
-	left := &Received{}
-	for _, message := range received.all() {
-		if !slices.Contains(bodies, string(message.Body)) {
-			left.add([]*primitive.MessageExt{message})
-		}
+	session.closers = append(session.closers, client.Shutdown)
+	if err := client.Subscribe(session.topic, selector); err != nil {
+		return nil, err
 	}
-	return left
-}
-
-// exactly says whether each of these bodies came once and nothing else did.
-func (received *Received) exactly(bodies []string) error {
-	counts := map[string]int{}
-	for _, message := range received.all() {
-		counts[string(message.Body)]++
-	}
-	for _, body := range bodies {
-		if counts[body] != 1 {
-			return fmt.Errorf("%q came %d times", body, counts[body])
-		}
-		delete(counts, body)
-	}
-	if len(counts) > 0 {
-		return fmt.Errorf("%d bodies that nobody asked for", len(counts))
-	}
-	return nil
+	return client, client.Start()
 }
