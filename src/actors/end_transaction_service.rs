@@ -12,6 +12,7 @@ use super::append_answer::{append, append_all};
 use super::commitlog_actor::AppendBatch;
 use super::read_pool::ReadPool;
 use super::requests::{answer, success};
+use crate::broker::topics::CHECKED_TOO_OFTEN_TOPIC;
 use crate::broker::transaction::{self, Ending};
 use crate::net::reply::ReplyTo;
 use crate::net::router::{Request, Service};
@@ -148,6 +149,10 @@ impl EndTransactionService {
             .ok_or_else(|| Refusal::error(format!("msgId is {id:?}, which is no offset message id")))?;
         let missing = || Refusal::error(format!("no message lies at {at} in the log"));
         let aside = self.pool.ask(move |log| log.message(at)).await??.ok_or_else(missing)?;
+        if *aside.topic != *CHECKED_TOO_OFTEN_TOPIC {
+            let remark = format!("the message at {at} is of topic {}, not of {CHECKED_TOO_OFTEN_TOPIC}", aside.topic);
+            return Err(Refusal::error(remark));
+        }
         let mut puts = PutBatch::default();
         transaction::check::push_resumed(&mut puts, &aside)?;
         append_all(&self.append, puts).await?;

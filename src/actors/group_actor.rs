@@ -242,6 +242,10 @@ impl GroupActor {
         let config = SubscriptionGroupConfig::decode(&command.body)
             .map_err(|error| Refusal::error(format!("the group's settings cannot be read: {error}")))?;
         GroupName::parse(&config.group_name)?;
+        if i32::try_from(config.retry_queue_nums).is_err() {
+            let remark = format!("retryQueueNums is {}, which is no number of queues", config.retry_queue_nums);
+            return Err(Refusal::error(remark));
+        }
         self.parts.groups.update(config, self.parts.clock.now_ms());
         Ok(())
     }

@@ -29,7 +29,7 @@ use crate::protocol::body::Body;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::offset::{OffsetReply, QueryConsumerOffset, UpdateConsumerOffset};
-use crate::protocol::names::Topic;
+use crate::protocol::names::{self, NameError, Topic};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{ConsumedOffset, Opaque, PhysicalOffset, QueueId, QueueOffset};
 
@@ -173,10 +173,10 @@ impl OffsetActor {
         let Request { command, reply, .. } = request;
         match command.code {
             request::UPDATE_CONSUMER_OFFSET => match UpdateConsumerOffset::parse(&command.ext) {
-                Ok(header) => {
-                    self.update(&header);
-                    reply.succeed();
-                }
+                Ok(header) => match self.update(&header) {
+                    Ok(()) => reply.succeed(),
+                    Err(error) => return Err((reply, error.into())),
+                },
                 Err(error) => return Err((reply, error.into())),
             },
             request::QUERY_CONSUMER_OFFSET => match QueryConsumerOffset::parse(&command.ext) {
@@ -188,12 +188,16 @@ impl OffsetActor {
         Ok(())
     }
 
-    fn update(&mut self, header: &UpdateConsumerOffset) {
+    /// What no group or topic can be called is not kept: whoever sends such names could fill the table with them.
+    fn update(&mut self, header: &UpdateConsumerOffset) -> Result<(), NameError> {
+        names::check_group(&header.consumer_group)?;
+        names::check_topic(&header.topic)?;
         // A negative queue is nobody's; RocketMQ stores it and never reads it again.
         if let Ok(queue_id) = u32::try_from(header.queue_id) {
             let offset = ConsumedOffset(header.commit_offset);
             self.parts.offsets.commit(&header.topic, &header.consumer_group, QueueId(queue_id), offset);
         }
+        Ok(())
     }
 
     /// A stored offset is answered at once. Without one the answer depends on where the queue begins, which is asked.

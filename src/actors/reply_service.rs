@@ -68,7 +68,14 @@ impl ReplyService {
         };
         let mut random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
         let now_ms = self.clock.now_ms();
-        let taken = match reply::take(rules, &self.topics.load(), &header, &mut random, from, now_ms) {
+        let taken = match reply::take(
+            rules,
+            &self.topics.load(),
+            (&header, &request.command.body),
+            &mut random,
+            from,
+            now_ms,
+        ) {
             Ok(taken) => taken,
             Err(refusal) => return style.refuse(request.reply, refusal),
         };

@@ -84,13 +84,15 @@ impl SendBackService {
         let message = self.pool.ask(move |log| log.message(at)).await??.ok_or_else(missing)?;
         let fate = Fate::of(message.reconsume_times, &asked, command.version, &group, self.delay_levels);
         let (topic, queues) = match fate {
-            Fate::Retry(_) => (retry, group.retry_queue_nums),
+            Fate::Retry(_) => retry,
             Fate::DeadLetters => {
                 let topic = Topic::dead_letters_of(&name)?;
                 let config = dead_letters(&topic);
-                (self.made((topic, config)).await?, 1)
+                (self.made((topic, config)).await?.0, 1)
             }
         };
+        // The topic may be older than what the group says now, and have fewer queues that consumers look at.
+        let queues = queues.clamp(1, group.retry_queue_nums);
         let mut puts = PutBatch::default();
         send_back::push(&mut puts, &message, fate, &topic, QueueId(fastrand::u32(0..queues)))?;
         append_all(&self.append, puts).await?;
@@ -99,8 +101,8 @@ impl SendBackService {
         Ok(())
     }
 
-    /// The topic, once it exists and lets itself be written to.
-    async fn made(&self, (topic, config): (Topic, TopicConfig)) -> Result<Topic, Refusal> {
+    /// The topic, once it exists and lets itself be written to, and how many queues of it are read.
+    async fn made(&self, (topic, config): (Topic, TopicConfig)) -> Result<(Topic, u32), Refusal> {
         let known = || self.topics.load().config(topic.as_str()).map(Arc::clone);
         let config = match known() {
             Some(known) => known,
@@ -115,7 +117,7 @@ impl SendBackService {
             let remark = format!("the topic[{topic}] sending message is forbidden");
             return Err(Refusal::new(response::NO_PERMISSION, remark));
         }
-        Ok(topic)
+        Ok((topic, config.read_queue_nums))
     }
 }
 

@@ -5,11 +5,12 @@
 
 use std::net::SocketAddr;
 
-use super::send::{SendRules, check_time, queue_of};
+use super::send::{SendRules, check_inner_batch, check_time, illegal_message, queue_of};
 use super::topics::TopicTable;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, Language};
 use crate::protocol::headers::send::{PushReply, SendHeader};
+use crate::protocol::message::PROPERTIES_LENGTH_MAX;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
@@ -34,7 +35,7 @@ pub struct Taken {
 pub fn take(
     rules: &SendRules,
     topics: &TopicTable,
-    header: &SendHeader<'_>,
+    (header, body): (&SendHeader<'_>, &[u8]),
     random: &mut fastrand::Rng,
     from: SocketAddr,
     now_ms: i64,
@@ -47,6 +48,10 @@ pub fn take(
     };
     let queue_id = queue_of(rules, &topic, config, header.queue_id, random, from)?;
     let text = header.properties.map(|text| text.text().into_owned()).unwrap_or_default();
+    check_inner_batch(header.sys_flag)?;
+    if body.len() > rules.message_bytes_max || text.len() > PROPERTIES_LENGTH_MAX {
+        return Err(illegal_message(rules));
+    }
     let requester = properties::find(&text, keys::MESSAGE_REPLY_TO_CLIENT).map(str::to_owned);
     Ok(Taken { topic, queue_id, requester })
 }

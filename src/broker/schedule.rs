@@ -33,8 +33,8 @@ pub fn due_ms(says_ms: i64, delay_ms: i64, now_ms: i64) -> i64 {
 #[must_use]
 pub fn real_queue(message: &Message) -> Option<(Topic, QueueId)> {
     let topic = Topic::parse(message.property(keys::REAL_TOPIC)?).ok()?;
-    let queue_id = message.property(keys::REAL_QID)?.parse().ok()?;
-    Some((topic, QueueId(queue_id)))
+    let queue_id: i32 = message.property(keys::REAL_QID)?.parse().ok()?;
+    Some((topic, QueueId(u32::try_from(queue_id).ok()?)))
 }
 
 /// Adds a put of a message that is delivered after the time of `level`, or at once where that is 0.

@@ -44,6 +44,9 @@ const FORBIDDEN_TOPICS: [&str; 7] = [
     OFFSET_MOVED_EVENT,
 ];
 
+/// The answer to a batch names each of its messages, with 57 bytes where addresses are long, and is to fit a frame.
+const BATCH_MESSAGES_MAX: usize = 250_000;
+
 /// What the configuration says about sends.
 #[derive(Clone, Debug)]
 pub struct SendRules {
@@ -206,6 +209,9 @@ impl Admission {
         } else if let Some(detour) = detour {
             let aside = detour.aside(topic, stored_in, text);
             let properties = fitting(rules, aside.properties)?;
+            if properties.len() > PROPERTIES_LENGTH_MAX - detour.room_for_later() {
+                return Err(illegal_message(rules).into());
+            }
             puts.push(&NewMessage { topic: aside.topic, queue_id: aside.queue_id, properties, ..message })?;
         } else {
             let properties = fitting(rules, text.finish(&traits))?;
@@ -257,7 +263,7 @@ impl KnownTopics {
 }
 
 /// Stored, it would look like a record of RocketMQ 5 that no start may pass over.
-fn check_inner_batch(flags: i32) -> Result<(), Refusal> {
+pub(crate) fn check_inner_batch(flags: i32) -> Result<(), Refusal> {
     if flags & sys_flag::INNER_BATCH != 0 {
         return Err(Refusal::new(response::MESSAGE_ILLEGAL, "this broker does not take inner batches (sysFlag 0x80)"));
     }
@@ -321,7 +327,8 @@ pub(crate) fn queue_of(
     match u32::try_from(asked) {
         Ok(queue_id) if queue_id < queues => Ok(QueueId(queue_id)),
         Ok(_) => Err(illegal_queue(asked, config, from)),
-        Err(_) => Ok(QueueId(random.u32(0..config.write_queue_nums.max(1)))),
+        Err(_) if config.write_queue_nums == 0 => Err(illegal_queue(asked, config, from)),
+        Err(_) => Ok(QueueId(random.u32(0..config.write_queue_nums))),
     }
 }
 
@@ -333,7 +340,7 @@ fn check_forbidden(topic: &Topic) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn illegal_message(rules: &SendRules) -> Refusal {
+pub(crate) fn illegal_message(rules: &SendRules) -> Refusal {
     let remark = format!(
         "the message is illegal, maybe msg body or properties length not matched. \
          msg body length limit {}B, msg properties length limit 32KB, topic length limit {TOPIC_LENGTH_MAX}.",
@@ -371,7 +378,11 @@ fn put_items(
     puts: &mut PutBatch,
 ) -> Result<(), Denied> {
     let mut put = puts.begin(message.topic, message.queue_id);
-    for item in BatchItems::of(message.body) {
+    for (number, item) in BatchItems::of(message.body).enumerate() {
+        if number == BATCH_MESSAGES_MAX {
+            let remark = format!("a batch has {BATCH_MESSAGES_MAX} messages at most");
+            return Err(Refusal::new(response::MESSAGE_ILLEGAL, remark).into());
+        }
         let item = item
             .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
         check_batch(rules, &Traits::of(item.properties.as_bytes()), message.sys_flag)?;

@@ -202,7 +202,9 @@ fn give_up(peer: &Peer, lines: &mut [Option<Line>]) {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         let code = match &error {
-            StoreError::TooLarge { .. } | StoreError::PropertiesTooLong { .. } => response::MESSAGE_ILLEGAL,
+            StoreError::TooLarge { .. } | StoreError::PropertiesTooLong { .. } | StoreError::Unstorable { .. } => {
+                response::MESSAGE_ILLEGAL
+            }
             StoreError::TopicClosed { .. } => response::TOPIC_NOT_EXIST,
             StoreError::DiskFull { .. } | StoreError::Poisoned => response::SERVICE_NOT_AVAILABLE,
             _ => response::SYSTEM_ERROR,

@@ -139,6 +139,22 @@ impl Topic {
     }
 }
 
+/// Whether a text is a topic's name, for who does not keep it.
+///
+/// # Errors
+/// Tells which rule the text breaks.
+pub fn check_topic(text: &str) -> Result<(), NameError> {
+    check(text, TOPIC_LENGTH_MAX)
+}
+
+/// The same for a group's name.
+///
+/// # Errors
+/// Tells which rule the text breaks.
+pub fn check_group(text: &str) -> Result<(), NameError> {
+    check(text, GROUP_LENGTH_MAX)
+}
+
 fn check(text: &str, length_max: usize) -> Result<(), NameError> {
     if text.trim().is_empty() {
         return Err(NameError::Blank);

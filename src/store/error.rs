@@ -45,6 +45,12 @@ pub enum StoreError {
         /// Their length.
         length: usize,
     },
+    /// A record that no start could read again. Nothing was written; the producer is told MESSAGE_ILLEGAL.
+    #[error("a message with {what} cannot be stored")]
+    Unstorable {
+        /// What is wrong with it.
+        what: String,
+    },
     /// Another broker has this directory.
     #[error("Lock failed,MQ already started: {} is held by another broker", path.display())]
     Locked {

@@ -11,6 +11,7 @@ use smallvec::{SmallVec, smallvec};
 use super::error::StoreError;
 use crate::protocol::message::{Message, PROPERTIES_LENGTH_MAX, RecordParts, body_crc};
 use crate::protocol::names::Topic;
+use crate::protocol::sys_flag;
 use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 
 /// A message to be stored: everything but what the log itself assigns.
@@ -205,11 +206,15 @@ impl PutWriter<'_> {
     /// Adds a message, which goes to the topic and queue of the put.
     ///
     /// # Errors
-    /// [`StoreError::PropertiesTooLong`]; nothing is added then.
+    /// [`StoreError::PropertiesTooLong`], [`StoreError::Unstorable`]; nothing is added then.
     pub fn add(&mut self, message: &NewMessage<'_>) -> Result<(), StoreError> {
         debug_assert_eq!(self.batch.topics.get(self.topic), Some(message.topic), "a put goes to one topic");
         if message.properties.len() > PROPERTIES_LENGTH_MAX {
             return Err(StoreError::PropertiesTooLong { length: message.properties.len() });
+        }
+        let is_inner_batch = message.sys_flag & sys_flag::INNER_BATCH != 0;
+        if self.queue_id.0 > i32::MAX as u32 || is_inner_batch {
+            return Err(unstorable(self.queue_id, is_inner_batch));
         }
         let record = RecordParts {
             topic: message.topic.as_str(),
@@ -245,9 +250,38 @@ impl PutWriter<'_> {
     }
 }
 
+#[cold]
+fn unstorable(queue_id: QueueId, is_inner_batch: bool) -> StoreError {
+    let what = match is_inner_batch {
+        true => "the flag of an inner batch (0x80)".to_owned(),
+        false => format!("the queue number {queue_id}"),
+    };
+    StoreError::Unstorable { what }
+}
+
 impl Drop for PutWriter<'_> {
     fn drop(&mut self) {
         let finished = self.batch.puts.last().map_or(0, |put| put.end);
         self.batch.records.truncate(finished);
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::*;
+
+    /// Whatever the way on which a message comes here: the log would end at it at the next start.
+    #[test]
+    fn what_could_not_be_read_again_is_no_put() {
+        let (topic, host) = (Topic::parse("T").unwrap(), "127.0.0.1:1".parse().unwrap());
+        let message = |queue_id| NewMessage::plain(&topic, QueueId(queue_id), BornTime(0), host, b"");
+        assert!(PutBatch::of(&message(i32::MAX as u32)).is_ok());
+        let mut batch = PutBatch::of(&message(0)).unwrap();
+        let bytes = batch.bytes();
+        for unstorable in [message(1 << 31), NewMessage { sys_flag: sys_flag::INNER_BATCH, ..message(0) }] {
+            assert!(matches!(batch.push(&unstorable), Err(StoreError::Unstorable { .. })));
+        }
+        assert_eq!((batch.len(), batch.bytes()), (1, bytes));
     }
 }

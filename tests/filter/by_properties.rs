@@ -109,6 +109,8 @@ async fn conditions_that_cannot_be_read_are_refused() {
     let body = json!({"subscriptionData": {"expressionType": "SQL92", "subString": "a > 1 AND\n b >"}});
     let checked = client.ask(ask_for(request::CHECK_CLIENT_CONFIG, &[]).with_body(body.to_string().into())).await;
     assert!(checked.remark.as_deref().is_some_and(|remark| remark.contains("line 2")), "{checked:?}");
+    let pulled = client.ask(by("a > 1 AND\n b >", pull_from("T", 0, 0, 1))).await.remark.unwrap_or_default();
+    assert!(pulled.starts_with("parse the consumer's subscription failed: ") && pulled.contains("line 2"), "{pulled}");
     cluster.stop().await;
 }
 

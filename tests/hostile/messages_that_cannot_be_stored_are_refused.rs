@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use bytes::{BufMut, Bytes};
+use ferromq::actors::options::BrokerOptions;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::message::encode_batch_item;
@@ -157,4 +158,34 @@ async fn batches_whose_lengths_lie() {
 
 fn batch(body: Vec<u8>) -> Command {
     Command { code: request::SEND_BATCH_MESSAGE, ..send_to("T", 0, "", Bytes::from(body)) }
+}
+
+/// The reply names each message of a batch, and would fit no frame.
+#[actix::test]
+async fn batches_of_more_messages_than_a_reply_can_name() {
+    let cluster = Cluster::start_with(|options| BrokerOptions { message_bytes_max: 8 << 20, ..options }).await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    assert_eq!(client.ask(send_to("T", 0, "", "first")).await.code, response::SUCCESS);
+    client.ask_until(bound(), |reply| reply.ext.int64("offset") == Ok(1)).await;
+    let mut items = Vec::new();
+    for _ in 0..250_001 {
+        encode_batch_item(0, b"", "", &mut items).unwrap();
+    }
+    let batch = with(send_to("T", 0, "", items), "m", true);
+    refused(&mut client, batch, "a batch has 250000 messages at most").await;
+    cluster.stop().await;
+}
+
+/// A topic without queues has none that a message could be found in.
+#[actix::test]
+async fn messages_for_no_queue() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for queues in [0, -1] {
+        let topic = format!("none{queues}");
+        let reply = client.ask(with(send_to(&topic, -1, "", "lost"), "d", queues)).await;
+        assert_eq!(reply.code, response::SYSTEM_ERROR, "{reply:?}");
+        assert!(reply.remark.as_deref().unwrap_or_default().contains("request queueId[-1] is illegal"), "{reply:?}");
+    }
+    cluster.stop().await;
 }

@@ -148,3 +148,20 @@ async fn a_group_is_deleted_with_its_offsets_only_when_that_is_asked_for() {
     is_refused(&mut client, nameless, response::SYSTEM_ERROR, "the custom field <groupName> is null").await;
     cluster.stop().await;
 }
+
+/// They would fill the table, and the file, with what nobody can have consumed.
+#[actix::test]
+async fn names_that_nothing_can_have_are_not_kept() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let long = "x".repeat(1 << 20);
+    for (topic, group, says) in [("T", &*long, "255"), (&*long, "CG", "127"), ("T", "C G", "illegal"), ("", "CG", "")] {
+        let commit = of_queue(topic, group, 0, request::UPDATE_CONSUMER_OFFSET, &[("commitOffset", &1)]);
+        let refused = client.ask(commit).await;
+        assert_eq!(refused.code, response::SYSTEM_ERROR, "{refused:?}");
+        assert!(refused.remark.as_deref().unwrap_or_default().contains(says), "{refused:?}");
+    }
+    let all = client.ask(ask_for(request::GET_ALL_CONSUMER_OFFSET, &[])).await;
+    assert!(all.body.len() < 1_000, "{all:?}");
+    cluster.stop().await;
+}

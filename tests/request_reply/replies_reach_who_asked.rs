@@ -132,3 +132,23 @@ async fn replies_are_checked_as_sends_are() {
     }
     cluster.stop().await;
 }
+
+/// What no start could read again, or no consumer could be sent, is refused as with sends.
+#[actix::test]
+async fn replies_that_cannot_be_stored_are_refused() {
+    let cluster = Cluster::start_with(|options| BrokerOptions { message_bytes_max: 1_000, ..options }).await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let long = format!("REPLY_TO_CLIENT\u{1}nobody\u{2}A\u{1}{:a<32767}", "");
+    let illegal = [
+        with(reply_to("nobody"), "f", 0x80),
+        with(reply_to("nobody"), "i", long),
+        reply_to("nobody").with_body(vec![0; 1_001].into()),
+    ];
+    for reply in illegal {
+        let refused = client.ask(reply).await;
+        assert_eq!(refused.code, response::MESSAGE_ILLEGAL, "{refused:?}");
+    }
+    let nothing = client.ask(pull_from(REPLY_TOPIC, 0, 0, 1)).await;
+    assert_eq!(nothing.code, response::PULL_NOT_FOUND, "{nothing:?}");
+    cluster.stop().await;
+}

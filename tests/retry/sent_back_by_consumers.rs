@@ -111,6 +111,21 @@ async fn the_group_says_whether_and_where() {
     for queue_id in 0..3 {
         wait_for(&mut client, "%RETRY%G", queue_id, 0, 1).await;
     }
+    // The topic keeps the queues that it was made with, and consumers look at no others.
+    succeeds(&mut client, settings(30, 16)).await;
+    for _ in 0..40 {
+        succeeds(&mut client, send_back(at, 1)).await;
+    }
+    let mut there = 0;
+    for queue_id in 0..3 {
+        let max = ask_for(request::GET_MAX_OFFSET, &[("topic", &"%RETRY%G"), ("queueId", &queue_id)]);
+        let grown = client.ask_until(max, |reply| reply.ext.int64("offset").unwrap() > 15).await;
+        there += grown.ext.int64("offset").unwrap();
+    }
+    assert!(there > 45, "{there}");
+    let remark = format!("retryQueueNums is {}, which is no number of queues", u32::MAX);
+    let refused = client.ask(settings(u32::MAX, 16)).await;
+    assert_eq!((refused.code, refused.remark), (response::SYSTEM_ERROR, Some(remark)));
     cluster.stop().await;
 }
 

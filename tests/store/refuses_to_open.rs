@@ -1,6 +1,7 @@
 //! Directories that would be misread are refused, with an error that says what to do.
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 
 use ferromq::store::disk::FileDisk;
 use ferromq::store::{StoreError, StoreOptions, open};
@@ -54,9 +55,13 @@ fn a_log_with_an_inner_batch() {
         let mut store = open(FileDisk::shared(), options(&directory), &mut |_| {}).unwrap();
         let first = put(&mut store, message("T", 0, b"a message"), 1).unwrap();
         let mut record = message("Batches", 0, b"x");
-        (record.sys_flag, record.properties) = (sys_flag, properties.into());
+        record.properties = properties.into();
         put(&mut store, record, 1).unwrap();
         store.close().unwrap();
+        // No put of ours has this flag, which stands behind the offsets.
+        let log =
+            fs::File::options().write(true).open(options(&directory).file("commitlog/00000000000000000000")).unwrap();
+        log.write_all_at(&u32::to_be_bytes(sys_flag), u64::from(first.size) + 36).unwrap();
         fs::remove_dir_all(options(&directory).queues_dir()).unwrap();
         fs::remove_dir_all(options(&directory).index_dir()).unwrap();
         let opened = open(FileDisk::shared(), options(&directory), &mut |_| {});

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferromq::actors::append_answer::AppendAnswer;
+use ferromq::actors::commitlog_actor::AppendBatch;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::timer::TimerRules;
-use ferromq::store::StoreOptions;
+use ferromq::protocol::codes::response;
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::{BornTime, QueueId};
+use ferromq::store::{NewMessage, PutBatch, StoreOptions};
 use ferromq::time::{ManualClock, SharedClock};
 
 use crate::messages::{bodies, lies_at, messages_in, property_pairs, wait_for};
@@ -138,5 +143,31 @@ async fn a_level_of_delay_wins() {
     let mut client = Raw::connect(cluster.broker.address()).await;
     send(&mut client, "DELAY\u{1}1\u{2}TIMER_DELAY_MS\u{1}5000", "late").await;
     wait_for(&mut client, "SCHEDULE_TOPIC_XXXX", 0, 0, 1).await;
+    cluster.stop().await;
+}
+
+/// One whose properties are as long as they can be has no room for how often it was stored again; it comes all the same.
+#[actix::test]
+async fn a_message_without_room_for_more_is_stored_again_as_it_is() {
+    let (cluster, clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let pairs = format!("REAL_TOPIC\u{1}T\u{2}REAL_QID\u{1}0\u{2}TIMER_OUT_MS\u{1}{}\u{2}A\u{1}", NOW + 30 * HOUR);
+    let properties = format!("{pairs}{:a<1$}", "", 32_767 - pairs.len());
+    let topic = Topic::parse(TIMER_TOPIC).unwrap();
+    let message = NewMessage::plain(&topic, QueueId(0), BornTime(NOW), cluster.broker.address(), b"full");
+    let put = PutBatch::of(&NewMessage { properties: properties.as_bytes(), ..message }).unwrap();
+    let batch = AppendBatch { puts: put, keys: Vec::new(), answer: AppendAnswer::Nobody };
+    cluster.broker.append().send(batch).await.unwrap();
+    send(&mut client, &format!("TIMER_DELAY_MS\u{1}{}", 25 * HOUR), "other").await;
+    // Nobody is given one by this broker: its producer is told.
+    let long = format!("TIMER_DELAY_MS\u{1}1000\u{2}A\u{1}{:a<32600}", "");
+    let refused = client.ask(send_to("T", 0, &long, "long")).await;
+    assert_eq!(refused.code, response::MESSAGE_ILLEGAL, "{refused:?}");
+    let mut client = after(&cluster, &clock, 24 * HOUR).await;
+    wait_for(&mut client, TIMER_TOPIC, 0, 2, 2).await;
+    let mut client = after(&cluster, &clock, HOUR).await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["other"]);
+    let mut client = after(&cluster, &clock, 5 * HOUR).await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["full"]);
     cluster.stop().await;
 }

@@ -4,18 +4,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferromq::actors::append_answer::AppendAnswer;
+use ferromq::actors::commitlog_actor::AppendBatch;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::transaction_actor::CheckNow;
 use ferromq::broker::config::TransactionSettings;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::ids;
-use ferromq::protocol::units::PhysicalOffset;
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId};
+use ferromq::store::{NewMessage, PutBatch};
 use ferromq::time::{ManualClock, SharedClock};
 
 use crate::messages::{bodies, messages_in, wait_for};
 use crate::producer::{BORN_MS, COMMIT, Producer, ROLLBACK};
-use crate::raw::ask_for;
+use crate::raw::{ask_for, send_to, with};
 use crate::support::Cluster;
 
 /// A broker whose clock stands, and whose rounds begin when a test says so.
@@ -117,6 +121,8 @@ async fn one_that_nobody_can_end_is_put_aside_and_can_be_brought_back() {
     let aside = ids::offset_id(last.store_host, PhysicalOffset(end - (last.stored_size() as u64 + 2)));
     let resume = |id: &str| ask_for(request::RESUME_CHECK_HALF_MESSAGE, &[("msgId", &id)]);
     assert_eq!(producer.client.ask(resume("no id")).await.code, response::SYSTEM_ERROR);
+    let other = producer.client.ask(resume(&copies[0].offset_id())).await;
+    assert_eq!(other.code, response::SYSTEM_ERROR, "what was not put aside is not brought back: {other:?}");
     let resumed = producer.client.ask(resume(&aside)).await;
     assert_eq!(resumed.code, response::SUCCESS, "{resumed:?}");
     broker.check().await;
@@ -141,5 +147,32 @@ async fn immunity_lets_a_producer_take_its_time() {
     assert_eq!(copies[0].property("TRAN_PREPARED_QUEUE_OFFSET"), Some("0"));
     producer.ends(slow, COMMIT).await;
     assert_eq!(bodies(&wait_for(&mut producer.client, "T", 2, 0, 1).await), ["slow"]);
+    broker.stop().await;
+}
+
+/// Another broker may have stored one whose properties are as long as they can be: how often it was asked about has no place.
+#[actix::test]
+async fn one_that_nobody_can_be_asked_about_holds_nobody_up() {
+    let broker = Patient::start(15).await;
+    let mut producer = Producer::join(broker.address(), "p").await;
+    let half = Topic::parse("RMQ_SYS_TRANS_HALF_TOPIC").unwrap();
+    let pairs = "PGROUP\u{1}PG\u{2}REAL_TOPIC\u{1}T\u{2}REAL_QID\u{1}0\u{2}A\u{1}";
+    let properties = format!("{pairs}{:a<1$}", "", 32_767 - pairs.len());
+    let message = NewMessage::plain(&half, QueueId(0), BornTime(BORN_MS), broker.address(), b"full");
+    let prepared = NewMessage { properties: properties.as_bytes(), ..message };
+    let batch = AppendBatch { puts: PutBatch::of(&prepared).unwrap(), keys: Vec::new(), answer: AppendAnswer::Nobody };
+    broker.cluster.broker.append().send(batch).await.unwrap();
+    // Nobody is given one by this broker: its producer is told.
+    let long = with(send_to("T", 0, &format!("TRAN_MSG\u{1}true\u{2}A\u{1}{:a<32640}", ""), "long"), "f", 4);
+    let refused = producer.client.ask(long).await;
+    assert_eq!(refused.code, response::MESSAGE_ILLEGAL, "{refused:?}");
+    producer.begin("next").await;
+    broker.check().await;
+    let (copy, message) = producer.is_asked().await;
+    assert_eq!(&*message.body, b"next");
+    producer.ends(copy, COMMIT).await;
+    assert_eq!(bodies(&wait_for(&mut producer.client, "T", 2, 0, 1).await), ["next"]);
+    let max = ask_for(request::GET_MAX_OFFSET, &[("topic", &"TRANS_CHECK_MAX_TIME_TOPIC"), ("queueId", &0)]);
+    producer.client.ask_until(max, |reply| reply.ext.int64("offset") == Ok(1)).await;
     broker.stop().await;
 }

@@ -24,6 +24,8 @@ use crate::store::{LogView, QueueEntry, QueueRead, StoreError};
 
 /// A queue tells of groups that ask for what is not there this often at most.
 const MOVED_EVERY: Duration = Duration::from_secs(1);
+/// Records on whose properties a condition decides in one go; more are left to the pool.
+const CONDITIONS_AT_ONCE: usize = 128;
 
 impl QueueActor {
     pub(super) fn pull(&mut self, pull: Pull, ctx: &mut Context<Self>) {
@@ -160,6 +162,10 @@ impl QueueActor {
         }
         let reads_units = queue.is_extended() && pull.filter.reads_units();
         let looks_further = reads_units || pull.filter.reads_records();
+        // Conditions may be long, and whoever else is served here waits meanwhile.
+        if pull.filter.reads_records() && scratch.len() > CONDITIONS_AT_ONCE {
+            return Ok(None);
+        }
         if looks_further && scratch.iter().any(|entry| shared.may_be_cold(entry.physical, bounds)) {
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use crate::broker::schedule::real_queue;
 use crate::broker::timer::progress::TimerProgress;
 use crate::broker::timer::wheel::{Bucket, Place, SECOND_MS, Wheel, start_of};
 use crate::broker::timer::{CANCELLATIONS, MESSAGES, timer_topic};
-use crate::protocol::message::Message;
+use crate::protocol::message::{Message, PROPERTIES_LENGTH_MAX};
 use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
@@ -217,13 +217,9 @@ impl Work {
         if out_ms > now_ms {
             // It waits for longer than its record would be kept.
             let queue = if row.cancels { CANCELLATIONS } else { MESSAGES };
-            let times = message.property(keys::TIMER_ROLL_TIMES).and_then(|times| times.parse().ok()).unwrap_or(0_u32);
-            let rolled = (times.saturating_add(1)).to_string();
-            let properties = properties::with(message.properties.bytes(), &[(keys::TIMER_ROLL_TIMES, &rolled)]);
-            due.push(
-                &NewMessage { properties: &properties, ..NewMessage::again(&message, timer_topic(), queue) },
-                row,
-            )?;
+            let rolled = rolled(&message);
+            let properties = if rolled.len() > PROPERTIES_LENGTH_MAX { message.properties.as_bytes() } else { &rolled };
+            due.push(&NewMessage { properties, ..NewMessage::again(&message, timer_topic(), queue) }, row)?;
         } else if row.cancels {
             let key = message.property(keys::TIMER_DEL_UNIQKEY).unwrap_or_default();
             self.taken_back.entry(second).or_default().insert(key.to_owned());
@@ -247,6 +243,13 @@ impl Work {
         let over = self.clear_before().min(now_ms);
         self.taken_back.retain(|second, _| second + SECOND_MS > over);
     }
+}
+
+/// The text of a message that is stored once more, with how often it has been.
+fn rolled(message: &Message) -> Vec<u8> {
+    let times = message.property(keys::TIMER_ROLL_TIMES).and_then(|times| times.parse().ok()).unwrap_or(0_u32);
+    let times = times.saturating_add(1).to_string();
+    properties::with(message.properties.bytes(), &[(keys::TIMER_ROLL_TIMES, &times)])
 }
 
 /// When something is to be done with an entry, as it says, or its unit in the queue's extension. One whose unit is missing is

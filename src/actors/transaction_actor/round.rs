@@ -158,7 +158,7 @@ impl Round {
     /// Does what was decided; gives the first half message that is not done with.
     async fn act(
         &mut self,
-        acts: Vec<(QueueOffset, Message, Verdict)>,
+        mut acts: Vec<(QueueOffset, Message, Verdict)>,
         next: QueueOffset,
     ) -> Result<QueueOffset, Refusal> {
         if acts.is_empty() {
@@ -168,8 +168,14 @@ impl Round {
             self.ensure(checked_too_often_topic()).await;
         }
         let mut puts = PutBatch::default();
-        for (offset, half, verdict) in &acts {
-            check::push(&mut puts, half, *offset, *verdict)?;
+        for (offset, half, verdict) in &mut acts {
+            if let Err(error) = check::push(&mut puts, half, *offset, *verdict) {
+                // It holds nobody up: as one that was asked about too often it can still be looked at.
+                tracing::error!(%error, %offset, at = %half.physical_offset, "nobody can be asked about a half message");
+                *verdict = Verdict::PutAside;
+                self.ensure(checked_too_often_topic()).await;
+                check::push(&mut puts, half, *offset, *verdict)?;
+            }
         }
         let outcomes = append(&self.parts.append, puts).await?;
         for ((offset, half, verdict), outcome) in acts.iter().zip(outcomes) {

@@ -1,6 +1,6 @@
 //! What the groups that are online want: the part of the client registry that every pull reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -37,7 +37,8 @@ impl GroupSubscription {
         self.message_model = consumer.message_model;
         self.consume_from_where = consumer.consume_from_where;
         let before = self.topics.len();
-        self.topics.retain(|topic, _| consumer.subscription_data_set.iter().any(|wanted| *wanted.topic == **topic));
+        let wanted: HashSet<&str> = consumer.subscription_data_set.iter().map(|wanted| wanted.topic.as_str()).collect();
+        self.topics.retain(|topic, _| wanted.contains(&**topic));
         let mut topics_changed = self.topics.len() != before;
         for wanted in &consumer.subscription_data_set {
             match self.topics.get_mut(wanted.topic.as_str()) {

@@ -20,6 +20,7 @@ use super::sql::{SqlError, SqlFilter};
 use crate::broker::topics::Changed;
 use crate::protocol::body::subscription::{EXPRESSION_SQL92, SubscriptionData};
 use crate::protocol::body::{BodyError, lenient, pretty};
+use crate::protocol::names::{self, NameError};
 
 /// A record that was stored so shortly after a filter was born may have got its bit map from the filters before it.
 const BIRTH_MS: i64 = 1_000;
@@ -75,6 +76,14 @@ pub enum ConsumerFilterError {
     /// The type is neither TAG nor SQL92.
     #[error("expression type {0:?} is none of TAG and SQL92")]
     Type(String),
+    /// Neither the topic nor the group can be called so.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// There are too many.
+    #[error(
+        "there are {CONDITIONS_MAX} conditions already; those of groups that are gone are kept for filterDataCleanTimeSpan"
+    )]
+    TooMany,
     /// The condition cannot be read.
     #[error(transparent)]
     Expression(#[from] SqlError),
@@ -108,6 +117,9 @@ pub enum NotLoaded {
     },
 }
 
+/// Compiled, the longest conditions of so many groups take 1 GB.
+const CONDITIONS_MAX: usize = 10_000;
+
 type FiltersByGroup = OrdMap<Arc<str>, Arc<ConsumerFilter>>;
 
 /// The filters of all groups. Cloning shares everything, so that a copy can be published.
@@ -116,6 +128,7 @@ pub struct ConsumerFilters {
     bloom: BloomFilter,
     /// By topic; none is there without a filter.
     by_topic: OrdMap<Arc<str>, FiltersByGroup>,
+    count: usize,
     changed: bool,
 }
 
@@ -123,7 +136,7 @@ impl ConsumerFilters {
     /// A table without filters.
     #[must_use]
     pub fn new(bloom: BloomFilter) -> Self {
-        Self { bloom, by_topic: OrdMap::new(), changed: false }
+        Self { bloom, by_topic: OrdMap::new(), count: 0, changed: false }
     }
 
     /// Reads the content of `consumerFilter.json`, and says what of it was not taken. Whoever lived then has died since.
@@ -176,7 +189,11 @@ impl ConsumerFilters {
                 }
             }
         }
-        let filter = match compile(expression_type, expression) {
+        let compiled = match self.count >= CONDITIONS_MAX && self.find(topic, group).is_none() {
+            true => Err(ConsumerFilterError::TooMany),
+            false => check_names(topic, group).and_then(|()| compile(expression_type, expression)),
+        };
+        let filter = match compiled {
             Ok(filter) => filter,
             Err(error) => {
                 self.remove(topic, group);
@@ -267,13 +284,17 @@ impl ConsumerFilters {
     }
 
     fn put(&mut self, topic: &str, group: &str, filter: ConsumerFilter) {
-        self.by_topic.entry(topic.into()).or_default().insert(group.into(), Arc::new(filter));
+        let replaced = self.by_topic.entry(topic.into()).or_default().insert(group.into(), Arc::new(filter));
+        self.count += usize::from(replaced.is_none());
         self.changed = true;
     }
 
     fn remove(&mut self, topic: &str, group: &str) {
         let Some(filters) = self.by_topic.get_mut(topic) else { return };
-        self.changed |= filters.remove(group).is_some();
+        if filters.remove(group).is_some() {
+            self.count -= 1;
+            self.changed = true;
+        }
         if filters.is_empty() {
             self.by_topic.remove(topic);
         }
@@ -303,6 +324,11 @@ impl ConsumerFilters {
     pub fn mark_changed(&mut self) {
         self.changed = true;
     }
+}
+
+fn check_names(topic: &str, group: &str) -> Result<(), ConsumerFilterError> {
+    names::check_topic(topic)?;
+    Ok(names::check_group(group)?)
 }
 
 fn compile(expression_type: &str, expression: &str) -> Result<SqlFilter, ConsumerFilterError> {

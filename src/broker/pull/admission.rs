@@ -188,7 +188,10 @@ fn own_filter(rules: &PullRules, language: &str, expression: &str) -> Result<Fil
         return TagFilter::parse(expression).map(Filter::from).ok_or_else(unreadable);
     }
     check_language(rules, language)?;
-    SqlFilter::parse(expression).map(Filter::Properties).map_err(|_| unreadable())
+    SqlFilter::parse(expression).map(Filter::Properties).map_err(|error| {
+        let Refusal { code, remark } = unreadable();
+        Refusal::new(code, format!("{remark}: {error}"))
+    })
 }
 
 /// What chooses among messages that are tried again, by what they were first chosen by.

@@ -13,6 +13,9 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::sys_flag::{self, TRANSACTION_COMMIT, TRANSACTION_NONE};
 use crate::protocol::units::QueueId;
 
+/// The longest of them, with their names and separators: two numbers of 64 bits.
+const ROOM_FOR_LATER: usize = 100;
+
 /// The way of a message that does not go straight to its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Detour {
@@ -87,6 +90,15 @@ impl Detour {
             Timed::At(due_ms) => Some(Self::Timed(due_ms)),
             Timed::Cancels(due_ms) => Some(Self::Cancels(start_of(due_ms, SECOND_MS))),
         })
+    }
+
+    /// Bytes that properties get when the message is stored there once more: how often its producer was asked, or how often
+    /// its segment was about to be removed.
+    pub(super) fn room_for_later(self) -> usize {
+        match self {
+            Self::Delayed(_) => 0,
+            Self::Timed(_) | Self::Cancels(_) | Self::Half => ROOM_FOR_LATER,
+        }
     }
 
     /// What is stored where for a message to `topic`.

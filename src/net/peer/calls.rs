@@ -29,6 +29,9 @@ pub enum CallError {
     /// The connection is gone.
     #[error("the connection to the client is closed")]
     Closed,
+    /// The client has not taken what it was sent before.
+    #[error("the client does not read what it is sent")]
+    ReadsNothing,
     /// The client did not answer in time.
     #[error("the client did not answer in time")]
     Timeout,
@@ -70,13 +73,16 @@ impl Peer {
     /// Sends a request to the client and waits for its reply, for `limit` and up to a second more.
     ///
     /// # Errors
-    /// The connection ended, or the client did not answer.
+    /// The connection ended, or the client reads nothing or did not answer.
     pub async fn call(&self, command: Command, limit: Duration) -> Result<Command, CallError> {
         let (reply, replied) = oneshot::channel();
         {
             let mut state = self.state();
             if state.closed {
                 return Err(CallError::Closed);
+            }
+            if self.is_full(&state) {
+                return Err(CallError::ReadsNothing);
             }
             let opaque = state.calls.fresh_opaque();
             let until = self.clock.elapsed() + limit;

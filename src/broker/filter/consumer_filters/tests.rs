@@ -264,3 +264,25 @@ fn a_file_of_java_is_read_and_its_filters_make_javas_bit_maps() {
     }
     assert_eq!(maps, 40, "of 45 records");
 }
+
+/// Heartbeats that name ever new groups would fill the memory.
+#[test]
+fn there_are_no_more_conditions_than_can_be_kept() {
+    let mut filters = ConsumerFilters::new(bloom());
+    let wanted = subscription("T", "a = 1", 1);
+    for number in 0..CONDITIONS_MAX {
+        assert_eq!(filters.register(&format!("G{number}"), &wanted, BORN), Ok(Changed::Yes));
+    }
+    assert_eq!(filters.register("one-more", &wanted, BORN), Err(ConsumerFilterError::TooMany));
+    // Those that are there go on, and make room when they are forgotten.
+    assert_eq!(filters.register("G7", &subscription("T", "a = 2", 2), BORN), Ok(Changed::Yes));
+    filters.unregister("G7", BORN);
+    filters.clean(BORN + 1, 1);
+    assert_eq!(filters.register("one-more", &wanted, BORN), Ok(Changed::Yes));
+    assert!(matches!(filters.register("no group", &wanted, BORN), Err(ConsumerFilterError::TooMany)));
+    let mut filters = registered();
+    for (topic, group) in [("T", "no group"), ("no topic", "G")] {
+        let refused = filters.register(group, &subscription(topic, "a = 1", 1), BORN);
+        assert!(matches!(refused, Err(ConsumerFilterError::Name(_))), "{refused:?}");
+    }
+}
