@@ -168,6 +168,7 @@ impl Outcomes {
     }
 
     /// Notes what `append` does with the next put.
+    #[inline]
     pub fn record(&mut self, append: impl FnOnce(&mut Vec<Placed>) -> Result<(), StoreError>) {
         let appended = append(&mut self.placed);
         let end = self.placed.len();

@@ -99,4 +99,5 @@ mod tables;
 pub mod timer_actor;
 pub mod topic_actor;
 pub mod transaction_actor;
+pub mod waiting_messages;
 mod wiring;

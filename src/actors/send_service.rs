@@ -18,6 +18,7 @@ use super::live::Live;
 use super::published::Published;
 use super::send_reply::{AllAsked, Asked, SendReplies};
 use super::topic_actor::{CreateOnSend, TopicWanted};
+use super::waiting_messages::WaitingMessages;
 use crate::broker::groups::GroupTable;
 use crate::broker::send::{Admission, Admitted, Denied, Gathered};
 use crate::broker::topics::TopicTable;
@@ -43,6 +44,8 @@ pub struct SendService {
     pub create: Recipient<CreateOnSend>,
     /// The GroupActor.
     pub create_group: Recipient<CreateOnSendBack>,
+    /// Knows the times of messages that are to be taken back.
+    pub waiting: WaitingMessages,
     /// Tells the time of day.
     pub clock: SharedClock,
     /// Queues are chosen after it for producers that leave that to the broker; each connection takes another one.
@@ -81,6 +84,8 @@ enum Other {
 enum Lacking {
     Topic(TopicWanted),
     Group(Box<str>),
+    /// The time of the message that it takes back.
+    Time,
 }
 
 impl SendService {
@@ -109,6 +114,14 @@ impl SendService {
         let mut batch = self.batch();
         batch.take(&command.as_ref(), serialization, reply.peer());
         batch.serve(Replies::of_one(reply));
+    }
+
+    /// Serves a send that takes a message back, once it is known when that is due.
+    async fn take_back(self: Arc<Self>, request: Request) {
+        match self.waiting.with_time(&request.command).await {
+            Ok(command) => self.serve_again(Request { command, ..request }),
+            Err(refusal) => self.refuse(request, refusal),
+        }
     }
 
     /// Tells a producer why its messages are not stored.
@@ -158,6 +171,7 @@ impl SendBatch {
             Denied::UnknownTopic => Lacking::Topic(TopicWanted::AsSent),
             Denied::NoDeadLetters(topic) => Lacking::Topic(TopicWanted::DeadLetters(topic)),
             Denied::UnknownGroup(group) => Lacking::Group(group),
+            Denied::UnknownTime => Lacking::Time,
             Denied::Refused(refusal) => {
                 if self.service.hook.is_some() {
                     self.refused.push(Sent { code: refusal.code, ..self.service.sent(request, peer) });
@@ -182,6 +196,11 @@ impl SendBatch {
                     let request = Request { command, serialization, reply };
                     let then = Arc::clone(&self.service);
                     notify(&self.service.create_group, CreateOnSendBack { group, request, then });
+                }
+                Other::Lacks(Lacking::Time, command, serialization) => {
+                    let service = Arc::clone(&self.service);
+                    let request = Request { command, serialization, reply };
+                    actix_rt::spawn(async move { service.take_back(request).await });
                 }
                 Other::Refused(refusal) => self.live.style.refuse(reply, refusal),
             }

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use super::send::{SendRules, check_inner_batch, check_time, illegal_message, queue_of};
+use super::send::{SendRules, check_forbidden, check_inner_batch, check_time, illegal_message, queue_of};
 use super::topics::TopicTable;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, Language};
@@ -46,7 +46,8 @@ pub fn take(
     let Some(config) = topics.config(&name) else {
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!")));
     };
-    let queue_id = queue_of(rules, &topic, config, header.queue_id, random, from)?;
+    check_forbidden(&topic)?;
+    let queue_id = queue_of(rules, config, header.queue_id, random, from)?;
     let text = header.properties.map(|text| text.text().into_owned()).unwrap_or_default();
     check_inner_batch(header.sys_flag)?;
     if body.len() > rules.message_bytes_max || text.len() > PROPERTIES_LENGTH_MAX {

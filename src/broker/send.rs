@@ -84,6 +84,8 @@ pub enum Denied {
     UnknownTopic,
     /// The group whose retry topic it goes to does not exist; whether it may be made is for the owner of the groups to say.
     UnknownGroup(Box<str>),
+    /// It takes a message back and does not say when that is due; whoever can look it up may know.
+    UnknownTime,
     /// It belongs to the dead letters of a group that has none yet.
     NoDeadLetters(Topic),
     /// It is not taken.
@@ -168,7 +170,10 @@ impl Admission {
             check_name(&header.topic.text())?;
             return Err(Denied::UnknownTopic);
         };
-        let queue_id = queue_of(rules, topic, config, header.queue_id, random, from)?;
+        if topics.last_is_forbidden {
+            check_forbidden(topic)?;
+        }
+        let queue_id = queue_of(rules, config, header.queue_id, random, from)?;
         let traits = text.read(header.properties.unwrap_or_default());
         let mut stored_in = queue_id;
         if topic.is_retry()
@@ -229,6 +234,8 @@ struct KnownTopics {
     last: Option<(Topic, Arc<TopicConfig>)>,
     /// How long the keys of sends to the last one are remembered, if it asks for that.
     window_ms: Option<i64>,
+    /// Whether only the broker writes to the last one.
+    last_is_forbidden: bool,
 }
 
 impl KnownTopics {
@@ -247,6 +254,7 @@ impl KnownTopics {
         let Some((topic, config)) = self.table.entry(&name.text()) else { return false };
         // What is no window asks for nothing; whoever read it has said so.
         self.window_ms = window_of(config).ok().flatten();
+        self.last_is_forbidden = is_forbidden(topic);
         self.last = Some((topic.clone(), Arc::clone(config)));
         true
     }
@@ -313,13 +321,11 @@ pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> 
 #[inline]
 pub(crate) fn queue_of(
     rules: &SendRules,
-    topic: &Topic,
     config: &TopicConfig,
     asked: i32,
     random: &mut fastrand::Rng,
     from: SocketAddr,
 ) -> Result<QueueId, Refusal> {
-    check_forbidden(topic)?;
     if !rules.writable && config.order {
         return Err(Refusal::new(response::NO_PERMISSION, "the broker sending message is forbidden"));
     }
@@ -332,8 +338,10 @@ pub(crate) fn queue_of(
     }
 }
 
-fn check_forbidden(topic: &Topic) -> Result<(), Refusal> {
-    if FORBIDDEN_TOPICS.contains(&topic.as_str()) {
+/// # Errors
+/// Only the broker itself writes to this topic.
+pub(crate) fn check_forbidden(topic: &Topic) -> Result<(), Refusal> {
+    if is_forbidden(topic) {
         let remark = format!("Sending message to topic[{topic}] is forbidden.");
         return Err(Refusal::new(response::NO_PERMISSION, remark));
     }
@@ -347,6 +355,10 @@ pub(crate) fn illegal_message(rules: &SendRules) -> Refusal {
         rules.message_bytes_max
     );
     Refusal::new(response::MESSAGE_ILLEGAL, remark)
+}
+
+fn is_forbidden(topic: &Topic) -> bool {
+    FORBIDDEN_TOPICS.contains(&topic.as_str())
 }
 
 fn illegal_queue(queue_id: i32, config: &TopicConfig, from: SocketAddr) -> Refusal {

@@ -59,6 +59,8 @@ pub enum Timed {
     At(i64),
     /// It takes a message back that is delivered then.
     Cancels(i64),
+    /// It takes a message back, whose time has to be looked up.
+    CancelsByKey,
 }
 
 /// Why a delivery time is not taken.
@@ -69,9 +71,6 @@ pub enum TimerError {
         "the delivery time is no number: TIMER_DELIVER_MS, TIMER_DELAY_MS and TIMER_DELAY_SEC take one that is not negative"
     )]
     Unreadable,
-    /// A cancellation without the time of what it cancels.
-    #[error("TIMER_DEL_UNIQKEY takes a message back with the help of its TIMER_DELIVER_MS, which is missing")]
-    NoTime,
     /// It lies too far ahead.
     #[error("the delivery time lies {ahead_ms} ms ahead, this broker takes up to {max_ms} ms (timerMaxDelaySec)")]
     TooFar {
@@ -119,7 +118,7 @@ impl TimerWish {
     /// See [`TimerError`].
     pub fn decide(&self, rules: &TimerRules, now_ms: i64) -> Result<Timed, TimerError> {
         let due_ms = match self.at {
-            None if self.cancels => return Err(TimerError::NoTime),
+            None if self.cancels => return Ok(Timed::CancelsByKey),
             None => return Ok(Timed::Now),
             Some(At::Time(due_ms)) => due_ms,
             Some(At::After(delay_ms)) => now_ms.saturating_add(delay_ms),
@@ -174,7 +173,7 @@ mod tests {
 
     #[test]
     fn cancellations_name_a_key_and_perhaps_a_time() {
-        check(&[("TIMER_DEL_UNIQKEY", "ID")], Err(TimerError::NoTime));
+        check(&[("TIMER_DEL_UNIQKEY", "ID")], Ok(Timed::CancelsByKey));
         check(&[("TIMER_DEL_UNIQKEY", "ID"), ("TIMER_DELIVER_MS", "1000001")], Ok(Timed::Cancels(NOW + 1)));
         check(&[("TIMER_DEL_UNIQKEY", "ID"), ("TIMER_DELIVER_MS", "1")], Ok(Timed::Cancels(1)));
     }

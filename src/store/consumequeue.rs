@@ -154,6 +154,7 @@ impl ConsumeQueue {
     ///
     /// # Errors
     /// As [`ConsumeQueue::append`].
+    #[inline]
     pub fn append_extended(
         &mut self,
         entry: QueueEntry,

@@ -207,6 +207,7 @@ impl PutWriter<'_> {
     ///
     /// # Errors
     /// [`StoreError::PropertiesTooLong`], [`StoreError::Unstorable`]; nothing is added then.
+    #[inline]
     pub fn add(&mut self, message: &NewMessage<'_>) -> Result<(), StoreError> {
         debug_assert_eq!(self.batch.topics.get(self.topic), Some(message.topic), "a put goes to one topic");
         if message.properties.len() > PROPERTIES_LENGTH_MAX {

@@ -74,6 +74,7 @@ impl QueueFile {
 
     /// The bytes at `range` of the queue, none of which is in another file. For what is new, behind which nothing of value
     /// lies, room on the disk is taken first.
+    #[inline]
     pub(super) fn bytes_mut(
         &mut self,
         disk: &SharedDisk,

@@ -7,14 +7,14 @@ use ferromq::actors::append_answer::AppendAnswer;
 use ferromq::actors::commitlog_actor::AppendBatch;
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::timer::TimerRules;
-use ferromq::protocol::codes::response;
+use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{BornTime, QueueId};
 use ferromq::store::{NewMessage, PutBatch, StoreOptions};
 use ferromq::time::{ManualClock, SharedClock};
 
 use crate::messages::{bodies, lies_at, messages_in, property_pairs, wait_for};
-use crate::raw::{Raw, send_to};
+use crate::raw::{Raw, ext, send_to};
 use crate::support::Cluster;
 
 const NOW: i64 = 1_795_000_000_000;
@@ -169,5 +169,49 @@ async fn a_message_without_room_for_more_is_stored_again_as_it_is() {
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["other"]);
     let mut client = after(&cluster, &clock, 5 * HOUR).await;
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["full"]);
+    cluster.stop().await;
+}
+
+/// The time is looked up, also right after the message was acknowledged, and after it was stored again.
+#[actix::test]
+async fn a_key_alone_takes_a_message_back() {
+    let (cluster, clock) = start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for number in 0..20 {
+        let properties = format!("TIMER_DELAY_MS\u{1}{}\u{2}UNIQ_KEY\u{1}K{number}", 2_000 + number);
+        send(&mut client, &properties, &number.to_string()).await;
+        if number != 7 {
+            send(&mut client, &format!("TIMER_DEL_UNIQKEY\u{1}K{number}"), "").await;
+        }
+    }
+    // The index cannot tell these two apart.
+    for (key, ms) in [("Aa", 2_100), ("BB", 29 * HOUR)] {
+        send(&mut client, &format!("TIMER_DELAY_MS\u{1}{ms}\u{2}UNIQ_KEY\u{1}{key}"), key).await;
+    }
+    send(&mut client, "TIMER_DEL_UNIQKEY\u{1}Aa", "").await;
+    send(&mut client, &format!("TIMER_DELAY_MS\u{1}{}\u{2}UNIQ_KEY\u{1}far", 30 * HOUR), "far").await;
+    send(&mut client, &format!("TIMER_DELAY_MS\u{1}{}\u{2}UNIQ_KEY\u{1}farther", 31 * HOUR), "farther").await;
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["7"]);
+    // Who has written the long names of fields is understood as well.
+    let mut client = after(&cluster, &clock, 24 * HOUR).await;
+    wait_for(&mut client, TIMER_TOPIC, 0, 24, 3).await;
+    let mut cancel = send_to("T", 0, "", "");
+    cancel.code = request::SEND_MESSAGE;
+    cancel.ext = ext(&[
+        ("producerGroup", &"PG"),
+        ("topic", &"T"),
+        ("defaultTopic", &"TBW102"),
+        ("defaultTopicQueueNums", &4),
+        ("queueId", &0),
+        ("sysFlag", &0),
+        ("bornTimestamp", &NOW),
+        ("flag", &0),
+        ("properties", &"TIMER_DEL_UNIQKEY\u{1}far"),
+    ]);
+    lies_at(&client.ask(cancel).await);
+    let mut client = after(&cluster, &clock, 8 * HOUR).await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 2).await), ["BB", "farther"]);
+    assert_eq!(messages_in(&mut client, "T", 0, 3).await, []);
     cluster.stop().await;
 }

@@ -18,6 +18,7 @@ use crate::actors::requests::{PATIENCE, Requests, ToActor};
 use crate::actors::send_back_service::{self, SendBackService};
 use crate::actors::send_service::SendService;
 use crate::actors::store_reads::StoreReads;
+use crate::actors::waiting_messages::WaitingMessages;
 use crate::actors::{
     broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
     stats_actor, topic_actor,
@@ -85,6 +86,12 @@ impl Wiring<'_> {
             append: storage.commit_log.append.clone(),
             create: state.topic.create.clone(),
             create_group: state.group.create_on_send_back.clone(),
+            waiting: WaitingMessages {
+                index: storage.index.as_ref().map(|index| index.snapshot.clone()),
+                settled: storage.dispatch.settled.clone(),
+                pool: storage.pool.clone(),
+                log: storage.log.clone(),
+            },
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
             hook: self.hooks.sent.clone(),

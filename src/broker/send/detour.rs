@@ -2,7 +2,7 @@
 //! time, or among the half messages of transactions.
 
 use super::stored_text::{Delay, StoredText, Traits};
-use super::{SendRules, Topic};
+use super::{Denied, SendRules, Topic};
 use crate::broker::timer::wheel::{SECOND_MS, start_of};
 use crate::broker::timer::{CANCELLATIONS, MESSAGES, Timed, timer_topic};
 use crate::broker::topics::{half_topic, schedule_topic};
@@ -13,6 +13,7 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::sys_flag::{self, TRANSACTION_COMMIT, TRANSACTION_NONE};
 use crate::protocol::units::QueueId;
 
+const HALF_WITH_TIME: &str = "a half message has no delivery time, and takes no message back";
 /// The longest of them, with their names and separators: two numbers of 64 bits.
 const ROOM_FOR_LATER: usize = 100;
 
@@ -51,12 +52,12 @@ impl Detour {
         header: &SendHeader<'_>,
         rules: &SendRules,
         now_ms: i64,
-    ) -> Result<(Option<Self>, i32), Refusal> {
+    ) -> Result<(Option<Self>, i32), Denied> {
         let plain_flag = sys_flag::with_transaction_type(header.sys_flag, TRANSACTION_NONE);
         let level = match traits.delay {
             Delay::None => 0,
             Delay::Level(level) => level.min(rules.delay_levels),
-            Delay::Unreadable => return Err(illegal("the property DELAY is no number")),
+            Delay::Unreadable => return Err(illegal("the property DELAY is no number").into()),
         };
         let delayed = if level > 0 { Some(Self::Delayed(level)) } else { Self::timed(traits, rules, now_ms)? };
         if traits.transactional {
@@ -65,29 +66,31 @@ impl Detour {
                 return Ok((delayed, plain_flag));
             }
             if matches!(delayed, Some(Self::Timed(_) | Self::Cancels(_))) {
-                return Err(illegal("a half message has no delivery time, and takes no message back"));
+                return Err(illegal(HALF_WITH_TIME).into());
             }
             if rules.reject_transactions {
                 let host = rules.store_host.ip();
                 let remark = format!("the broker[{host}] sending transaction message is forbidden");
-                return Err(Refusal::new(response::NO_PERMISSION, remark));
+                return Err(Refusal::new(response::NO_PERMISSION, remark).into());
             }
             return Ok((Some(Self::Half), plain_flag));
         }
         match sys_flag::transaction_type(header.sys_flag) {
             TRANSACTION_NONE | TRANSACTION_COMMIT => Ok((delayed, header.sys_flag)),
             // Its record would be in no queue at all.
-            _ => Err(illegal("sysFlag says half or rolled back, but there is no property TRAN_MSG")),
+            _ => Err(illegal("sysFlag says half or rolled back, but there is no property TRAN_MSG").into()),
         }
     }
 
     #[inline]
-    fn timed(traits: &Traits, rules: &SendRules, now_ms: i64) -> Result<Option<Self>, Refusal> {
+    fn timed(traits: &Traits, rules: &SendRules, now_ms: i64) -> Result<Option<Self>, Denied> {
         let Some(rules) = rules.timer.as_ref().filter(|_| traits.timer.is_there()) else { return Ok(None) };
         let timed = traits.timer.decide(rules, now_ms).map_err(|error| illegal(&error.to_string()))?;
         Ok(match timed {
             Timed::Now => None,
             Timed::At(due_ms) => Some(Self::Timed(due_ms)),
+            Timed::CancelsByKey if traits.transactional => return Err(illegal(HALF_WITH_TIME).into()),
+            Timed::CancelsByKey => return Err(Denied::UnknownTime),
             Timed::Cancels(due_ms) => Some(Self::Cancels(start_of(due_ms, SECOND_MS))),
         })
     }

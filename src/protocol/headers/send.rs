@@ -45,6 +45,7 @@ impl<'a> SendHeader<'a> {
     ///
     /// # Errors
     /// Names the first field that is missing or cannot be read, by its long name.
+    #[inline]
     pub fn parse(ext: impl Into<ExtFieldsRef<'a>>) -> Result<Self, ProtocolError> {
         let fields = Fields::collect(ext.into());
         Ok(Self {
