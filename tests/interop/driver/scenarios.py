@@ -25,7 +25,7 @@ class Scenarios:
 
     def group(self, program, group):
         """One command of one program, with the broker as it is."""
-        process = self._start(program, group)
+        process = self.begin(program, group)
         code = process.wait(GROUP_LIMIT_S)
         process.kill()
         self._results.add_output(program.name, group, process.output(), code)
@@ -44,7 +44,7 @@ class Scenarios:
     def kill(self, program):
         """kill -9 in the middle of sending; what was acknowledged is consumed after the restart."""
         acked = self._folder / f"acked-{program.name}.txt"
-        producer = self._start(program, "kill-produce", "--acked", str(acked), stdin=subprocess.PIPE)
+        producer = self.begin(program, "kill-produce", "--acked", str(acked), stdin=subprocess.PIPE)
         restarts = []
         try:
             for _ in range(KILLS):
@@ -62,12 +62,13 @@ class Scenarios:
         self._broker.kill()
         restarts.append(self._broker.start())
         print(f"       {self._broker.title} restarted after kill -9 in " + ", ".join(f"{s:.2f}" for s in restarts) + " s")
-        consumer = self._start(program, "kill-consume", "--acked", str(acked))
+        consumer = self.begin(program, "kill-consume", "--acked", str(acked))
         code = consumer.wait(GROUP_LIMIT_S)
         consumer.kill()
         self._results.add_output(program.name, "kill-consume", consumer.output(), code)
 
-    def _start(self, program, group, *more, stdin=subprocess.DEVNULL):
+    def begin(self, program, group, *more, stdin=subprocess.DEVNULL):
+        """One command of one program, still running."""
         home = self._folder / f"home-{program.name}"
         home.mkdir(exist_ok=True)
         ports = self._broker.ports

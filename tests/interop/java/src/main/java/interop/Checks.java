@@ -22,11 +22,15 @@ final class Checks {
 
     /** Runs one check with clients, topic and groups of its own, and closes the clients whatever happens. */
     void run(String name, Check check) {
+        run(name, name, check);
+    }
+
+    private void run(String name, String sessionName, Check check) {
         if (!options.selects(name)) {
             return;
         }
         long start = System.nanoTime();
-        try (Session session = new Session(options, name)) {
+        try (Session session = new Session(options, sessionName)) {
             String detail = check.run(session);
             long millis = (System.nanoTime() - start) / 1_000_000;
             report(true, String.format("ok %s (%s%d ms)", name, detail.isEmpty() ? "" : detail + ", ", millis));
@@ -37,18 +41,28 @@ final class Checks {
 
     /** Starts a check beside those that run already: checks that mostly wait are waited for together. */
     void start(String name, Check check) {
-        Thread thread = new Thread(() -> run(name, check), name);
+        start(name, name, check);
+    }
+
+    /** Starts a check with the topic and the groups of a session that checks of other names have as well. */
+    void start(String name, String sessionName, Check check) {
+        Thread thread = new Thread(() -> run(name, sessionName, check), name);
         thread.start();
         beside.add(thread);
     }
 
     /** Waits for what was started, prints the count and gives the exit code of the process. */
     int finish() throws InterruptedException {
+        await();
+        System.out.printf("%d passed, %d failed%n", passed, failed);
+        return failed == 0 && passed > 0 ? 0 : 1;
+    }
+
+    void await() throws InterruptedException {
         for (Thread thread : beside) {
             thread.join();
         }
-        System.out.printf("%d passed, %d failed%n", passed, failed);
-        return failed == 0 && passed > 0 ? 0 : 1;
+        beside.clear();
     }
 
     private synchronized void report(boolean ok, String line) {

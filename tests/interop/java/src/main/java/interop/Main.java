@@ -34,6 +34,7 @@ public final class Main {
             case "short" -> ShortChecks.run(checks);
             case "parked-fill" -> checks.run("parked_fill", ParkedCheck::fill);
             case "parked" -> checks.run("parked_sends", ParkedCheck::run);
+            case "moved" -> Moved.run(checks);
             case "kill-produce" -> checks.run("kill_produce", KillCheck::produce);
             case "kill-consume" -> checks.run("kill_consume", KillCheck::consume);
             default -> throw new IllegalArgumentException("unknown command '" + options.command + "'");

@@ -66,7 +66,14 @@ final class Session implements AutoCloseable {
 
     /** The topic with exactly this many queues, made through the broker and known to the name server. */
     List<MessageQueue> createTopic(DefaultMQProducer producer, int queues) throws Exception {
-        producer.createTopic("TBW102", topic(), queues);
+        return topicWith(producer, queues, true);
+    }
+
+    /** The queues of the topic, made now or found as a broker has kept it. */
+    List<MessageQueue> topicWith(DefaultMQProducer producer, int queues, boolean create) throws Exception {
+        if (create) {
+            producer.createTopic("TBW102", topic(), queues);
+        }
         List<MessageQueue> found = new ArrayList<>();
         await("the route of " + topic(), 10, () -> {
             found.clear();
@@ -153,7 +160,11 @@ final class Session implements AutoCloseable {
     }
 
     DefaultMQPullConsumer pullConsumer(String instance) throws MQClientException {
-        DefaultMQPullConsumer consumer = new DefaultMQPullConsumer(group() + "_PULL");
+        return pullConsumer(group() + "_PULL", instance);
+    }
+
+    DefaultMQPullConsumer pullConsumer(String group, String instance) throws MQClientException {
+        DefaultMQPullConsumer consumer = new DefaultMQPullConsumer(group);
         address(consumer, instance);
         consumer.start();
         closers.push(consumer::shutdown);
@@ -171,6 +182,15 @@ final class Session implements AutoCloseable {
             return found.get() != null;
         });
         return found.get();
+    }
+
+    /** Everything that the topic holds now. */
+    List<MessageExt> readTopic(DefaultMQPullConsumer reader) throws Exception {
+        List<MessageExt> messages = new ArrayList<>();
+        for (MessageQueue queue : reader.fetchSubscribeMessageQueues(topic())) {
+            messages.addAll(readAll(reader, queue));
+        }
+        return messages;
     }
 
     static List<MessageExt> readAll(DefaultMQPullConsumer reader, MessageQueue queue) throws Exception {
