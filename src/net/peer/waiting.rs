@@ -47,8 +47,8 @@ mod tests {
     use crate::net::budget::Budget;
     use crate::net::bulk::Slices;
     use crate::net::ledger::Owing;
-    use crate::net::peer::{Readiness, Terms};
-    use crate::protocol::command::Serialization;
+    use crate::net::peer::{CallError, Readiness, Terms};
+    use crate::protocol::command::{Command, Serialization};
     use crate::protocol::units::{ConnectionId, Opaque};
     use crate::time::SystemClock;
 
@@ -101,6 +101,21 @@ mod tests {
         assert_eq!((ready(&silent), ready(&slow)), (Readiness::Ready, Readiness::Ready));
         slow.close();
         assert_eq!(replies.taken(), 0);
+    }
+
+    /// Its memory would grow with whatever others send to it.
+    #[actix::test]
+    async fn who_takes_nothing_is_asked_nothing() {
+        let peer = peer(1, &Arc::new(Budget::new(IN_ALL)));
+        let limit = std::time::Duration::from_secs(1);
+        let ask = async || tokio::time::timeout(limit * 20, peer.call(Command::request(1), limit)).await.unwrap();
+        answer(&peer, REPLY_BYTES_MAX);
+        let before = peer.state().acks.len();
+        assert_eq!(ask().await.err(), Some(CallError::ReadsNothing));
+        peer.notify(Command::request(1));
+        assert_eq!(peer.state().acks.len(), before);
+        peer.close();
+        assert_eq!(ask().await.err(), Some(CallError::Closed));
     }
 
     #[test]
