@@ -23,7 +23,7 @@ pub struct NewMessage<'a> {
     pub queue_id: QueueId,
     /// The application's own number.
     pub flag: i32,
-    /// Bits of [`sys_flag`](crate::protocol::sys_flag); the host bits are set from the addresses.
+    /// Bits of [`sys_flag`]; the host bits are set from the addresses.
     pub sys_flag: i32,
     /// When the producer made it.
     pub born_time: BornTime,
