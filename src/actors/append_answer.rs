@@ -153,7 +153,7 @@ enum Put {
 pub enum Outcome<'a> {
     /// Its messages lie here.
     Stored(&'a [Placed]),
-    /// They were stored before, the first of them in this queue.
+    /// The same, where some may have been stored by an earlier put: the first of them in this queue.
     Again(&'a [Placed], QueueId),
     /// Why nothing of it was stored.
     Refused(&'a Refusal),
@@ -178,7 +178,7 @@ impl Outcomes {
         }
     }
 
-    /// Notes where the messages of the next put lie, of which some were there before, the first of them in this queue.
+    /// Notes where the messages of the next put lie, of which some may have been there before, the first of them in this queue.
     pub fn again(&mut self, placed: impl IntoIterator<Item = Placed>, queue_id: QueueId) {
         for placed in placed {
             self.safe = self.safe.max(placed.end());

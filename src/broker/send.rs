@@ -27,7 +27,7 @@ use crate::protocol::error::ProtocolError;
 use crate::protocol::ext_fields::FieldText;
 use crate::protocol::headers::send::SendHeader;
 use crate::protocol::message::{BatchItems, PROPERTIES_LENGTH_MAX};
-use crate::protocol::names::{TOPIC_LENGTH_MAX, Topic};
+use crate::protocol::names::{self, TOPIC_LENGTH_MAX, Topic};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::sys_flag;
 use crate::protocol::units::{BornTime, QueueId};
@@ -167,7 +167,7 @@ impl Admission {
         check_time(rules, now_ms)?;
         let known = topics.recall(header.topic);
         let Some((mut topic, mut config)) = topics.last().filter(|_| known) else {
-            check_name(&header.topic.text())?;
+            names::check_topic(&header.topic.text())?;
             return Err(Denied::UnknownTopic);
         };
         if topics.last_is_forbidden {
@@ -213,13 +213,10 @@ impl Admission {
             put_items(rules, message, text, puts)?;
         } else if let Some(detour) = detour {
             let aside = detour.aside(topic, stored_in, text);
-            let properties = fitting(rules, aside.properties)?;
-            if properties.len() > PROPERTIES_LENGTH_MAX - detour.room_for_later() {
-                return Err(illegal_message(rules).into());
-            }
+            let properties = fitting(rules, aside.properties, detour.room_for_later())?;
             puts.push(&NewMessage { topic: aside.topic, queue_id: aside.queue_id, properties, ..message })?;
         } else {
-            let properties = fitting(rules, text.finish(&traits))?;
+            let properties = fitting(rules, text.finish(&traits), 0)?;
             puts.push(&NewMessage { properties, ..message })?;
         }
         keys.extend(named);
@@ -295,12 +292,8 @@ fn check_batch(rules: &SendRules, traits: &Traits, flags: i32) -> Result<(), Ref
 #[cold]
 fn named<T>(ext: ExtFieldsRef<'_>, error: ProtocolError) -> Result<T, Refusal> {
     let topic = ext.get("b").or_else(|| ext.get("topic")).unwrap_or_default();
-    check_name(&topic)?;
+    names::check_topic(&topic)?;
     Err(error.into())
-}
-
-fn check_name(topic: &str) -> Result<(), Refusal> {
-    Ok(Topic::parse(topic).map(|_| ())?)
 }
 
 /// # Errors
@@ -398,7 +391,7 @@ fn put_items(
         let item = item
             .map_err(|error| Refusal::new(response::MESSAGE_ILLEGAL, format!("the batch cannot be read: {error}")))?;
         check_batch(rules, &Traits::of(item.properties.as_bytes()), message.sys_flag)?;
-        let properties = fitting(rules, text.of_item(item.properties))?;
+        let properties = fitting(rules, text.of_item(item.properties), 0)?;
         put.add(&NewMessage { flag: item.flag, body: item.body, properties, ..message })?;
     }
     if put.bytes() == 0 {
@@ -408,8 +401,9 @@ fn put_items(
     Ok(())
 }
 
-fn fitting<'a>(rules: &SendRules, properties: &'a [u8]) -> Result<&'a [u8], Refusal> {
-    if properties.len() > PROPERTIES_LENGTH_MAX {
+/// The text, if it can be stored and be given `more` bytes later.
+fn fitting<'a>(rules: &SendRules, properties: &'a [u8], more: usize) -> Result<&'a [u8], Refusal> {
+    if properties.len() > PROPERTIES_LENGTH_MAX - more {
         return Err(illegal_message(rules));
     }
     Ok(properties)
