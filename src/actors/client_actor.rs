@@ -44,6 +44,10 @@ pub const CODES: [i32; 7] = [
 /// How often clients that have fallen silent are looked for.
 const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 
+/// Largest heartbeat that is read, in bytes: room for ten thousand topics. What comes every 30 seconds from everybody has to
+/// be read in a moment.
+const HEARTBEAT_BYTES_MAX: usize = 4 << 20;
+
 /// A connection is gone.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -168,11 +172,9 @@ impl ClientActor {
 
     /// Is answered when the retry topics of its groups are there.
     fn heartbeat(&mut self, request: Request) {
-        let heartbeat = match HeartbeatData::decode(&request.command.body) {
+        let heartbeat = match read_heartbeat(&request.command.body) {
             Ok(heartbeat) => heartbeat,
-            Err(error) => {
-                return request.reply.refuse(Refusal::error(format!("the heartbeat cannot be read: {error}")));
-            }
+            Err(refusal) => return request.reply.refuse(refusal),
         };
         let peer = request.reply.peer();
         if peer.is_closed() {
@@ -303,6 +305,14 @@ impl ClientActor {
     }
 }
 
+fn read_heartbeat(body: &[u8]) -> Result<HeartbeatData, Refusal> {
+    let unreadable = |why: String| Refusal::error(format!("the heartbeat cannot be read: {why}"));
+    match body.len() {
+        0..=HEARTBEAT_BYTES_MAX => HeartbeatData::decode(body).map_err(|error| unreadable(error.to_string())),
+        bytes => Err(unreadable(format!("it has {bytes} bytes, at most {HEARTBEAT_BYTES_MAX} are taken"))),
+    }
+}
+
 /// # Source
 /// `ClientManageProcessor.checkClientConfig` 4.9.7 (read). What is wrong with a condition is said in our words.
 fn check_client(command: &Command, property_filter: bool) -> Result<Command, Refusal> {
@@ -380,7 +390,7 @@ impl Handler<ProducerOf> for ClientActor {
 
     fn handle(&mut self, of: ProducerOf, _: &mut Context<Self>) -> Self::Result {
         let producer = self.clients.producer(&of.client_id);
-        MessageResult(producer.and_then(|producer| self.peers.get(&producer.connection)).cloned())
+        MessageResult(producer.and_then(|connection| self.peers.get(&connection)).cloned())
     }
 }
 

@@ -15,7 +15,7 @@ use super::published::Published;
 use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, stored};
 use crate::broker::clients::SubscriptionTable;
-use crate::broker::consume_stats::{self, QueueCount, fitting, named};
+use crate::broker::consume_stats::{self, QueueCount, named};
 use crate::broker::filter::ConsumerFilters;
 use crate::broker::groups::GroupTable;
 use crate::broker::offsets::ConsumerOffsets;
@@ -105,7 +105,7 @@ impl ConsumeStatsService {
             request::CLONE_GROUP_OFFSET => return self.clone_group(CloneOffset::parse(ext)?).await,
             _ => return self.consume_queue(&QueryConsumeQueue::parse(ext)?).await,
         };
-        Ok(success().with_body(fitting(body)?))
+        Ok(success().with_body(body))
     }
 
     async fn of_group(&self, asked: &ConsumeStatsOf) -> Result<ConsumeStats, Refusal> {
@@ -123,19 +123,26 @@ impl ConsumeStatsService {
 
     async fn of_all(&self, asked: &BrokerConsumeStats) -> Result<ConsumeStatsList, Refusal> {
         let offsets = self.offsets(None, None).await?;
-        let groups: Vec<Arc<str>> = self.groups.load().names().cloned().collect();
-        let mut count = QueueCount::new();
-        let mut wanted = Vec::new();
-        for group in groups {
-            let topics = self.topics_of(&group, None, &offsets);
-            let queues = |config: &TopicConfig| (config.order || !asked.is_order).then_some(config.write_queue_nums);
-            wanted.push(self.wanted(&group, topics, queues, &mut count)?);
-        }
+        // In the pool: there may be thousands of groups with as many topics each.
+        let (service, is_order) = (self.clone(), asked.is_order);
+        let gather = move |_: &LogView| Ok::<_, Refusal>((service.wanted_by_all(is_order, &offsets)?, offsets));
+        let (wanted, offsets) = self.reads.pool.ask(gather).await??;
         let told = self.stats(wanted, offsets).await?;
         let behind = told.iter().flat_map(|(_, stats)| stats).map(ConsumeStats::total_diff);
         let total_diff = behind.fold(0, i64::saturating_add);
         let consume_stats_list = told.into_iter().map(|line| BTreeMap::from([line])).collect();
         Ok(ConsumeStatsList { broker_addr: self.address.to_string(), consume_stats_list, total_diff })
+    }
+
+    fn wanted_by_all(&self, is_order: bool, offsets: &ConsumerOffsets) -> Result<Vec<Wanted>, Refusal> {
+        let groups = self.groups.load_full();
+        let mut count = QueueCount::new();
+        let queues = |config: &TopicConfig| (config.order || !is_order).then_some(config.write_queue_nums);
+        let wanted = groups.names().map(|group| {
+            let topics = self.topics_of(group, None, offsets);
+            self.wanted(group, topics, queues, &mut count)
+        });
+        wanted.collect()
     }
 
     /// The topics with as many queues as `queues_of` says; it leaves topics out.
@@ -261,13 +268,14 @@ impl ConsumeStatsService {
         };
         if let Some(group) = &asked.consumer_group {
             let subscriptions = self.subscriptions.load();
-            page.subscription_data = subscriptions.group(group).and_then(|group| group.topics.get(&**topic)).cloned();
+            let wanted = subscriptions.group(group).and_then(|group| group.topics.get(&**topic));
+            page.subscription_data = wanted.map(|wanted| Arc::clone(&wanted.data));
             page.filter_data = Some(match page.subscription_data {
                 Some(_) => self.filters.load().describe(topic, group).unwrap_or_else(|| "null".into()),
                 None => format!("{group}@{topic} is not online!"),
             });
         }
-        Ok(success().with_body(fitting(page.encode())?))
+        Ok(success().with_body(page.encode()))
     }
 
     async fn offsets(&self, topic: Option<&str>, group: Option<&str>) -> Result<ConsumerOffsets, Refusal> {

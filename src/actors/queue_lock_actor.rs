@@ -61,6 +61,10 @@ impl QueueLockActor {
         let asked = LockBatchRequestBody::decode(&command.body)
             .map_err(|error| Refusal::error(format!("the queues cannot be read: {error}")))?;
         let (group, client) = (&asked.consumer_group, &asked.client_id);
+        if !asked.mq_set.is_empty() && (group.is_empty() || client.is_empty()) {
+            // Otherwise all that leave a field out would share their locks.
+            return Err(Refusal::error("consumerGroup and clientId are needed to lock or unlock queues"));
+        }
         if command.code == request::UNLOCK_BATCH_MQ {
             self.locks.unlock(group, client, &asked.mq_set);
             return Ok(success());

@@ -27,16 +27,16 @@ pub struct ReadPool {
 }
 
 impl ReadPool {
-    /// Starts `threads` threads that read `log`.
+    /// Starts `threads` threads that read `log`, named after what they are for.
     ///
     /// # Errors
     /// The system has no thread left.
-    pub fn start(threads: usize, log: LogView) -> std::io::Result<Self> {
+    pub fn start(purpose: &str, threads: usize, log: LogView) -> std::io::Result<Self> {
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         for number in 0..threads {
             let queue = Arc::clone(&queue);
-            std::thread::Builder::new().name(format!("ferromq-read-{number}")).spawn(move || work(&queue))?;
+            std::thread::Builder::new().name(format!("ferromq-{purpose}-{number}")).spawn(move || work(&queue))?;
         }
         Ok(Self { jobs, log })
     }

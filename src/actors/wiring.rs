@@ -143,11 +143,19 @@ struct Storage {
     flush: FlushPorts,
     hold: HoldPorts,
     directory: Directory,
-    pool: ReadPool,
+    pools: Pools,
     log: LogView,
     stats: StatsPorts,
     deleted: DeletedTopics,
     duplicates: Arc<DuplicateFigures>,
+}
+
+/// Threads that may wait for the disk.
+struct Pools {
+    /// Read what is delivered.
+    deliver: ReadPool,
+    /// Look things up, which may take long: a question may walk millions of index entries.
+    questions: ReadPool,
 }
 
 /// What is known about topics, groups and clients.

@@ -6,9 +6,10 @@
 //!
 //! Locks of queues are not here, nor are the settings of groups; nothing outlives the process.
 
+mod memberships;
 mod subscriptions;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -17,10 +18,12 @@ use crate::protocol::body::connection::{
 };
 use crate::protocol::body::heartbeat::{ConsumerData, HeartbeatData};
 use crate::protocol::body::lists::ConsumerList;
+use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::units::ConnectionId;
 
 use super::groups::GroupTable;
-pub use subscriptions::{GroupSubscription, SubscriptionRefusal, SubscriptionTable};
+use memberships::Memberships;
+pub use subscriptions::{GroupSubscription, SubscriptionRefusal, SubscriptionTable, WantedTopic};
 
 /// A client that has been silent for longer is gone.
 ///
@@ -85,6 +88,7 @@ struct ConsumerGroup {
 pub struct Clients {
     consumers: BTreeMap<Arc<str>, ConsumerGroup>,
     producers: BTreeMap<Arc<str>, Members>,
+    memberships: Memberships,
     subscriptions: SubscriptionTable,
 }
 
@@ -92,7 +96,7 @@ impl Clients {
     /// A registry without clients.
     #[must_use]
     pub fn new() -> Self {
-        Self { consumers: BTreeMap::new(), producers: BTreeMap::new(), subscriptions: SubscriptionTable::default() }
+        Self::default()
     }
 
     /// What the groups that are online want.
@@ -118,10 +122,9 @@ impl Clients {
             self.consumer_heartbeat(now_ms, peer, consumer, groups, &mut effects);
         }
         for producer in &heartbeat.producer_data_set {
-            let members = match self.producers.get_mut(producer.group_name.as_str()) {
-                Some(members) => members,
-                None => self.producers.entry(producer.group_name.as_str().into()).or_default(),
-            };
+            let name = name_in(&self.producers, &producer.group_name);
+            self.memberships.produces(peer, &name);
+            let members = self.producers.entry(name).or_default();
             members.insert(peer.connection, Member { peer: peer.clone(), seen_ms: now_ms });
         }
         self.publish_if_changed(&before, &mut effects);
@@ -136,10 +139,8 @@ impl Clients {
         groups: &GroupTable,
         effects: &mut Vec<ClientEffect>,
     ) {
-        let name: Arc<str> = match self.consumers.get_key_value(consumer.group_name.as_str()) {
-            Some((name, _)) => name.clone(),
-            None => consumer.group_name.as_str().into(),
-        };
+        let name = name_in(&self.consumers, &consumer.group_name);
+        self.memberships.consumes(peer.connection, &name);
         effects.push(ClientEffect::CreateRetryTopic { group: name.clone(), unit_mode: consumer.unit_mode });
         let group = self.consumers.entry(name.clone()).or_default();
         let is_new = group.members.insert(peer.connection, Member { peer: peer.clone(), seen_ms: now_ms }).is_none();
@@ -181,12 +182,13 @@ impl Clients {
     pub fn connection_closed(&mut self, connection: ConnectionId) -> Vec<ClientEffect> {
         let mut effects = Vec::new();
         let before = self.subscriptions.clone();
-        for group in groups_with(&self.producers, |members| members.contains_key(&connection)) {
-            self.remove_producer(&group, connection);
+        let left = self.memberships.leave(connection);
+        for group in &left.produces {
+            self.remove_producer(group, connection);
         }
-        for group in groups_with(&self.consumers, |group| group.members.contains_key(&connection)) {
-            self.remove_consumer(&group, connection);
-            self.notify(&group, &mut effects);
+        for group in &left.consumes {
+            self.remove_consumer(group, connection);
+            self.notify(group, &mut effects);
         }
         self.publish_if_changed(&before, &mut effects);
         effects
@@ -199,25 +201,23 @@ impl Clients {
         let mut effects = Vec::new();
         let before = self.subscriptions.clone();
         let silent = |member: &Member| now_ms - member.seen_ms > SILENT_MS_MAX;
-        let mut closed = |connection: ConnectionId| {
-            if !effects.contains(&ClientEffect::Close(connection)) {
-                effects.push(ClientEffect::Close(connection));
-            }
-        };
+        let mut closed = BTreeSet::new();
         for (group, connection) in silent_members(self.producers.iter(), silent) {
             self.remove_producer(&group, connection);
-            closed(connection);
+            closed.insert(connection);
         }
         let consumers = self.consumers.iter().map(|(name, group)| (name, &group.members));
         for (group, connection) in silent_members(consumers, silent) {
             self.remove_consumer(&group, connection);
-            closed(connection);
+            closed.insert(connection);
         }
+        effects.extend(closed.into_iter().map(ClientEffect::Close));
         self.publish_if_changed(&before, &mut effects);
         effects
     }
 
     fn remove_producer(&mut self, group: &str, connection: ConnectionId) {
+        self.memberships.produces_no_more(connection, group);
         let Some(members) = self.producers.get_mut(group) else { return };
         members.remove(&connection);
         if members.is_empty() {
@@ -227,6 +227,7 @@ impl Clients {
 
     /// Returns whether the connection was a member.
     fn remove_consumer(&mut self, name: &str, connection: ConnectionId) -> bool {
+        self.memberships.consumes_no_more(connection, name);
         let Some(group) = self.consumers.get_mut(name) else { return false };
         let was_member = group.members.remove(&connection).is_some();
         if group.members.is_empty() {
@@ -274,14 +275,11 @@ impl Clients {
         self.producers.get(group).into_iter().flat_map(|members| members.values().map(|member| &member.peer))
     }
 
-    /// A producer by its client id, in whatever group: whom a reply to a request goes to.
+    /// The connection of a producer by its client id, in whatever group: where a reply to a request goes. The newest of
+    /// several.
     #[must_use]
-    pub fn producer(&self, client_id: &str) -> Option<&Peer> {
-        self.producers
-            .values()
-            .flat_map(BTreeMap::values)
-            .map(|member| &member.peer)
-            .find(|peer| &*peer.client_id == client_id)
+    pub fn producer(&self, client_id: &str) -> Option<ConnectionId> {
+        self.memberships.producer(client_id)
     }
 
     /// Answer of GET_CONSUMER_CONNECTION_LIST; `None` when nobody is online.
@@ -293,7 +291,7 @@ impl Clients {
             consume_from_where: group.subscription.consume_from_where,
             consume_type: group.subscription.consume_type,
             message_model: group.subscription.message_model,
-            subscription_table: group.subscription.topics.clone(),
+            subscription_table: told(&group.subscription),
         })
     }
 
@@ -323,6 +321,10 @@ impl Clients {
     }
 }
 
+fn told(subscription: &GroupSubscription) -> BTreeMap<Arc<str>, Arc<SubscriptionData>> {
+    subscription.topics.iter().map(|(topic, wanted)| (Arc::clone(topic), Arc::clone(&wanted.data))).collect()
+}
+
 fn connection_of(peer: &Peer) -> Connection {
     Connection {
         client_addr: peer.address.to_string(),
@@ -332,8 +334,9 @@ fn connection_of(peer: &Peer) -> Connection {
     }
 }
 
-fn groups_with<G>(groups: &BTreeMap<Arc<str>, G>, has: impl Fn(&G) -> bool) -> Vec<Arc<str>> {
-    groups.iter().filter(|(_, group)| has(group)).map(|(name, _)| name.clone()).collect()
+/// A group's name: the one that is in use already, if there is one.
+fn name_in<G>(groups: &BTreeMap<Arc<str>, G>, name: &str) -> Arc<str> {
+    groups.get_key_value(name).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
 }
 
 fn silent_members<'a>(

@@ -7,8 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
 use super::clients::GroupSubscription;
 use super::offsets::{ConsumerOffsets, QueueOffsets};
 use super::topics::TopicTable;
@@ -18,7 +16,6 @@ use crate::protocol::body::offsets::CorrectionOffsets;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::stats::{QueueProgress, QueueTimeSpan};
 use crate::protocol::codes::response;
-use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{ConsumedOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::QueueEntry;
@@ -26,8 +23,6 @@ use crate::store::QueueEntry;
 /// One answer tells of so many queues at most: what it costs to look at them is bounded, and lines of usual length fit a
 /// frame.
 const QUEUES_MAX: u32 = 65_536;
-/// A body of more bytes leaves its frame no room for a head.
-const BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - 64 * 1024;
 /// One answer shows so many entries of a queue at most: some two megabytes.
 const ENTRIES_MAX: usize = 16_384;
 /// What stands for a time that there is not.
@@ -61,17 +56,6 @@ impl Default for QueueCount {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// A body that fits a frame.
-///
-/// # Errors
-/// It does not.
-pub fn fitting(body: Bytes) -> Result<Bytes, Refusal> {
-    if body.len() <= BODY_BYTES_MAX {
-        return Ok(body);
-    }
-    Err(Refusal::error(format!("the answer of {} bytes fits no frame", body.len())))
 }
 
 /// What a topic that is not there is answered with.

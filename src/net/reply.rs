@@ -43,8 +43,10 @@ impl ReplyTo {
         &self.peer
     }
 
-    /// Answers with a command; its opaque and kind are set here.
+    /// Answers with a command; its opaque and kind are set here. One that fits no frame is told as an error: no client could
+    /// read it, and each would close its connection.
     pub fn send(self, reply: Command) {
+        let reply = fitting(reply);
         self.send_with(|out, opaque, serialization| frame::encode(&reply.with_opaque(opaque), serialization, out));
     }
 
@@ -185,6 +187,15 @@ impl Drop for Replies {
     fn drop(&mut self) {
         give_up(&self.peer, &mut self.lines);
     }
+}
+
+fn fitting(reply: Command) -> Command {
+    let bytes = reply.body.len();
+    if bytes <= frame::ANSWER_BODY_BYTES_MAX {
+        return reply;
+    }
+    let limit = frame::ANSWER_BODY_BYTES_MAX;
+    Refusal::error(format!("the answer has {bytes} bytes, a frame takes {limit}: ask for less")).into_command()
 }
 
 fn give_up(peer: &Peer, lines: &mut [Option<Line>]) {

@@ -25,6 +25,9 @@ use super::{header_binary, header_json};
 /// Largest frame that RocketMQ accepts, in bytes, its length field included.
 pub const FRAME_BYTES_MAX: usize = 16_777_216;
 
+/// Largest body that an answer may have, in bytes: what is left of a frame is for its header.
+pub const ANSWER_BODY_BYTES_MAX: usize = FRAME_BYTES_MAX - 64 * 1024;
+
 /// Bytes of a frame before its header: the length and the header word.
 pub const PREFIX_BYTES: usize = LENGTH_BYTES + HEADER_WORD_BYTES;
 

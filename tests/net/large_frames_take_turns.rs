@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use ferromq::protocol::codes::response;
 use ferromq::protocol::command::{Command, Serialization};
 use ferromq::protocol::frame;
+use ferromq::protocol::units::Opaque;
 
 use crate::raw::Raw;
 use crate::served::{CODE, Served};
@@ -52,6 +53,24 @@ async fn none_waits_for_the_others_for_ever() {
     }
     for rest in rests {
         assert_eq!(rest.await.unwrap(), response::SUCCESS);
+    }
+    served.stop().await;
+}
+
+#[actix::test]
+async fn an_answer_that_fits_no_frame_is_told_as_an_error() {
+    let mut served = Served::start();
+    let mut client = Raw::connect(served.server.local()).await;
+    let answer_with = |bytes: usize| Command::reply(response::SUCCESS, Opaque(0)).with_body(vec![b'.'; bytes].into());
+    for (bytes, code) in [
+        (frame::ANSWER_BODY_BYTES_MAX, response::SUCCESS),
+        (frame::ANSWER_BODY_BYTES_MAX + 1, response::SYSTEM_ERROR),
+        (1, response::SUCCESS),
+    ] {
+        client.send_as(Command::request(CODE), Serialization::Json).await;
+        served.request().await.reply.send(answer_with(bytes));
+        let answer = client.next().await.unwrap();
+        assert_eq!(answer.code, code, "{bytes} bytes: {:?}", answer.remark);
     }
     served.stop().await;
 }

@@ -57,7 +57,9 @@ async fn requests_with_missing_or_newer_fields_are_answered() {
     for (text, code) in [
         ("{}", response::SUCCESS),
         (r#"{"mqSet":null}"#, response::SUCCESS),
-        (r#"{"clientId":"c","mqSet":[{}],"newer":{"a":1}}"#, response::SUCCESS),
+        (r#"{"clientId":"c","consumerGroup":"G","mqSet":[{}],"newer":{"a":1}}"#, response::SUCCESS),
+        (r#"{"clientId":"c","mqSet":[{}]}"#, response::SYSTEM_ERROR),
+        (r#"{"consumerGroup":"G","mqSet":[{}]}"#, response::SYSTEM_ERROR),
         ("{", response::SYSTEM_ERROR),
         ("", response::SYSTEM_ERROR),
         (r#"{"mqSet":5}"#, response::SYSTEM_ERROR),

@@ -180,3 +180,16 @@ async fn a_heartbeat_is_answered_when_its_retry_topics_are_there() {
     }
     cluster.stop().await;
 }
+
+#[actix::test]
+async fn a_heartbeat_of_megabytes_is_refused_and_ends_nothing() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let of_bytes =
+        |bytes: usize| ask_for(request::HEART_BEAT, &[]).with_body(format!("{{}}{}", " ".repeat(bytes - 2)).into());
+    succeeds(&mut client, of_bytes(4 << 20)).await;
+    let text = "the heartbeat cannot be read: it has 4194305 bytes, at most 4194304 are taken";
+    is_refused(&mut client, of_bytes((4 << 20) + 1), response::SYSTEM_ERROR, text).await;
+    succeeds(&mut client, heartbeat("j", &["PG"], &[])).await;
+    cluster.stop().await;
+}

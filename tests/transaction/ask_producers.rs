@@ -19,7 +19,7 @@ use ferromq::time::{ManualClock, SharedClock};
 
 use crate::messages::{bodies, messages_in, wait_for};
 use crate::producer::{BORN_MS, COMMIT, Producer, ROLLBACK};
-use crate::raw::{ask_for, send_to, with};
+use crate::raw::{Raw, ask_for, send_to, with};
 use crate::support::Cluster;
 
 /// A broker whose clock stands, and whose rounds begin when a test says so.
@@ -92,6 +92,27 @@ async fn another_producer_of_the_group_answers_for_one_that_is_gone() {
     let (copy, _) = second.is_asked().await;
     second.ends(copy, COMMIT).await;
     assert_eq!(bodies(&wait_for(&mut second.client, "T", 2, 0, 1).await), ["orphan"]);
+    broker.stop().await;
+}
+
+#[actix::test]
+async fn while_nobody_of_the_group_is_online_it_waits() {
+    let broker = Patient::start(15).await;
+    let mut producer = Producer::join(broker.address(), "p").await;
+    producer.begin("lonely").await;
+    drop(producer);
+    let mut other = Raw::connect(broker.address()).await;
+    let connections = ask_for(request::GET_PRODUCER_CONNECTION_LIST, &[("producerGroup", &"PG")]);
+    other.ask_until(connections, |reply| reply.code == response::SYSTEM_ERROR).await;
+    broker.check().await;
+    // The copy that tells of the question says that it was put to nobody in vain.
+    wait_for(&mut other, "RMQ_SYS_TRANS_HALF_TOPIC", 0, 1, 1).await;
+    let mut back = Producer::join(broker.address(), "back").await;
+    broker.check().await;
+    let (copy, message) = back.is_asked().await;
+    assert_eq!((&*message.body, message.property("TRANSACTION_CHECK_TIMES")), (&b"lonely"[..], Some("2")));
+    back.ends(copy, COMMIT).await;
+    assert_eq!(bodies(&wait_for(&mut other, "T", 2, 0, 1).await), ["lonely"]);
     broker.stop().await;
 }
 

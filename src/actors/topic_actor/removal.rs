@@ -19,6 +19,7 @@ use crate::actors::dispatch_actor::{CleanQueues, RemoveTopics, TopicsWithQueues}
 use crate::actors::fault::{ask, notify};
 use crate::actors::registration_actor::TopicsChanged;
 use crate::actors::requests::{answer, success};
+use crate::broker::topics::Changed;
 use crate::net::reply::ReplyTo;
 use crate::protocol::command::Command;
 use crate::protocol::headers::topic::OfTopic;
@@ -95,7 +96,10 @@ impl TopicActor {
     fn take_out(&mut self, command: &Command) -> Result<Topic, Refusal> {
         let name = OfTopic::parse(&command.ext)?.topic;
         let before = self.parts.topics.table();
-        self.parts.topics.delete(&name, self.parts.clock.now_ms())?;
+        if self.parts.topics.delete(&name, self.parts.clock.now_ms())? == Changed::No {
+            // Queues may be left of it all the same.
+            return Ok(Topic::parse(&name)?);
+        }
         let table = self.parts.topics.table();
         if let Err(error) = self.parts.file.write(&table.to_json()) {
             self.parts.topics.replace(before.body());

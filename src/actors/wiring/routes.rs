@@ -89,7 +89,7 @@ impl Wiring<'_> {
             waiting: WaitingMessages {
                 index: storage.index.as_ref().map(|index| index.snapshot.clone()),
                 settled: storage.dispatch.settled.clone(),
-                pool: storage.pool.clone(),
+                pool: storage.pools.questions.clone(),
                 log: storage.log.clone(),
             },
             clock: Arc::clone(&options.clock),
@@ -103,7 +103,7 @@ impl Wiring<'_> {
         LookupService {
             broker_name: self.options.broker_name.as_str().into(),
             topics: state.topics.clone(),
-            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
+            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pools.questions.clone() },
             index: storage.index.as_ref().map(|index| index.snapshot.clone()),
             live: self.live.clone(),
             log: storage.log.clone(),
@@ -159,7 +159,7 @@ impl Wiring<'_> {
             topics: state.topics.clone(),
             find_group: state.group.find.clone(),
             make_topic: state.topic.make.clone(),
-            pool: storage.pool.clone(),
+            pool: storage.pools.deliver.clone(),
             append: storage.commit_log.append.clone(),
             sent_back: storage.stats.sent_back.clone(),
         }
@@ -169,7 +169,7 @@ impl Wiring<'_> {
         EndTransactionService {
             host: self.store_host(),
             delay_levels: self.options.delay_levels(),
-            pool: storage.pool.clone(),
+            pool: storage.pools.deliver.clone(),
             append: storage.commit_log.append.clone(),
             clock: Arc::clone(&self.options.clock),
         }

@@ -44,7 +44,7 @@ impl Wiring<'_> {
             file: tables.offsets_file,
             persist_every: options.persist_offsets_every,
             queue_of: storage.dispatch.queue_of.clone(),
-            pool: storage.pool.clone(),
+            pool: storage.pools.deliver.clone(),
             live: self.live.clone(),
             faults: self.faults.clone(),
         };
@@ -82,7 +82,7 @@ impl Wiring<'_> {
             subscriptions: subscriptions.clone(),
             offsets_of: offsets.of.clone(),
             switch_off: group.switch_off.clone(),
-            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pool.clone() },
+            reads: StoreReads { queue_of: storage.dispatch.queue_of.clone(), pool: storage.pools.questions.clone() },
             faults: self.faults.clone(),
         };
         let slow_groups = (make.slow_group)(slow_group_parts, on);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Storage, Stored, Wiring};
+use super::{Pools, Storage, Stored, Wiring};
 use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
 use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
@@ -24,13 +24,17 @@ use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::broker::filter::ConsumerFilters;
 use crate::store::{CommitLog, LogFlush, LogView};
 
+/// Threads that look things up.
+const QUESTION_THREADS: usize = 2;
+
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
         let Stored { log, recent, queues, index, durable, deleted, extensions } = stored;
         let options = self.options;
         let view = log.view();
         let (doorbell, sync_bell) = (Arc::new(Doorbell::default()), Arc::new(Bell::default()));
-        let pool = ReadPool::start(options.read_threads, view.clone()).map_err(StartError::Thread)?;
+        let threads = |what, number| ReadPool::start(what, number, view.clone()).map_err(StartError::Thread);
+        let (pool, questions) = (threads("read", options.read_threads)?, threads("ask", QUESTION_THREADS)?);
         let (clock, faults) = (Arc::clone(&options.clock), self.faults.clone());
         let hold =
             (make.hold)(HoldParts { clock, limits: options.hold, log: view.clone(), faults }, &self.arbiters.hot);
@@ -50,12 +54,7 @@ impl Wiring<'_> {
         let flush = (make.flush)(flush_parts, &self.arbiters.flush);
         let index_parts = |index| IndexParts { index, dirty: flush.index_dirty.clone(), faults: self.faults.clone() };
         let index = index.map(|index| (make.index)(index_parts(index), &self.arbiters.rest));
-        let stats_parts = StatsParts {
-            cluster: options.cluster.clone(),
-            clock: Arc::clone(&options.clock),
-            faults: self.faults.clone(),
-        };
-        let stats = (make.stats)(stats_parts, &self.arbiters.rest);
+        let stats = (make.stats)(self.stats_parts(), &self.arbiters.rest);
         let directory = Directory::default();
         // Queues are before the writer and have something to say to it.
         let append = Late::default();
@@ -92,7 +91,13 @@ impl Wiring<'_> {
         let commit_log = (make.commit_log)(commit_log_parts, &self.arbiters.hot);
         synced.name(commit_log.synced.clone());
         append.name(commit_log.append.clone());
-        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pool, log: view, stats, deleted, duplicates })
+        let (log, pools) = (view, Pools { deliver: pool, questions });
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pools, log, stats, deleted, duplicates })
+    }
+
+    fn stats_parts(&self) -> StatsParts {
+        let (cluster, clock) = (self.options.cluster.clone(), Arc::clone(&self.options.clock));
+        StatsParts { cluster, clock, faults: self.faults.clone() }
     }
 
     /// What makes the extensions of queues, if they have any.

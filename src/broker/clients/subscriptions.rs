@@ -6,10 +6,30 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use thiserror::Error;
 
+use crate::broker::filter::TagFilter;
 use crate::protocol::body::heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel};
 use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
+
+/// What a group wants of one topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTopic {
+    /// As its members said.
+    pub data: Arc<SubscriptionData>,
+    /// Made once and not by each pull: a heartbeat of megabytes may name a million tags.
+    pub tags: TagFilter,
+}
+
+impl From<Arc<SubscriptionData>> for WantedTopic {
+    fn from(data: Arc<SubscriptionData>) -> Self {
+        let tags = match data.takes_all() {
+            true => TagFilter::all(),
+            false => TagFilter::of_codes(data.code_set.iter().copied()),
+        };
+        Self { data, tags }
+    }
+}
 
 /// What a group that is online wants, as its members' last heartbeats say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +41,7 @@ pub struct GroupSubscription {
     /// Where the group begins when it has stored no offset.
     pub consume_from_where: ConsumeFromWhere,
     /// What it wants, by topic.
-    pub topics: BTreeMap<Arc<str>, Arc<SubscriptionData>>,
+    pub topics: BTreeMap<Arc<str>, WantedTopic>,
 }
 
 impl GroupSubscription {
@@ -42,10 +62,10 @@ impl GroupSubscription {
         let mut topics_changed = self.topics.len() != before;
         for wanted in &consumer.subscription_data_set {
             match self.topics.get_mut(wanted.topic.as_str()) {
-                Some(known) if wanted.sub_version > known.sub_version => *known = wanted.clone(),
+                Some(known) if wanted.sub_version > known.data.sub_version => *known = Arc::clone(wanted).into(),
                 Some(_) => {}
                 None => {
-                    self.topics.insert(wanted.topic.as_str().into(), wanted.clone());
+                    self.topics.insert(wanted.topic.as_str().into(), Arc::clone(wanted).into());
                     topics_changed = true;
                 }
             }
@@ -96,7 +116,7 @@ impl SubscriptionTable {
         self.groups.get(group)
     }
 
-    /// The subscription that a pull without one of its own is filtered by. `sub_version` is the request's, and
+    /// What a pull without a subscription of its own is filtered by. `sub_version` is the request's, and
     /// `broadcast_allowed` the group's setting.
     ///
     /// # Errors
@@ -110,16 +130,16 @@ impl SubscriptionTable {
         topic: &str,
         sub_version: i64,
         broadcast_allowed: bool,
-    ) -> Result<&Arc<SubscriptionData>, SubscriptionRefusal> {
+    ) -> Result<&WantedTopic, SubscriptionRefusal> {
         let (name, group) = self.groups.get_key_value(group).ok_or(SubscriptionRefusal::GroupOffline)?;
         if group.message_model == MessageModel::Broadcasting && !broadcast_allowed {
             return Err(SubscriptionRefusal::BroadcastForbidden(name.clone()));
         }
-        let subscription = group.topics.get(topic).ok_or(SubscriptionRefusal::NotSubscribed)?;
-        if subscription.sub_version < sub_version {
+        let wanted = group.topics.get(topic).ok_or(SubscriptionRefusal::NotSubscribed)?;
+        if wanted.data.sub_version < sub_version {
             return Err(SubscriptionRefusal::NotLatest);
         }
-        Ok(subscription)
+        Ok(wanted)
     }
 
     /// The groups that are online and want a topic.

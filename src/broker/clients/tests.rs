@@ -4,7 +4,6 @@
 use super::*;
 use crate::broker::groups::Groups;
 use crate::protocol::body::heartbeat::{MessageModel, ProducerData};
-use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 
 fn peer(number: u64) -> Peer {
@@ -84,7 +83,7 @@ fn an_older_subscription_does_not_replace_a_newer_one() {
     scene.beat(0, 1, &wants("G", &[("T", 5)]));
     scene.beat(0, 2, &wants("G", &[("T", 3)]));
     let table = scene.clients.subscriptions();
-    assert_eq!(table.group("G").unwrap().topics["T"].sub_version, 5);
+    assert_eq!(table.group("G").unwrap().topics["T"].data.sub_version, 5);
 }
 
 #[test]
@@ -147,7 +146,7 @@ fn pulls_are_checked_against_the_heartbeats() {
     let table = scene.clients.subscriptions();
     for (group, topic, version, broadcast_allowed, expected) in cases {
         let found = table.for_pull(group, topic, version, broadcast_allowed);
-        assert_eq!(found.map(|subscription| subscription.sub_version), expected, "{group} {topic} {version}");
+        assert_eq!(found.map(|wanted| wanted.data.sub_version), expected, "{group} {topic} {version}");
     }
     assert_eq!(table.groups_of("T").map(|group| &**group).collect::<Vec<_>>(), ["B", "G"]);
 }
@@ -170,6 +169,41 @@ fn members_are_listed_with_what_they_showed() {
     let producer = &clients.producer_table().data["P"][0];
     assert_eq!((producer.remote_ip.as_str(), producer.last_update_timestamp), ("/127.0.0.1:50001", 7));
     assert_eq!(clients.consumer("G", "client-1").unwrap().connection, ConnectionId(1));
-    assert_eq!(clients.producer("client-1").unwrap().connection, ConnectionId(1));
+    assert_eq!(clients.producer("client-1"), Some(ConnectionId(1)));
     assert_eq!(clients.producer("client-9"), None);
+}
+
+#[test]
+fn a_producer_is_found_by_its_newest_connection_until_it_produces_no_more() {
+    let mut scene = Scene::new();
+    let mut again = peer(2);
+    again.client_id = "client-1".into();
+    scene.beat(0, 1, &produces("P"));
+    scene.clients.heartbeat(0, &again, &produces("P"), &scene.groups);
+    scene.clients.heartbeat(0, &again, &produces("Q"), &scene.groups);
+    assert_eq!(scene.clients.producer("client-1"), Some(ConnectionId(2)));
+    let clients = &mut scene.clients;
+    clients.unregister(ConnectionId(2), Some("P"), None, &scene.groups);
+    assert_eq!(clients.producer("client-1"), Some(ConnectionId(2)), "it still produces in Q");
+    clients.unregister(ConnectionId(2), Some("Q"), None, &scene.groups);
+    assert_eq!(clients.producer("client-1"), Some(ConnectionId(1)));
+    scene.clients.heartbeat(0, &Peer { client_id: "renamed".into(), ..peer(1) }, &produces("P"), &scene.groups);
+    assert_eq!(scene.clients.producer("client-1"), None);
+    assert_eq!(scene.clients.producer("renamed"), Some(ConnectionId(1)));
+    scene.clients.connection_closed(ConnectionId(1));
+    assert_eq!(scene.clients.producer("renamed"), None);
+}
+
+#[test]
+fn nothing_is_kept_of_those_who_are_gone() {
+    let mut scene = Scene::new();
+    for member in [1, 2, 3] {
+        scene.beat(0, member, &wants("G", &[]));
+        scene.beat(0, member, &produces("P"));
+    }
+    scene.clients.connection_closed(ConnectionId(1));
+    scene.clients.unregister(ConnectionId(2), Some("P"), Some("G"), &scene.groups);
+    assert!(!scene.clients.memberships.is_empty());
+    scene.clients.expire(SILENT_MS_MAX + 1);
+    assert!(scene.clients.memberships.is_empty());
 }

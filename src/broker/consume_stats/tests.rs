@@ -81,7 +81,7 @@ fn of_a_group_that_is_online_only_what_it_wants_is_told() {
     assert_eq!(told(Some("Gone"), None), <[&str; 0]>::default());
     let mut online = GroupSubscription::default();
     assert_eq!(told(None, Some(&online)), ["T", "U"]);
-    online.topics.insert("U".into(), Arc::new(SubscriptionData::default()));
+    online.topics.insert("U".into(), Arc::new(SubscriptionData::default()).into());
     assert_eq!(told(None, Some(&online)), ["U"]);
     assert_eq!(told(Some("T"), Some(&online)), <[&str; 0]>::default());
 }
@@ -107,6 +107,4 @@ fn answers_are_bounded() {
     for (count, expected) in counts {
         assert_eq!(shown(count), expected);
     }
-    assert!(fitting(Bytes::from(vec![0; BODY_BYTES_MAX])).is_ok());
-    assert!(fitting(Bytes::from(vec![0; BODY_BYTES_MAX + 1])).is_err());
 }

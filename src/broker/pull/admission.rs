@@ -163,11 +163,11 @@ fn filter(
         .subscriptions
         .for_pull(&header.consumer_group, &header.topic, header.sub_version, broadcast_allowed)
         .map_err(Refusal::from)?;
-    if wanted.takes_all() {
+    if wanted.tags.takes_all() {
         return Ok(retried(rules, known, header).unwrap_or_else(Filter::all));
     }
-    if wanted.is_by_tag() {
-        return Ok(TagFilter::of_codes(wanted.code_set.iter().copied()).into());
+    if wanted.data.is_by_tag() {
+        return Ok(wanted.tags.clone().into());
     }
     let registered = known.filters.find(&header.topic, &header.consumer_group).ok_or_else(|| {
         let remark = "The broker's consumer filter data is not exist!Your expression may be wrong!";
@@ -177,7 +177,7 @@ fn filter(
         let remark = "the consumer's consumer filter data not latest";
         return Err(Refusal::new(response::FILTER_DATA_NOT_LATEST, remark));
     }
-    check_language(rules, &wanted.expression_type)?;
+    check_language(rules, &wanted.data.expression_type)?;
     Ok(Filter::Group(Arc::clone(registered)))
 }
 
