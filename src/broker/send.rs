@@ -219,7 +219,9 @@ impl Admission {
             let properties = fitting(rules, text.finish(&traits), 0)?;
             puts.push(&NewMessage { properties, ..message })?;
         }
-        keys.extend(named);
+        if let Some(named) = named {
+            keys.push(named);
+        }
         Ok(Admitted { queue_id, waits: traits.waits })
     }
 }

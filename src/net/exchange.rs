@@ -76,13 +76,21 @@ impl<'a> Answers<'a> {
     }
 
     /// Notes that `frame`, of which the body may be missing, answers a request. None was written for one-way requests.
-    pub(super) fn note(&mut self, (connection, remote): (ConnectionId, SocketAddr), owing: &Owing, frame: &[u8]) {
-        let Some(Noted { exchanges, scratch, .. }) = &mut self.0 else { return };
+    #[inline]
+    pub(super) fn note(&mut self, client: (ConnectionId, SocketAddr), owing: &Owing, frame: &[u8]) {
+        if let Some(noted) = &mut self.0 {
+            noted.add(client, owing, frame);
+        }
+    }
+}
+
+impl Noted<'_> {
+    fn add(&mut self, (connection, remote): (ConnectionId, SocketAddr), owing: &Owing, frame: &[u8]) {
         // What we have encoded ourselves can be read again; it is written in too many ways to hand the code along.
-        let reply = frame::front(frame).and_then(|head| head.command(scratch).ok().map(|reply| reply.code));
+        let reply = frame::front(frame).and_then(|head| head.command(&mut self.scratch).ok().map(|reply| reply.code));
         let Some(code) = reply else { return };
         let (request, opaque) = (owing.code, owing.opaque);
-        exchanges.push(Exchange::Answered(Answered { connection, remote, request, opaque, code }));
+        self.exchanges.push(Exchange::Answered(Answered { connection, remote, request, opaque, code }));
     }
 }
 

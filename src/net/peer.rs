@@ -168,7 +168,9 @@ impl Peer {
             return requests.map(|owing| self.give_back(&owing)).map(|()| None).collect();
         }
         let patience = |lane: Option<u8>| self.terms_of(lane)?.limit();
-        requests.map(|owing| Some(state.ledger.open(owing, now, patience(owing.lane)))).collect()
+        let mut lines = Lines::with_capacity(requests.size_hint().0);
+        requests.for_each(|owing| lines.push(Some(state.ledger.open(owing, now, patience(owing.lane)))));
+        lines
     }
 
     /// Writes the replies to lines that are still open and strikes them. `write` appends one reply as a whole frame and
