@@ -127,8 +127,6 @@ pub async fn append_all(to: &Recipient<AppendBatch>, puts: PutBatch) -> Result<(
 pub struct Outcomes {
     placed: Vec<Placed>,
     puts: Vec<Put>,
-    /// What must be on the disk for those to be safe some of which were there before, in any order.
-    safe: PhysicalOffset,
 }
 
 #[derive(Debug)]
@@ -164,7 +162,6 @@ impl Outcomes {
     pub fn clear(&mut self) {
         self.placed.clear();
         self.puts.clear();
-        self.safe = PhysicalOffset(0);
     }
 
     /// Notes what `append` does with the next put.
@@ -180,10 +177,7 @@ impl Outcomes {
 
     /// Notes where the messages of the next put lie, of which some may have been there before, the first of them in this queue.
     pub fn again(&mut self, placed: impl IntoIterator<Item = Placed>, queue_id: QueueId) {
-        for placed in placed {
-            self.safe = self.safe.max(placed.end());
-            self.placed.push(placed);
-        }
+        self.placed.extend(placed);
         self.puts.push(Put::Again { end: self.placed.len(), queue_id });
     }
 
@@ -205,10 +199,10 @@ impl Outcomes {
         self.puts.len()
     }
 
-    /// What must be on the disk for all of them to be as safe as their producers are told; `None` if nothing was stored.
+    /// Whether any of them is in the log.
     #[must_use]
-    pub fn end(&self) -> Option<PhysicalOffset> {
-        self.placed.last().map(|last| last.end().max(self.safe))
+    pub fn are_some_stored(&self) -> bool {
+        !self.placed.is_empty()
     }
 
     /// What became of one put.
@@ -247,17 +241,14 @@ mod tests {
     use super::*;
     use crate::protocol::units::QueueOffset;
 
-    /// What is new in a put may stand before what was there already.
     #[test]
-    fn a_batch_is_safe_when_all_that_its_answers_name_is() {
+    fn what_was_there_before_is_stored_as_well() {
         let at = |physical| Placed { physical: PhysicalOffset(physical), size: 100, queue_offset: QueueOffset(0) };
         let mut outcomes = Outcomes::default();
-        assert_eq!(outcomes.end(), None);
+        outcomes.skipped();
+        assert!(!outcomes.are_some_stored());
         outcomes.again([at(900), at(100)], QueueId(2));
-        assert_eq!(outcomes.end(), Some(PhysicalOffset(1_000)));
-        assert!(matches!(outcomes.of(0), Outcome::Again([_, _], QueueId(2))));
-        outcomes.clear();
-        outcomes.again([at(100)], QueueId(2));
-        assert_eq!(outcomes.end(), Some(PhysicalOffset(200)));
+        assert!(outcomes.are_some_stored());
+        assert!(matches!(outcomes.of(1), Outcome::Again([_, _], QueueId(2))));
     }
 }

@@ -162,6 +162,8 @@ pub struct CommitLogParts {
 
 /// How often what was sent is forgotten when its window is over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// So many of them are forgotten before others on this arbiter have their turn.
+const SWEPT_AT_ONCE: usize = 4_096;
 
 /// The one serialized writer.
 pub struct CommitLogActor {
@@ -232,10 +234,14 @@ impl CommitLogActor {
             });
         }
         self.sweep_later(ctx);
-        let Some(end) = self.outcomes.end() else { return answer.answer_all(&self.outcomes, PutStatus::Ok) };
-        if let Err(error) = self.parts.log.publish() {
-            return self.give_up(&error);
+        if !self.outcomes.are_some_stored() {
+            return answer.answer_all(&self.outcomes, PutStatus::Ok);
         }
+        // All that the answers name lies before the end of the log, what earlier batches have stored too.
+        let end = match self.parts.log.publish() {
+            Ok(end) => end,
+            Err(error) => return self.give_up(&error),
+        };
         self.parts.preparer.written(end);
         match self.parts.policy {
             FlushPolicy::Async => {
@@ -250,8 +256,12 @@ impl CommitLogActor {
     /// Forgets what was sent too long ago, as long as there is anything.
     fn sweep(&mut self, ctx: &mut Context<Self>) {
         self.sweeping = false;
-        self.parts.recent.sweep(StoreTime(self.parts.clock.now_ms()));
-        self.sweep_later(ctx);
+        if self.parts.recent.sweep(StoreTime(self.parts.clock.now_ms()), SWEPT_AT_ONCE) {
+            self.sweeping = true;
+            go_on_later(ctx, "sweep", Self::sweep);
+        } else {
+            self.sweep_later(ctx);
+        }
     }
 
     fn sweep_later(&mut self, ctx: &mut Context<Self>) {
@@ -273,7 +283,9 @@ impl CommitLogActor {
             self.closed.remove(topic);
             if open.numbers == Numbers::FromZero {
                 self.parts.log.offsets_mut().forget(topic);
-                self.parts.recent.forget(topic);
+                if let Some(forgotten) = self.parts.recent.forget(topic) {
+                    drop(actix_rt::task::spawn_blocking(move || drop(forgotten)));
+                }
             }
         }
     }

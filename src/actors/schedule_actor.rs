@@ -22,8 +22,7 @@ use super::queue_actor::{AwaitGrowth, QueuePorts, SnapshotOf};
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use crate::broker::schedule::{LevelProgress, due_ms, real_queue};
-use crate::broker::topics::schedule_topic;
-use crate::protocol::codes::response;
+use crate::broker::topics::{HALF_TOPIC, schedule_topic};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 use crate::store::{LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, StoreError, UnitReader};
@@ -162,7 +161,9 @@ impl ScheduleActor {
             }
             Err(refusal) => {
                 tracing::error!(?refusal, level, "delayed messages cannot be delivered now; trying again");
-                self.go_on(Then::After(RETRY_AFTER_ERROR), ctx);
+                ctx.run_later(RETRY_AFTER_ERROR, |actor, ctx| {
+                    guarded(actor, ctx, "retry", Self::turn);
+                });
             }
         }
     }
@@ -182,7 +183,7 @@ impl ScheduleActor {
                     end = end.max(stored);
                     self.progress.done(*entry);
                 }
-                Err(refusal) if refusal.code == response::MESSAGE_ILLEGAL => {
+                Err(refusal) if refusal.is_for_good() => {
                     self.complain(*entry, &refusal.remark);
                     self.progress.done(*entry);
                 }
@@ -304,8 +305,19 @@ impl Due {
             self.passed_over.push(offset);
             return Ok(());
         };
-        self.puts.push(&NewMessage::again(&message, &topic, queue_id))?;
-        self.entries.push(offset);
+        // Clients that leave both properties on a half message have it delayed, which none can be.
+        if topic.as_str() == HALF_TOPIC {
+            tracing::error!(%offset, at = %entry.physical, "a delayed half message is not delivered; it stays here");
+            self.passed_over.push(offset);
+            return Ok(());
+        }
+        match self.puts.push(&NewMessage::again(&message, &topic, queue_id)) {
+            Ok(()) => self.entries.push(offset),
+            Err(error) => {
+                tracing::error!(%offset, at = %entry.physical, %error, "a delayed message is not delivered; it stays here");
+                self.passed_over.push(offset);
+            }
+        }
         Ok(())
     }
 }

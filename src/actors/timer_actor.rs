@@ -23,7 +23,6 @@ use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use crate::broker::timer::progress::TimerProgress;
 use crate::broker::timer::{CANCELLATIONS, MESSAGES, timer_topic};
-use crate::protocol::codes::response;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueId};
 use crate::store::{LogView, SharedDisk, StoreError};
@@ -173,7 +172,7 @@ impl TimerActor {
         for (row, outcome) in due.rows.iter().zip(outcomes) {
             match outcome {
                 Ok(end) => self.done.1 = end.max(self.done.1),
-                Err(refusal) if refusal.code == response::MESSAGE_ILLEGAL => {
+                Err(refusal) if refusal.is_for_good() => {
                     let problem = refusal.remark;
                     tracing::error!(at = %row.physical, problem, "a message is not delivered at its time; it stays here");
                 }

@@ -58,14 +58,16 @@ pub fn window_of(config: &TopicConfig) -> Result<Option<i64>, WindowError> {
 
 /// What a send is known by: 128 bits of the SHA-256 of its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SendKey(u128);
+pub struct SendKey([u64; 2]);
 
 impl SendKey {
     /// Of the text of a key.
     #[must_use]
     pub fn of(key: &[u8]) -> Self {
         let digest: [u8; 32] = Sha256::digest(key).into();
-        Self(digest.first_chunk().copied().map(u128::from_be_bytes).unwrap_or_default())
+        let half =
+            |from: usize| digest.get(from..).and_then(|bytes| bytes.first_chunk().copied().map(u64::from_be_bytes));
+        Self([half(0).unwrap_or_default(), half(8).unwrap_or_default()])
     }
 
     /// Of the properties of a message; `None` if they name none. Of pairs with one name the first counts: in the text of a
@@ -112,6 +114,10 @@ pub struct First {
     pub placed: Placed,
 }
 
+/// With each send that is remembered so many are looked at that may have left their window: more than come, and few enough
+/// for the writer of the log.
+const SWEPT_WITH_EACH: usize = 8;
+
 /// The sends of each window.
 #[derive(Debug, Default)]
 pub struct RecentSends {
@@ -134,8 +140,9 @@ pub struct DuplicateFigures {
 struct TopicWindow {
     window_ms: i64,
     by_key: HashMap<SendKey, Seen>,
-    /// In the order in which they were stored, which is that in which they leave.
-    order: VecDeque<SendKey>,
+    /// In the order in which they were stored, which is that in which they leave, each with its time: a key may have been
+    /// stored again since.
+    order: VecDeque<(SendKey, StoreTime)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -200,29 +207,42 @@ impl RecentSends {
             None => self.topics.entry(topic.clone()).or_default(),
         };
         window.window_ms = window_ms;
-        self.count -= window.sweep(at);
-        if window.by_key.insert(key, Seen { first, at }).is_none() {
-            window.order.push_back(key);
-            self.count += 1;
-        }
+        let before = window.by_key.len();
+        window.sweep(at, SWEPT_WITH_EACH);
+        window.by_key.insert(key, Seen { first, at });
+        window.order.push_back((key, at));
+        self.count = self.count + window.by_key.len() - before;
         self.tell();
     }
 
-    /// Forgets what has left its window.
-    pub fn sweep(&mut self, now: StoreTime) {
+    /// Forgets up to `max` that have left their window; whether there may be more.
+    pub fn sweep(&mut self, now: StoreTime, max: usize) -> bool {
+        let mut left = max;
         for window in self.topics.values_mut() {
-            self.count -= window.sweep(now);
+            let before = window.by_key.len();
+            left -= window.sweep(now, left);
+            self.count -= before - window.by_key.len();
         }
-        self.topics.retain(|_, window| !window.by_key.is_empty());
+        self.topics.retain(|_, window| !window.order.is_empty());
+        self.tell();
+        left == 0
+    }
+
+    /// Forgets the oldest send to a topic, though its window is not over.
+    pub fn forget_oldest(&mut self, topic: &Topic) {
+        let Some(window) = self.topics.get_mut(topic) else { return };
+        let before = window.by_key.len();
+        window.forget_first();
+        self.count -= before - window.by_key.len();
         self.tell();
     }
 
     /// Forgets a topic: it is deleted.
-    pub fn forget(&mut self, topic: &Topic) {
-        if let Some(window) = self.topics.remove(topic) {
-            self.count -= window.by_key.len();
-        }
+    pub fn forget(&mut self, topic: &Topic) -> Option<Forgotten> {
+        let window = self.topics.remove(topic)?;
+        self.count -= window.by_key.len();
         self.tell();
+        Some(Forgotten(window))
     }
 
     fn tell(&self) {
@@ -230,20 +250,24 @@ impl RecentSends {
     }
 }
 
+/// What was remembered of a topic; to be dropped where nobody waits, since it may be a million keys.
+#[derive(Debug)]
+pub struct Forgotten(#[expect(dead_code, reason = "it is only dropped")] TopicWindow);
+
 impl TopicWindow {
-    /// Forgets what is older than the window; how many these were.
-    fn sweep(&mut self, now: StoreTime) -> usize {
-        let before = self.by_key.len();
-        while let Some(key) = self.order.pop_front() {
-            match self.by_key.get(&key) {
-                Some(seen) if now.0 - seen.at.0 < self.window_ms => {
-                    self.order.push_front(key);
-                    break;
-                }
-                _ => drop(self.by_key.remove(&key)),
-            }
+    /// Looks at up to `max` of the oldest and forgets what has left the window; how many it has looked at.
+    fn sweep(&mut self, now: StoreTime, max: usize) -> usize {
+        let is_over = |(_, at): &(SendKey, StoreTime)| now.0 - at.0 >= self.window_ms;
+        let over = self.order.iter().take(max).take_while(|oldest| is_over(oldest)).count();
+        (0..over).for_each(|_| self.forget_first());
+        over
+    }
+
+    fn forget_first(&mut self) {
+        let Some((key, at)) = self.order.pop_front() else { return };
+        if self.by_key.get(&key).is_some_and(|seen| seen.at == at) {
+            self.by_key.remove(&key);
         }
-        before - self.by_key.len()
     }
 }
 

@@ -31,6 +31,12 @@ impl Refusal {
         Self::new(response::SYSTEM_ERROR, remark)
     }
 
+    /// Whether a message that the broker puts is refused whenever it comes: it is illegal, or its topic is being deleted.
+    #[must_use]
+    pub fn is_for_good(&self) -> bool {
+        matches!(self.code, response::MESSAGE_ILLEGAL | response::TOPIC_NOT_EXIST)
+    }
+
     /// The refusal as a command; the opaque is set when it is sent.
     #[must_use]
     pub fn into_command(self) -> Command {

@@ -5,6 +5,7 @@ use super::consumequeue::QueueEntry;
 use crate::protocol::message::RecordHead;
 use crate::protocol::properties::{self, keys};
 use crate::protocol::sys_flag::{self, TRANSACTION_ROLLBACK};
+use crate::protocol::units::StoreTime;
 
 /// The topic that holds delayed messages until they are due.
 pub const SCHEDULE_TOPIC: &str = "SCHEDULE_TOPIC_XXXX";
@@ -15,6 +16,13 @@ pub const TIMER_TOPIC: &str = "rmq_sys_wheel_timer";
 pub const TIMER_ROLL_MS: i64 = 24 * 3_600_000;
 /// What a delayed message of an unknown level waits.
 const UNKNOWN_LEVEL_MS: i64 = 1_000;
+
+/// When something is to be done with a message of [`TIMER_TOPIC`] that is due at `out_ms`: it is, or is to be stored again.
+/// Milliseconds since the epoch.
+#[must_use]
+pub fn timer_fire_ms(stored: StoreTime, out_ms: i64) -> i64 {
+    stored.0.saturating_add(TIMER_ROLL_MS).min(out_ms)
+}
 
 /// What a record's properties say that matters here, found in one pass over them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -77,7 +85,7 @@ impl<'a> Marks<'a> {
         }
         if record.topic == TIMER_TOPIC {
             let out = self.timer_out.and_then(|out| out.parse().ok()).unwrap_or(0);
-            return record.store_time.0.saturating_add(TIMER_ROLL_MS).min(out);
+            return timer_fire_ms(record.store_time, out);
         }
         self.tags.map_or(0, properties::tags_code)
     }

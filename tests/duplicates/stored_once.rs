@@ -110,6 +110,25 @@ async fn sends_of_one_read_are_told_apart() {
     cluster.stop().await;
 }
 
+/// The last answer of the batch names what lies far behind its end.
+#[actix::test]
+async fn what_comes_with_a_duplicate_is_seen_at_once() {
+    let (cluster, _, mut client) = start().await;
+    make(&mut client, "T").await;
+    send(&mut client, "T", 0, &format!("{UNIQ}a"), "first").await;
+    send(&mut client, "ordinary", 0, "", "makes it").await;
+    let mut bytes = BytesMut::new();
+    for (topic, key) in [("ordinary", "b"), ("T", "a")] {
+        frame::encode(&send_to(topic, 0, &format!("{UNIQ}{key}"), "in one read"), Serialization::Json, &mut bytes);
+    }
+    assert!(client.write(&bytes).await);
+    for _ in 0..2 {
+        answer(&client.next().await.unwrap());
+    }
+    assert_eq!(bodies(&wait_for(&mut client, "ordinary", 0, 0, 2).await), ["makes it", "in one read"]);
+    cluster.stop().await;
+}
+
 /// A batch of messages with these keys, each its body; an empty one is none.
 fn batch_of(keys: &[&str], properties: &str) -> Command {
     let mut items = Vec::new();

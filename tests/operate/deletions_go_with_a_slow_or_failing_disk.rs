@@ -3,16 +3,21 @@
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use ferromq::actors::broker::Broker;
 use ferromq::actors::commitlog_actor::FlushPolicy;
 use ferromq::actors::options::BrokerOptions;
+use ferromq::broker::timer::TimerRules;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, Serialization};
+use ferromq::store::StoreOptions;
+use ferromq::time::{ManualClock, SharedClock};
 use tempfile::TempDir;
 
 use crate::deleted_topics_are_gone::{delete, fill, read, send};
 use crate::member::{body, succeeds};
+use crate::messages::{bodies, wait_for};
 use crate::raw::{Raw, ask_for, pull_from, send_to};
 use crate::support::small;
 use crate::watched_disk::{Call, Watch, WatchedDisk};
@@ -103,5 +108,37 @@ async fn a_topic_whose_files_cannot_be_removed_stays_closed_until_they_can() {
     succeeds(&mut client, delete("T")).await;
     fill(&mut client, "T", &["new"]).await;
     assert_eq!(read(&mut client, "T").await, ["new"]);
+    broker.stop().await.unwrap();
+}
+
+/// There are more of them than a level or the delivery of times looks at together.
+#[actix::test]
+async fn what_waits_for_a_topic_that_stays_closed_holds_no_other_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let moody = Arc::new(Moody::default());
+    let (disk, clock) = (Arc::new(WatchedDisk(Arc::clone(&moody))), ManualClock::at(1_795_000_000_000));
+    let (given, timer) = (Arc::clone(&clock) as SharedClock, Some(TimerRules { ahead_ms_max: 86_400_000 }));
+    let options = BrokerOptions { disk, clock: given, timer, ..small(&directory) };
+    let store = StoreOptions { delay_levels_ms: vec![1_000], ..options.store };
+    let broker = Broker::builder(BrokerOptions { store, ..options }).start().await.unwrap();
+    let mut client = Raw::connect(broker.address()).await;
+    for topic in ["T", "U"] {
+        fill(&mut client, topic, &["first"]).await;
+    }
+    let waiting = ["DELAY\u{1}1", "TIMER_DELAY_MS\u{1}1000"];
+    for _ in 0..300 {
+        for properties in waiting {
+            succeeds(&mut client, send_to("T", 0, properties, "for T")).await;
+        }
+    }
+    for properties in waiting {
+        succeeds(&mut client, send_to("U", 0, properties, properties)).await;
+    }
+    moody.set(|moods| moods.refuses_to_remove = true);
+    assert_eq!(client.ask(delete("T")).await.code, response::SYSTEM_ERROR);
+    clock.advance(Duration::from_secs(1));
+    let mut delivered = bodies(&wait_for(&mut client, "U", 0, 1, 2).await);
+    delivered.sort_unstable();
+    assert_eq!(delivered, waiting);
     broker.stop().await.unwrap();
 }

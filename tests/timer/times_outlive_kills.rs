@@ -64,3 +64,24 @@ async fn nothing_is_delivered_twice_after_a_stop() {
     assert_eq!(all, expected);
     serving.terminate();
 }
+
+/// An entry that RocketMQ has made anew from the log has the hash code of the message's tags where FerroMQ notes the time.
+#[actix::test]
+async fn what_was_taken_in_is_delivered_though_its_entry_tells_no_time() {
+    let ferromq = Ferromq::new().with_small_store("timerWheelEnable=true\n");
+    let serving = ferromq.serve(SERVE);
+    let mut client = Raw::connect(serving.broker()).await;
+    lies_at(&client.ask(send_to("T", 0, "TAGS\u{1}A\u{2}TIMER_DELAY_MS\u{1}3000", "waits")).await);
+    // When this one is delivered both were taken in, which the stop writes down.
+    lies_at(&client.ask(send_to("T", 0, "TIMER_DELAY_MS\u{1}10", "soon")).await);
+    wait_for(&mut client, "T", 0, 0, 1).await;
+    assert_eq!(serving.terminate().code, 0);
+    let queue = ferromq.path().join("data/store/consumequeue/rmq_sys_wheel_timer/0/00000000000000000000");
+    let mut entries = std::fs::read(&queue).unwrap();
+    entries[12..20].copy_from_slice(&i64::from(b'A').to_be_bytes());
+    std::fs::write(&queue, entries).unwrap();
+    let serving = ferromq.serve(SERVE);
+    let mut client = Raw::connect(serving.broker()).await;
+    assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["waits"]);
+    serving.terminate();
+}

@@ -12,6 +12,9 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::units::StoreTime;
 use crate::store::{CommitLog, PutRef};
 
+/// When there is no room, so many sends more than are needed are looked at that may have left their window.
+const SWEPT_FOR_ROOM: usize = 1_024;
+
 /// Where a message of a put lies.
 #[derive(Clone, Copy, Debug)]
 enum Source {
@@ -31,10 +34,11 @@ pub(super) fn append(
     now: StoreTime,
 ) {
     let (sources, fresh) = sources(recent, keys, now);
-    if !recent.has_room_for(fresh.len()) {
-        recent.sweep(now);
+    let to_remember = fresh.iter().flatten().count();
+    if !recent.has_room_for(to_remember) {
+        recent.sweep(now, SWEPT_FOR_ROOM + to_remember);
     }
-    if !recent.has_room_for(fresh.len()) {
+    if !recent.has_room_for(to_remember) {
         return outcomes.refused(no_room(recent, keys));
     }
     let mut placed = Vec::with_capacity(fresh.len());

@@ -14,6 +14,7 @@ use crate::protocol::message::{Message, PROPERTIES_LENGTH_MAX};
 use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::store::dispatch::timer_fire_ms;
 use crate::store::{
     LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, SharedDisk, StoreError, TimerFiles, TimerRow, UnitReader,
 };
@@ -75,7 +76,7 @@ impl Work {
 
     pub(super) fn turn(&mut self, log: &LogView, look: &Look) -> Result<Due, StoreError> {
         let now_ms = look.now_ms;
-        self.take_in(look)?;
+        self.take_in(log, look)?;
         self.bring_nearer(now_ms)?;
         let mut due = Due { more: !self.has_all(look), ..Due::default() };
         // A message is delivered when all cancellations are known.
@@ -121,7 +122,7 @@ impl Work {
         self.ready.push_back(row);
     }
 
-    fn take_in(&mut self, look: &Look) -> Result<(), StoreError> {
+    fn take_in(&mut self, log: &LogView, look: &Look) -> Result<(), StoreError> {
         // Entries that a crash has cut off are not done with: others come at their offsets.
         self.done.messages = self.done.messages.min(look.messages.max_offset().0);
         self.done.cancellations = self.done.cancellations.min(look.cancellations.max_offset().0);
@@ -135,7 +136,8 @@ impl Work {
             let mut units = queue.unit_reader();
             *next = from.plus(entries.len() as u64).0;
             for (number, entry) in entries.iter().enumerate().filter(|(_, entry)| !entry.is_blank()) {
-                let (offset, fire_ms) = (from.plus(number as u64), fire_ms(&mut units, entry)?);
+                let offset = from.plus(number as u64);
+                let Some(fire_ms) = fire_ms(log, &mut units, entry)? else { continue };
                 let is_done =
                     if cancels { self.done.is_over(offset, fire_ms) } else { self.done.is_done(offset, fire_ms) };
                 if !is_done {
@@ -212,7 +214,7 @@ impl Work {
             tracing::warn!(at = %row.physical, "a message with a delivery time is in the log no more");
             return Ok(());
         };
-        let out_ms = message.property(keys::TIMER_OUT_MS).and_then(|out| out.parse().ok()).unwrap_or(0);
+        let out_ms = out_ms(&message);
         let second = start_of(out_ms, SECOND_MS);
         if out_ms > now_ms {
             // It waits for longer than its record would be kept.
@@ -252,10 +254,21 @@ fn rolled(message: &Message) -> Vec<u8> {
     properties::with(message.properties.bytes(), &[(keys::TIMER_ROLL_TIMES, &times)])
 }
 
-/// When something is to be done with an entry, as it says, or its unit in the queue's extension. One whose unit is missing is
-/// looked at now: its record says when.
-fn fire_ms(units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<i64, StoreError> {
-    Ok(entry.tags_code_by(units)?.unwrap_or(0))
+/// When something is to be done with an entry, as it says, or its unit in the queue's extension; `None` if its record is gone.
+///
+/// An entry that RocketMQ has made anew from the log has the hash code of the message's tags in that place, which is no time
+/// of this century; then, and when the unit is missing, the record says when.
+fn fire_ms(log: &LogView, units: &mut Option<UnitReader>, entry: &QueueEntry) -> Result<Option<i64>, StoreError> {
+    if let Some(says) = entry.tags_code_by(units)?.filter(|says| i32::try_from(*says).is_err()) {
+        return Ok(Some(says));
+    }
+    let message = log.message(entry.physical)?;
+    Ok(message.map(|message| timer_fire_ms(message.store_time, out_ms(&message))))
+}
+
+/// When a message is to be delivered.
+fn out_ms(message: &Message) -> i64 {
+    message.property(keys::TIMER_OUT_MS).and_then(|out| out.parse().ok()).unwrap_or(0)
 }
 
 impl Due {

@@ -45,6 +45,10 @@ fn read(mut replay: Replay, log: &LogView, from: StoreTime, deleted: &DeletedTop
             tracing::info!(at = %cursor.position(), %end, "reading what was sent lately");
         }
     }
+    if replay.left_out() > 0 {
+        let left_out = replay.left_out();
+        tracing::warn!(left_out, "older sends are not known again: more were sent than duplicateKeysMax allows for");
+    }
     let recent = replay.finish();
     tracing::info!(from = %begin, records, sends = recent.len(), "read what was sent lately");
     recent

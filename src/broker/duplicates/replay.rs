@@ -1,6 +1,6 @@
 //! What was sent lately, made from the records of the log when a broker starts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{First, RecentSends, SendKey, window_of};
 use crate::broker::topics::{HALF_TOPIC, SCHEDULE_TOPIC, TIMER_TOPIC, TopicTable};
@@ -16,6 +16,10 @@ use crate::store::{DeletedTopics, Placed};
 pub struct Replay {
     windows_ms: BTreeMap<Topic, i64>,
     recent: RecentSends,
+    /// The topic of each send that is remembered, in their order: the oldest make room for the newest, which are those that
+    /// are tried again.
+    order: VecDeque<Topic>,
+    left_out: usize,
     now: StoreTime,
 }
 
@@ -31,7 +35,7 @@ impl Replay {
                 Err(error) => wrong(error.to_string()),
             }
         }
-        Self { windows_ms, recent, now }
+        Self { windows_ms, recent, order: VecDeque::new(), left_out: 0, now }
     }
 
     /// The store time from which on records matter; `None` when none do.
@@ -51,8 +55,26 @@ impl Replay {
         if self.recent.find(topic, key, window_ms, record.store_time).is_none() {
             let placed =
                 Placed { physical: record.physical_offset, size: record.total_size, queue_offset: record.queue_offset };
-            self.recent.note(topic, key, window_ms, First { queue_id, placed }, record.store_time);
+            let topic = topic.clone();
+            self.recent.note(&topic, key, window_ms, First { queue_id, placed }, record.store_time);
+            self.order.push_back(topic);
+            self.keep_in_bounds();
         }
+    }
+
+    fn keep_in_bounds(&mut self) {
+        while !self.recent.has_room_for(0)
+            && let Some(topic) = self.order.pop_front()
+        {
+            self.recent.forget_oldest(&topic);
+            self.left_out += 1;
+        }
+    }
+
+    /// How many sends had no room: more than may be remembered have been sent lately.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out
     }
 
     /// What was sent lately.
@@ -66,11 +88,12 @@ impl Replay {
 ///
 /// # Source
 /// Delivered messages keep REAL_TOPIC, committed ones have the place of their half message, and half messages that are
-/// stored again the number of checks, in RocketMQ 4.9.7 as here (measured).
+/// stored again the number of checks, or their first offset while they are immune, in RocketMQ 4.9.7 as here (measured).
 fn sent_to<'a>(record: &RecordHead<'a>) -> Option<(&'a str, QueueId)> {
     let property = |name| properties::find(record.properties, name);
     let is_copy = sys_flag::transaction_type(record.sys_flag) == sys_flag::TRANSACTION_COMMIT
         || property(keys::TRANSACTION_CHECK_TIMES).is_some()
+        || property(keys::TRANSACTION_PREPARED_QUEUE_OFFSET).is_some()
         || property(keys::TIMER_ROLL_TIMES).is_some();
     if is_copy {
         return None;

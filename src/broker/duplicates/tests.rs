@@ -78,9 +78,31 @@ fn what_has_left_its_window_takes_no_room() {
     }
     // Those of the last 900 ms and the one before which the last was noted; the idle topic was not looked at.
     assert_eq!((recent.len(), recent.has_room_for(89), recent.has_room_for(90)), (11, true, false));
-    recent.sweep(StoreTime(9_900));
+    assert!(!recent.sweep(StoreTime(9_900), 100));
     assert_eq!(recent.len(), 10);
-    recent.sweep(StoreTime(20_000));
+    assert!(recent.sweep(StoreTime(20_000), 7), "there are more");
+    assert_eq!(recent.len(), 3);
+    assert!(!recent.sweep(StoreTime(20_000), 7));
+    assert!(recent.is_empty() && recent.topics.is_empty());
+}
+
+/// The writer of the log does not wait for a million of them to be forgotten.
+#[test]
+fn a_window_that_became_short_is_cleared_little_by_little() {
+    let mut recent = RecentSends::new(1_000);
+    let t = topic("T");
+    let key = |number: u64| SendKey::of(&number.to_be_bytes());
+    for number in 0..100 {
+        recent.note(&t, key(number), 1_000_000, first(number * 100), StoreTime(number as i64));
+    }
+    // The first is sent again before anybody has forgotten it.
+    recent.note(&t, key(99), 1, first(10_000), StoreTime(5_000));
+    assert_eq!(recent.len(), 100 - SWEPT_WITH_EACH);
+    recent.note(&t, key(50), 1_000_000, first(10_100), StoreTime(5_000));
+    assert_eq!(recent.find(&t, key(50), 1_000_000, StoreTime(5_001)), Some(first(10_100)));
+    assert!(!recent.sweep(StoreTime(1_000_099), 1_000));
+    assert_eq!(recent.len(), 2, "those that were sent again are known by their newer time");
+    recent.sweep(StoreTime(1_005_000), 1_000);
     assert!(recent.is_empty() && recent.topics.is_empty());
 }
 
@@ -89,9 +111,13 @@ type Stored<'a> = (&'a str, i64, i32, &'a [(&'a str, &'a str)]);
 
 /// What the records of a log say of the sends to T, whose window is a second: each key with its place and queue.
 fn replayed(records: &[Stored<'_>]) -> Vec<(&'static str, u64, u32)> {
+    replayed_with_room_for(100, records)
+}
+
+fn replayed_with_room_for(max: usize, records: &[Stored<'_>]) -> Vec<(&'static str, u64, u32)> {
     let mut topics = Topics::new(TopicSettings::default(), 0);
     topics.update(asking("T", "1000"), 0).unwrap();
-    let mut replay = replay::Replay::new(&topics.table(), RecentSends::new(100), StoreTime(10_000), |_| {});
+    let mut replay = replay::Replay::new(&topics.table(), RecentSends::new(max), StoreTime(10_000), |_| {});
     assert_eq!(replay.from(), Some(StoreTime(9_000)));
     for (number, (topic, at, flags, pairs)) in records.iter().enumerate() {
         let text = String::from_utf8(with(b"", pairs)).unwrap();
@@ -133,6 +159,17 @@ fn sends_are_known_again_from_the_log() {
     }
 }
 
+/// Who has just sent is the likeliest to try again.
+#[test]
+fn of_more_sends_than_can_be_remembered_the_newest_are() {
+    let records: Vec<Stored<'_>> = [&[("UNIQ_KEY", "a")], &[("UNIQ_KEY", "b")], &[("UNIQ_KEY", "c")]]
+        .map(|pairs| ("T", 9_500, 0, &pairs[..]))
+        .into();
+    assert_eq!(replayed_with_room_for(3, &records), [("a", 0, 7), ("b", 100, 7), ("c", 200, 7)]);
+    assert_eq!(replayed_with_room_for(2, &records), [("b", 100, 7), ("c", 200, 7)]);
+    assert_eq!(replayed_with_room_for(0, &records), []);
+}
+
 /// The send was long before them.
 #[test]
 fn copies_that_the_broker_makes_are_no_sends() {
@@ -141,6 +178,8 @@ fn copies_that_the_broker_makes_are_no_sends() {
     assert_eq!(replayed(&[("T", 9_500, sys_flag::TRANSACTION_COMMIT, &[a])]), [], "committed");
     let checked = [a, real[0], real[1], ("TRANSACTION_CHECK_TIMES", "1")];
     assert_eq!(replayed(&[("RMQ_SYS_TRANS_HALF_TOPIC", 9_500, 0, &checked)]), [], "asked about");
+    let immune = [a, real[0], real[1], ("TRAN_PREPARED_QUEUE_OFFSET", "0")];
+    assert_eq!(replayed(&[("RMQ_SYS_TRANS_HALF_TOPIC", 9_500, 0, &immune)]), [], "put back");
     let rolled = [a, real[0], real[1], ("TIMER_ROLL_TIMES", "1")];
     assert_eq!(replayed(&[("rmq_sys_wheel_timer", 9_500, 0, &rolled)]), [], "stored again after a day");
 }
