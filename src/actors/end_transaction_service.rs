@@ -4,6 +4,7 @@
 //! messages in the pool, sends to the CommitLogActor: first what was committed, then, of what is stored, the notes. So a
 //! crash between the two asks a producer again, and never loses its message.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use actix::Recipient;
@@ -28,6 +29,12 @@ use crate::time::SharedClock;
 
 /// The codes that an EndTransactionService answers.
 pub(super) const CODES: [i32; 2] = [request::END_TRANSACTION, request::RESUME_CHECK_HALF_MESSAGE];
+
+/// Most bytes of half messages that are held and stored at once, unless one alone is larger.
+const BYTES_AT_ONCE: usize = 1 << 20;
+
+/// A transaction to be ended, and whether by a commit.
+type Asked = (EndTransaction, bool, ReplyTo);
 
 /// What an EndTransactionService is made of.
 #[derive(Clone)]
@@ -83,13 +90,17 @@ fn ending(command: &Command) -> Result<(EndTransaction, Ending), Refusal> {
 }
 
 impl EndTransactionService {
-    async fn end(&self, asked: Vec<(EndTransaction, bool, ReplyTo)>) {
-        // Whoever is not answered below is by the drop of its handle.
-        let Ok(ended) = self.pool.ask(move |log| verified(log, asked)).await else { return };
-        let (committed, rolled_back): (Vec<Ended>, Vec<Ended>) = ended.into_iter().partition(|ended| ended.commits);
-        let mut done = self.commit(committed).await;
-        done.extend(rolled_back);
-        self.note(done).await;
+    async fn end(&self, asked: Vec<Asked>) {
+        let mut asked = VecDeque::from(asked);
+        while !asked.is_empty() {
+            // Whoever is not answered below is by the drop of its handle.
+            let Ok((ended, rest)) = self.pool.ask(move |log| (verified(log, &mut asked), asked)).await else { return };
+            asked = rest;
+            let (committed, rolled_back): (Vec<Ended>, Vec<Ended>) = ended.into_iter().partition(|ended| ended.commits);
+            let mut done = self.commit(committed).await;
+            done.extend(rolled_back);
+            self.note(done).await;
+        }
     }
 
     /// Stores what was committed, and gives back what is stored.
@@ -160,16 +171,21 @@ impl EndTransactionService {
     }
 }
 
-/// The transactions that can be ended; the others are told why not.
-fn verified(log: &LogView, asked: Vec<(EndTransaction, bool, ReplyTo)>) -> Vec<Ended> {
-    let each = asked.into_iter().filter_map(|(header, commits, reply)| match half(log, &header) {
-        Ok(half) => Some(Ended { half, commits, reply }),
-        Err(refusal) => {
-            reply.refuse(refusal);
-            None
+/// The next transactions that can be ended, as many as are stored at once; the others are told why not.
+fn verified(log: &LogView, asked: &mut VecDeque<Asked>) -> Vec<Ended> {
+    let (mut ended, mut bytes) = (Vec::new(), 0);
+    while bytes < BYTES_AT_ONCE
+        && let Some((header, commits, reply)) = asked.pop_front()
+    {
+        match half(log, &header) {
+            Ok(half) => {
+                bytes += half.stored_size();
+                ended.push(Ended { half, commits, reply });
+            }
+            Err(refusal) => reply.refuse(refusal),
         }
-    });
-    each.collect()
+    }
+    ended
 }
 
 fn half(log: &LogView, header: &EndTransaction) -> Result<Message, Refusal> {

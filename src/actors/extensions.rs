@@ -7,7 +7,7 @@ use crate::protocol::message::RecordHead;
 use crate::store::Extension;
 
 /// Records per turn of dispatch where conditions are evaluated for each: others on that arbiter wait so long.
-const RECORDS_EVALUATED_PER_TURN: usize = 128;
+const RECORDS_EVALUATED_PER_TURN: usize = 32;
 
 /// Makes what goes into the extensions of queues.
 pub struct Extensions {

@@ -139,9 +139,11 @@ impl HoldActor {
 }
 
 fn too_many(limits: &HoldLimits) -> Refusal {
-    let HoldLimits { total, per_connection } = limits;
-    let remark =
-        format!("[PULL_HOLD]broker busy, {per_connection} pulls of one connection or {total} in all wait already");
+    let HoldLimits { total, per_connection, .. } = limits;
+    let remark = format!(
+        "[PULL_HOLD]broker busy, {per_connection} pulls of one connection or {total} in all wait already, or fewer with \
+         large filters"
+    );
     Refusal::new(response::SYSTEM_BUSY, remark)
 }
 

@@ -84,6 +84,8 @@ pub struct ScheduleActor {
     parts: ScheduleParts,
     queue: Option<Arc<QueuePorts>>,
     progress: LevelProgress,
+    /// The end of all that was stored for it.
+    end: PhysicalOffset,
 }
 
 /// When a level goes on.
@@ -122,7 +124,7 @@ impl ScheduleActor {
     #[must_use]
     pub fn new(parts: ScheduleParts) -> Self {
         let progress = LevelProgress::from(parts.next);
-        Self { parts, queue: None, progress }
+        Self { parts, queue: None, progress, end: PhysicalOffset(0) }
     }
 
     /// Looks at the queue and delivers what is due.
@@ -176,11 +178,11 @@ impl ScheduleActor {
             self.progress.jump(begins);
         }
         due.passed_over.iter().for_each(|entry| self.progress.done(*entry));
-        let (mut end, mut then) = (PhysicalOffset(0), due.then);
+        let mut then = due.then;
         for (entry, outcome) in due.entries.iter().zip(outcomes) {
             match outcome {
                 Ok(stored) => {
-                    end = end.max(stored);
+                    self.end = stored.max(self.end);
                     self.progress.done(*entry);
                 }
                 Err(refusal) if refusal.is_for_good() => {
@@ -192,7 +194,7 @@ impl ScheduleActor {
         }
         let next = self.progress.next();
         if next != before {
-            notify(&self.parts.delivered, Delivered { level: self.parts.level, next, end });
+            notify(&self.parts.delivered, Delivered { level: self.parts.level, next, end: self.end });
         }
         then
     }

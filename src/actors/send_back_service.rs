@@ -4,6 +4,7 @@
 //! the topic, reads the message in the pool, sends to the CommitLogActor and tells the StatsActor.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use actix::Recipient;
 use tokio::sync::oneshot;
@@ -53,6 +54,8 @@ pub(super) struct SendBackService {
     pub(super) append: Recipient<AppendBatch>,
     /// The StatsActor.
     pub(super) sent_back: Recipient<SentBack>,
+    /// What the choice of queues follows from.
+    pub(super) seed: Arc<AtomicU64>,
 }
 
 impl Service for SendBackService {
@@ -94,10 +97,13 @@ impl SendBackService {
         // The topic may be older than what the group says now, and have fewer queues that consumers look at.
         let queues = queues.clamp(1, group.retry_queue_nums);
         let mut puts = PutBatch::default();
-        send_back::push(&mut puts, &message, fate, &topic, QueueId(fastrand::u32(0..queues)))?;
+        let mut random = fastrand::Rng::with_seed(self.seed.fetch_add(1, Ordering::Relaxed));
+        send_back::push(&mut puts, &message, fate, &topic, QueueId(random.u32(0..queues)))?;
         append_all(&self.append, puts).await?;
-        let topic = send_back::first_topic(&message).to_owned();
-        notify(&self.sent_back, SentBack { topic, group: asked.group });
+        // Whatever a client calls it: figures are kept of topics that there are.
+        let first = send_back::first_topic(&message);
+        let topic = if self.topics.load().config(first).is_some() { first } else { &message.topic };
+        notify(&self.sent_back, SentBack { topic: topic.to_owned(), group: asked.group });
         Ok(())
     }
 

@@ -18,11 +18,13 @@ use crate::protocol::properties::{self, keys};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::StoreTime;
 use crate::store::{IndexSnapshot, LogView, StoreError};
+use crate::time::SharedClock;
 
-/// How often is looked whether what was acknowledged before is in the index, which takes milliseconds,
-const LOOK_EVERY: Duration = Duration::from_millis(2);
-/// and how many times; after that it is looked for in what there is.
-const LOOKS_MAX: usize = 1_000;
+/// When it is looked again whether what was acknowledged before is in the index, which takes milliseconds: at first after so
+/// long, then each time after twice as long, since others ask as well,
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+/// until this would be longer than so.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(1);
 /// A key has as many records as days that its message waits, and is among few others.
 const RECORDS_MAX: usize = 64;
 
@@ -37,6 +39,8 @@ pub struct WaitingMessages {
     pub pool: ReadPool,
     /// The log.
     pub log: LogView,
+    /// Tells what is delivered already.
+    pub clock: SharedClock,
 }
 
 impl WaitingMessages {
@@ -73,17 +77,23 @@ impl WaitingMessages {
         let index = ask(index, IndexSnapshotOf).await?;
         let looked_for = key.clone();
         let found = self.pool.ask(move |log| due_ms(log, &index, &looked_for)).await??;
-        found.ok_or_else(|| illegal(format!("TIMER_DEL_UNIQKEY is {key:?}, and no message with that key waits")))
+        let now_ms = self.clock.now_ms();
+        found
+            .filter(|due_ms| *due_ms > now_ms)
+            .ok_or_else(|| illegal(format!("TIMER_DEL_UNIQKEY is {key:?}, and no message with that key waits")))
     }
 
     /// Waits until what was acknowledged before now is in the index.
     async fn catch_up(&self) -> Result<(), Refusal> {
         let end = self.log.visible();
-        for _ in 0..LOOKS_MAX {
-            if ask(&self.settled, SettledUpTo).await?.up_to >= end {
-                break;
+        let mut wait = LOOK_AGAIN;
+        while ask(&self.settled, SettledUpTo).await?.up_to < end {
+            if wait > LOOK_AGAIN_MAX {
+                let behind = "[INDEX_BEHIND]the index is behind the log, so nobody can say whether a message with that key waits";
+                return Err(Refusal::new(response::SYSTEM_BUSY, behind));
             }
-            actix_rt::time::sleep(LOOK_EVERY).await;
+            actix_rt::time::sleep(wait).await;
+            wait *= 2;
         }
         Ok(())
     }

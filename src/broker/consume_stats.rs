@@ -5,7 +5,7 @@
 //! # Source
 //! `AdminBrokerProcessor` 4.9.7 (read; answers measured).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::clients::GroupSubscription;
 use super::offsets::{ConsumerOffsets, QueueOffsets};
@@ -80,9 +80,7 @@ pub fn topics_of(
     topics: &TopicTable,
     online: Option<&GroupSubscription>,
 ) -> Vec<String> {
-    let wants = |topic: &str| {
-        online.is_none_or(|online| online.topics.is_empty() || online.topics.keys().any(|wanted| **wanted == *topic))
-    };
+    let wants = |topic: &str| online.is_none_or(|online| online.topics.is_empty() || online.topics.contains_key(topic));
     let asked: Vec<&str> = match named {
         Some(topic) => vec![topic],
         None => offsets.topics_of(group).collect(),
@@ -165,7 +163,7 @@ pub fn corrections(counted: &[&QueueOffsets], min_of: impl Fn(QueueId) -> QueueO
 /// The offsets in a topic that [`corrections`] counts: of all groups but those in a list with commas.
 #[must_use]
 pub fn counted<'a>(topic: &str, offsets: &'a ConsumerOffsets, filtered: Option<&str>) -> Vec<&'a QueueOffsets> {
-    let filtered: Vec<&str> = filtered.unwrap_or_default().split(',').collect();
+    let filtered: HashSet<&str> = filtered.unwrap_or_default().split(',').collect();
     let groups = offsets.groups_of(topic).filter(|group| !filtered.contains(group));
     groups.filter_map(|group| offsets.queues(topic, group)).collect()
 }

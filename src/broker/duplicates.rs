@@ -14,10 +14,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use thiserror::Error;
 
+use super::digest::Digest;
 use crate::protocol::body::topic_config::TopicConfig;
 use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX, Topic};
 use crate::protocol::properties::{self, keys};
@@ -56,18 +56,15 @@ pub fn window_of(config: &TopicConfig) -> Result<Option<i64>, WindowError> {
     window.map(Some).ok_or_else(|| WindowError::Value(value.clone()))
 }
 
-/// What a send is known by: 128 bits of the SHA-256 of its key.
+/// What a send is known by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct SendKey([u64; 2]);
+pub struct SendKey(Digest);
 
 impl SendKey {
     /// Of the text of a key.
     #[must_use]
     pub fn of(key: &[u8]) -> Self {
-        let digest: [u8; 32] = Sha256::digest(key).into();
-        let half =
-            |from: usize| digest.get(from..).and_then(|bytes| bytes.first_chunk().copied().map(u64::from_be_bytes));
-        Self([half(0).unwrap_or_default(), half(8).unwrap_or_default()])
+        Self(Digest::of(key))
     }
 
     /// Of the properties of a message; `None` if they name none. Of pairs with one name the first counts: in the text of a

@@ -36,18 +36,22 @@ pub struct Arrival {
     pub entries: Vec<QueueEntry>,
 }
 
-/// How many pulls may wait at once.
+/// How many pulls may wait at once. Those are bounded by bytes as well that have filters: their clients may bring them along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldLimits {
     /// In all.
     pub total: usize,
     /// Of one connection.
     pub per_connection: usize,
+    /// Bytes of their filters in all,
+    pub filter_bytes: usize,
+    /// and of one connection.
+    pub filter_bytes_per_connection: usize,
 }
 
 impl Default for HoldLimits {
     fn default() -> Self {
-        Self { total: 500_000, per_connection: 50_000 }
+        Self { total: 500_000, per_connection: 50_000, filter_bytes: 128 << 20, filter_bytes_per_connection: 16 << 20 }
     }
 }
 
@@ -58,9 +62,20 @@ pub struct HoldTable<P> {
     next: u64,
     parked: HashMap<u64, (Wait, P)>,
     by_queue: HashMap<Topic, HashMap<QueueId, HashSet<u64>>>,
-    by_connection: HashMap<ConnectionId, HashSet<u64>>,
+    by_connection: HashMap<ConnectionId, OfConnection>,
     by_time: BTreeMap<(Duration, u64), ()>,
+    filter_bytes: usize,
 }
+
+#[derive(Debug, Default)]
+struct OfConnection {
+    numbers: HashSet<u64>,
+    filter_bytes: usize,
+}
+
+/// Conditions that are evaluated for one arrival, and so much at most waits for it on the arbiter of queues. Whoever is behind
+/// them is woken: its queue looks in the pool.
+const EVALUATED_MAX: usize = 1_024;
 
 impl<P> HoldTable<P> {
     /// An empty table that never holds more.
@@ -73,6 +88,7 @@ impl<P> HoldTable<P> {
             by_queue: HashMap::new(),
             by_connection: HashMap::new(),
             by_time: BTreeMap::new(),
+            filter_bytes: 0,
         }
     }
 
@@ -81,13 +97,22 @@ impl<P> HoldTable<P> {
     /// # Errors
     /// There are too many: the pull comes back.
     pub fn park(&mut self, wait: Wait, pull: P) -> Result<(), P> {
-        let of_connection = self.by_connection.get(&wait.connection).map_or(0, HashSet::len);
-        if self.parked.len() >= self.limits.total || of_connection >= self.limits.per_connection {
+        let bytes = wait.filter.bytes();
+        let (waiting, held) =
+            self.by_connection.get(&wait.connection).map_or((0, 0), |of| (of.numbers.len(), of.filter_bytes));
+        let HoldLimits { total, per_connection, filter_bytes, filter_bytes_per_connection } = self.limits;
+        if self.parked.len() >= total
+            || waiting >= per_connection
+            || (bytes > 0 && (self.filter_bytes + bytes > filter_bytes || held + bytes > filter_bytes_per_connection))
+        {
             return Err(pull);
         }
         let number = self.next;
         self.next += 1;
-        self.by_connection.entry(wait.connection).or_default().insert(number);
+        let of_connection = self.by_connection.entry(wait.connection).or_default();
+        of_connection.numbers.insert(number);
+        of_connection.filter_bytes += bytes;
+        self.filter_bytes += bytes;
         self.by_time.insert((wait.until, number), ());
         self.by_queue.entry(wait.topic.clone()).or_default().entry(wait.queue_id).or_default().insert(number);
         self.parked.insert(number, (wait, pull));
@@ -105,11 +130,11 @@ impl<P> HoldTable<P> {
         let Some(waiting) = self.by_queue.get(topic).and_then(|queues| queues.get(&queue_id)) else {
             return Vec::new();
         };
-        let parked = &self.parked;
+        let (parked, mut left) = (&self.parked, EVALUATED_MAX);
         let woken: Vec<u64> = waiting
             .iter()
             .copied()
-            .filter(|number| parked.get(number).is_some_and(|(wait, _)| wait.is_ended_by(arrival, &passes)))
+            .filter(|number| parked.get(number).is_some_and(|(wait, _)| wait.is_ended_by(arrival, &passes, &mut left)))
             .collect();
         woken.into_iter().filter_map(|number| self.take(number)).collect()
     }
@@ -141,7 +166,8 @@ impl<P> HoldTable<P> {
 
     /// Forgets the pulls of a connection that is gone.
     pub fn connection_closed(&mut self, connection: ConnectionId) {
-        for number in self.by_connection.remove(&connection).unwrap_or_default() {
+        let numbers = self.by_connection.get_mut(&connection).map(|of| std::mem::take(&mut of.numbers));
+        for number in numbers.unwrap_or_default() {
             self.take(number);
         }
     }
@@ -151,6 +177,7 @@ impl<P> HoldTable<P> {
         self.by_queue.clear();
         self.by_connection.clear();
         self.by_time.clear();
+        self.filter_bytes = 0;
         self.parked.drain().map(|(_, (_, pull))| pull).collect()
     }
 
@@ -169,9 +196,12 @@ impl<P> HoldTable<P> {
     fn take(&mut self, number: u64) -> Option<P> {
         let (wait, pull) = self.parked.remove(&number)?;
         self.by_time.remove(&(wait.until, number));
+        let bytes = wait.filter.bytes();
+        self.filter_bytes -= bytes;
         if let Some(of_connection) = self.by_connection.get_mut(&wait.connection) {
-            of_connection.remove(&number);
-            if of_connection.is_empty() {
+            of_connection.numbers.remove(&number);
+            of_connection.filter_bytes -= bytes;
+            if of_connection.numbers.is_empty() {
                 self.by_connection.remove(&wait.connection);
             }
         }
@@ -191,10 +221,18 @@ impl<P> HoldTable<P> {
 }
 
 impl Wait {
-    fn is_ended_by(&self, arrival: &Arrival, passes: impl Fn(&Filter, &QueueEntry) -> bool) -> bool {
-        (arrival.first.0..)
-            .zip(&arrival.entries)
-            .any(|(offset, entry)| offset >= self.from.0 && passes(&self.filter, entry))
+    /// Up to `left` conditions are evaluated to find out.
+    fn is_ended_by(&self, arrival: &Arrival, passes: impl Fn(&Filter, &QueueEntry) -> bool, left: &mut usize) -> bool {
+        let mut new = (arrival.first.0..).zip(&arrival.entries).filter(|(offset, _)| *offset >= self.from.0);
+        new.any(|(_, entry)| {
+            if self.filter.reads_records() {
+                match left.checked_sub(1) {
+                    Some(rest) => *left = rest,
+                    None => return true,
+                }
+            }
+            passes(&self.filter, entry)
+        })
     }
 }
 
@@ -202,7 +240,7 @@ impl Wait {
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
     use super::*;
-    use crate::broker::filter::TagFilter;
+    use crate::broker::filter::{SqlFilter, TagFilter};
     use crate::protocol::properties::tags_code;
     use crate::protocol::units::PhysicalOffset;
 
@@ -260,7 +298,7 @@ mod tests {
 
     #[test]
     fn only_so_many_wait_of_one_connection_and_in_all() {
-        let mut table = HoldTable::new(HoldLimits { total: 3, per_connection: 2 });
+        let mut table = HoldTable::new(HoldLimits { total: 3, per_connection: 2, ..HoldLimits::default() });
         let park =
             |table: &mut HoldTable<u32>, connection| table.park(wait(connection, 0, Filter::all(), 100), connection);
         assert_eq!([0, 0, 0].map(|connection| park(&mut table, connection)), [Ok(()), Ok(()), Err(0)]);
@@ -269,5 +307,36 @@ mod tests {
         assert_eq!(park(&mut table, 2), Ok(()));
         assert_eq!(table.expire(Duration::from_millis(100)), [1, 2]);
         assert!(table.by_connection.is_empty());
+    }
+
+    #[test]
+    fn filters_have_room_for_so_many_bytes() {
+        let limits = HoldLimits { filter_bytes: 20, filter_bytes_per_connection: 12, ..HoldLimits::default() };
+        let mut table = HoldTable::new(limits);
+        let park = |table: &mut HoldTable<u32>, connection, tags: &str| {
+            table.park(wait(connection, 0, TagFilter::parse(tags).unwrap().into(), 100), connection)
+        };
+        // Four bytes each.
+        assert_eq!([0, 0].map(|connection| park(&mut table, connection, "A||B")), [Ok(()), Err(0)]);
+        assert_eq!([park(&mut table, 0, "A"), park(&mut table, 0, "*")], [Ok(()), Ok(())]);
+        assert_eq!([1, 2].map(|connection| park(&mut table, connection, "A||B")), [Ok(()), Err(2)]);
+        table.connection_closed(ConnectionId(0));
+        assert_eq!(park(&mut table, 2, "A||B"), Ok(()));
+        assert_eq!(table.expire(Duration::from_millis(100)), [1, 2]);
+        assert_eq!((table.filter_bytes, table.by_connection.len()), (0, 0));
+    }
+
+    /// Evaluating them all would hold up every queue.
+    #[test]
+    fn who_waits_behind_many_conditions_is_woken_to_look_for_itself() {
+        let mut table = HoldTable::new(HoldLimits::default());
+        let filter = || Filter::Properties(SqlFilter::parse("a = 1").unwrap());
+        for _ in 0..3 {
+            table.park(wait(0, 0, filter(), 100), "condition").unwrap();
+        }
+        table.park(wait(0, 0, TagFilter::parse("B").unwrap().into(), 100), "tag").unwrap();
+        let tags = vec!["A"; EVALUATED_MAX / 2];
+        assert_eq!(arrive(&mut table, 0, 0, &tags), ["condition"], "the first two cost all that may be evaluated");
+        assert_eq!(arrive(&mut table, 0, 0, &tags), Vec::<&str>::new());
     }
 }

@@ -6,6 +6,7 @@ pub mod ask_consumer;
 pub mod clients;
 pub mod config;
 pub mod consume_stats;
+pub mod digest;
 pub mod duplicates;
 pub mod filter;
 pub mod groups;

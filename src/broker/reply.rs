@@ -43,10 +43,10 @@ pub fn take(
     check_time(rules, now_ms)?;
     let name = header.topic.text();
     let topic = Topic::parse(&name)?;
+    check_forbidden(&topic)?;
     let Some(config) = topics.config(&name) else {
         return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!")));
     };
-    check_forbidden(&topic)?;
     let queue_id = queue_of(rules, config, header.queue_id, random, from)?;
     let text = header.properties.map(|text| text.text().into_owned()).unwrap_or_default();
     check_inner_batch(header.sys_flag)?;

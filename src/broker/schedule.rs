@@ -88,14 +88,20 @@ impl LevelProgress {
         if entry >= self.next {
             self.early.insert(entry);
         }
-        while self.early.remove(&self.next) {
-            self.next = self.next.plus(1);
-        }
+        self.move_on();
     }
 
     /// Goes on with `to`, whatever was done: there is nothing before it any more.
     pub fn jump(&mut self, to: QueueOffset) {
-        *self = Self::from(to);
+        self.early = self.early.split_off(&to);
+        self.next = to;
+        self.move_on();
+    }
+
+    fn move_on(&mut self) {
+        while self.early.remove(&self.next) {
+            self.next = self.next.plus(1);
+        }
     }
 }
 

@@ -167,7 +167,7 @@ impl Admission {
         check_time(rules, now_ms)?;
         let known = topics.recall(header.topic);
         let Some((mut topic, mut config)) = topics.last().filter(|_| known) else {
-            names::check_topic(&header.topic.text())?;
+            check_unknown(&header.topic.text())?;
             return Err(Denied::UnknownTopic);
         };
         if topics.last_is_forbidden {
@@ -307,6 +307,13 @@ pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> 
         return Err(Refusal::error(remark));
     }
     Ok(())
+}
+
+/// Whether a topic that there is not may be made for a send. The broker makes its own ones itself, as they have to be.
+#[cold]
+fn check_unknown(name: &str) -> Result<(), Refusal> {
+    names::check_topic(name)?;
+    check_forbidden(&Topic::parse(name)?)
 }
 
 /// The queue of a topic that a send goes to: the one that it names, or any.

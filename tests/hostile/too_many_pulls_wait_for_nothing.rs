@@ -20,7 +20,8 @@ use crate::support::Cluster;
 const SHORT: Duration = Duration::from_millis(200);
 /// Pulls of these tests wait for 15 s.
 const BEFORE_THEY_EXPIRE: Duration = Duration::from_secs(10);
-const LIMITS: HoldLimits = HoldLimits { total: 5, per_connection: 3 };
+const LIMITS: HoldLimits =
+    HoldLimits { total: 5, per_connection: 3, filter_bytes: usize::MAX, filter_bytes_per_connection: usize::MAX };
 
 async fn pull(client: &mut Raw) {
     client.send_as(waiting_pull_from("Held", 0, 1, 1), Serialization::Json).await;
@@ -31,7 +32,10 @@ async fn is_told_busy(client: &mut Raw) {
     let reply = client.next().await.unwrap();
     let remark = reply.remark.as_deref().unwrap_or_default();
     assert_eq!(reply.code, response::SYSTEM_BUSY, "{remark}");
-    assert_eq!(remark, "[PULL_HOLD]broker busy, 3 pulls of one connection or 5 in all wait already");
+    assert_eq!(
+        remark,
+        "[PULL_HOLD]broker busy, 3 pulls of one connection or 5 in all wait already, or fewer with large filters"
+    );
 }
 
 #[actix::test]
@@ -67,7 +71,7 @@ async fn those_beyond_are_told_busy_and_the_others_get_their_message() {
 /// A pull that arrives together with the end of its connection waits for nobody.
 #[actix::test]
 async fn those_of_connections_that_have_ended_take_no_room() {
-    let hold = HoldLimits { total: 1, per_connection: 1 };
+    let hold = HoldLimits { total: 1, per_connection: 1, ..LIMITS };
     // The broker does nothing while this thread writes and closes: both are there when it looks.
     let layout = Layout::OneArbiter;
     let cluster = Cluster::start_with(|options| BrokerOptions { hold, layout, ..options }).await;

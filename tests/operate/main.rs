@@ -7,7 +7,6 @@ mod figures_tell_what_passed_through;
 #[allow(dead_code, reason = "shared with tests that ask for more")]
 #[path = "../registry/member.rs"]
 mod member;
-#[allow(dead_code, reason = "shared with tests that ask for more")]
 #[path = "../support/messages.rs"]
 mod messages;
 #[path = "../support/raw.rs"]

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::Path;
 
+use crate::broker::digest::Digest;
 use crate::broker::schedule::real_queue;
 use crate::broker::timer::progress::TimerProgress;
 use crate::broker::timer::wheel::{Bucket, Place, SECOND_MS, Wheel, start_of};
@@ -40,7 +41,7 @@ pub(super) struct Work {
     /// The file whose messages are delivered from where they lie, and how many of them were read.
     reading: Option<(Bucket, u64)>,
     /// Keys of messages that were taken back, by the second that they were to be delivered in.
-    taken_back: BTreeMap<i64, HashSet<String>>,
+    taken_back: BTreeMap<i64, HashSet<Digest>>,
 }
 
 /// What a turn looks at.
@@ -224,7 +225,7 @@ impl Work {
             due.push(&NewMessage { properties, ..NewMessage::again(&message, timer_topic(), queue) }, row)?;
         } else if row.cancels {
             let key = message.property(keys::TIMER_DEL_UNIQKEY).unwrap_or_default();
-            self.taken_back.entry(second).or_default().insert(key.to_owned());
+            self.taken_back.entry(second).or_default().insert(Digest::of(key.as_bytes()));
         } else if !self.is_taken_back(&message, second) {
             let Some((topic, queue_id)) = real_queue(&message) else {
                 tracing::error!(at = %row.physical, "a message does not say where it is to be delivered; it stays here");
@@ -236,8 +237,8 @@ impl Work {
     }
 
     fn is_taken_back(&self, message: &Message, second: i64) -> bool {
-        let key = message.property(keys::UNIQ_KEY);
-        key.is_some_and(|key| self.taken_back.get(&second).is_some_and(|keys| keys.contains(key)))
+        let taken_back = |key: &str| self.taken_back.get(&second)?.get(&Digest::of(key.as_bytes()));
+        message.property(keys::UNIQ_KEY).and_then(taken_back).is_some()
     }
 
     /// Forgets the cancellations of seconds all of whose messages are delivered.

@@ -83,21 +83,38 @@ impl Round {
         let ops = self.queue(op_half_topic()).await?;
         let (half_before, op_before) = (self.noted(half_topic()).await?, self.noted(op_half_topic()).await?);
         let mut next = start(half_before, &ask(&halves.snapshot, SnapshotOf).await?);
-        let mut read_to = start(op_before, &ask(&ops.snapshot, SnapshotOf).await?);
-        let begins = next;
-        let mut done = Done::default();
-        let over = loop {
-            // The op messages are read last thing before anybody is asked: so nobody is whose note is there.
-            let snapshot = ask(&halves.snapshot, SnapshotOf).await?;
-            (done, read_to) = self.read_ops(&ops, done, read_to, begins).await?;
-            let found = self.look(snapshot, next, &mut done).await?;
-            next = self.act(found.acts, found.next).await?;
-            if next < found.next || found.over != Over::No {
-                break if next < found.next { Over::TooYoung } else { found.over };
+        let ops_begin = start(op_before, &ask(&ops.snapshot, SnapshotOf).await?);
+        let op = match self.go_through(&halves, &ops, &mut next, ops_begin).await {
+            Ok(op) => op,
+            Err(refusal) => {
+                // What was copied is done with all the same: the next round is not to ask about it twice.
+                tracing::error!(?refusal, %next, "the half messages from here on cannot be looked at now; trying again");
+                ops_begin
             }
         };
-        let op = done.read_from(next, read_to, over == Over::SawAll);
         Ok(Progress { half: next, half_before, op, op_before, end: self.end })
+    }
+
+    /// Looks at the half messages from `next` on, which moves along; gives the op message that the next round begins with.
+    async fn go_through(
+        &mut self,
+        halves: &QueuePorts,
+        ops: &QueuePorts,
+        next: &mut QueueOffset,
+        ops_begin: QueueOffset,
+    ) -> Result<QueueOffset, Refusal> {
+        let (mut done, mut read_to) = (Done::default(), ops_begin);
+        loop {
+            // The op messages are read last thing before anybody is asked: so nobody is whose note is there.
+            let snapshot = ask(&halves.snapshot, SnapshotOf).await?;
+            read_to = self.read_ops(ops, &mut done, read_to, *next).await?;
+            let found = self.look(snapshot, *next, &mut done).await?;
+            *next = self.act(found.acts, found.next).await?;
+            if *next < found.next || found.over != Over::No {
+                let saw_all = *next == found.next && found.over == Over::SawAll;
+                return Ok(done.read_from(*next, read_to, saw_all));
+            }
+        }
     }
 
     /// Makes a topic of the broker's own: tools are to see what lies in it.
@@ -121,25 +138,26 @@ impl Round {
         Ok(stored.and_then(|stored| u64::try_from(stored.0).ok()).map(QueueOffset))
     }
 
-    /// Reads every op message that there is.
+    /// Reads every op message that there is, from `read_to` on; gives what follows them.
     async fn read_ops(
         &self,
         ops: &QueuePorts,
-        mut done: Done,
+        done: &mut Done,
         mut read_to: QueueOffset,
-        begins: QueueOffset,
-    ) -> Result<(Done, QueueOffset), Refusal> {
+        next: QueueOffset,
+    ) -> Result<QueueOffset, Refusal> {
         let snapshot = ask(&ops.snapshot, SnapshotOf).await?;
+        let has_copied = self.end > PhysicalOffset(0);
         while read_to < snapshot.max_offset() {
             let queue = snapshot.clone();
-            let read = self.parts.pool.ask(move |log| read_some_ops(log, &queue, done, read_to, begins));
-            let before = read_to;
-            (done, read_to) = read.await??;
-            if read_to == before {
+            let (halves, end) = self.parts.pool.ask(move |log| read_some_ops(log, &queue, read_to)).await??;
+            if end == read_to {
                 break;
             }
+            done.take(read_to, halves, next, has_copied);
+            read_to = end;
         }
-        Ok((done, read_to))
+        Ok(read_to)
     }
 
     async fn look(&self, queue: QueueSnapshot, next: QueueOffset, done: &mut Done) -> Result<Found, Refusal> {
@@ -213,13 +231,12 @@ fn start(noted: Option<QueueOffset>, queue: &QueueSnapshot) -> QueueOffset {
     noted.unwrap_or_default().clamp(queue.min_offset(), queue.max_offset())
 }
 
+/// The half messages that the next op messages end, and what follows these.
 fn read_some_ops(
     log: &LogView,
     queue: &QueueSnapshot,
-    mut done: Done,
     from: QueueOffset,
-    begins: QueueOffset,
-) -> Result<(Done, QueueOffset), StoreError> {
+) -> Result<(Vec<QueueOffset>, QueueOffset), StoreError> {
     let entries = queue.entries(from, READ_AT_ONCE)?;
     let mut ended = Vec::with_capacity(entries.len());
     for entry in entries.iter().filter(|entry| !entry.is_blank()) {
@@ -227,8 +244,7 @@ fn read_some_ops(
             ended.extend(ended_by(&op.body));
         }
     }
-    done.take(from, ended, begins);
-    Ok((done, from.plus(entries.len() as u64)))
+    Ok((ended, from.plus(entries.len() as u64)))
 }
 
 /// A look at half messages, from a thread of the pool.

@@ -45,6 +45,8 @@ impl Wiring<'_> {
         let reply_patience = Patience { limit: PATIENCE.limit + reply_service::PUSH_LIMIT, ..PATIENCE };
         let sends = Lane::in_place(move || Box::new(sends.batch())).patient(Some(PATIENCE));
         let sends = sends.for_as_long_as(self.send_limit.clone());
+        // The consumer would send the message itself otherwise, to the retry topic, while it is there already.
+        let send_back_patience = Patience { limit: PATIENCE.limit + options.sync_limit, ..PATIENCE };
         let relay_patience = Patience { limit: PATIENCE.limit + consumer_service::RELAY_LIMIT, ..PATIENCE };
         let lookups = self.lookups(storage, state);
         let consume_stats = self.consume_stats(&lookups, state);
@@ -60,7 +62,10 @@ impl Wiring<'_> {
             .route(&SEND_CODES, sends.within(Arc::new(Budget::new(options.send_bytes_max))))
             .route(&PULL_CODES, asked(Lane::to(self.pulls(storage, state))))
             .route(&reply_service::CODES, Lane::to(replies).patient(Some(reply_patience)))
-            .route(&send_back_service::CODES, asked(Lane::to(self.send_backs(storage, state))))
+            .route(
+                &send_back_service::CODES,
+                Lane::to(self.send_backs(storage, state)).patient(Some(send_back_patience)),
+            )
             .route(&end_transaction_service::CODES, asked(Lane::to(self.ended_transactions(storage))))
             .route(&lookup_service::CODES, asked(Lane::to(lookups)))
             .route(&consume_stats_service::CODES, asked(Lane::to(consume_stats)))
@@ -91,6 +96,7 @@ impl Wiring<'_> {
                 settled: storage.dispatch.settled.clone(),
                 pool: storage.pools.questions.clone(),
                 log: storage.log.clone(),
+                clock: Arc::clone(&options.clock),
             },
             clock: Arc::clone(&options.clock),
             seed: options.seed.into(),
@@ -162,6 +168,7 @@ impl Wiring<'_> {
             pool: storage.pools.deliver.clone(),
             append: storage.commit_log.append.clone(),
             sent_back: storage.stats.sent_back.clone(),
+            seed: Arc::new(self.options.seed.into()),
         }
     }
 

@@ -57,6 +57,16 @@ impl Filter {
         }
     }
 
+    /// About the bytes that it takes; none for one that lets everything pass, and for what belongs to a group.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Tags(tags) => tags.bytes(),
+            Self::Properties(condition) => condition.bytes(),
+            Self::Group(_) | Self::Retried(_) => 0,
+        }
+    }
+
     /// Whether units are read to choose among records.
     #[must_use]
     pub fn reads_units(&self) -> bool {

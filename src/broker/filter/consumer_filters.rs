@@ -9,6 +9,7 @@
 mod file;
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -119,6 +120,8 @@ pub enum NotLoaded {
 
 /// Compiled, the longest conditions of so many groups take 1 GB.
 const CONDITIONS_MAX: usize = 10_000;
+/// A topic with more filters has no bit maps: each filter is evaluated for each record.
+const MAPPED_MAX: usize = 64;
 
 type FiltersByGroup = OrdMap<Arc<str>, Arc<ConsumerFilter>>;
 
@@ -217,16 +220,18 @@ impl ConsumerFilters {
     pub fn register_all<'a>(
         &mut self,
         group: &str,
-        subscriptions: impl IntoIterator<Item = &'a SubscriptionData> + Clone,
+        subscriptions: impl IntoIterator<Item = &'a SubscriptionData>,
         now_ms: i64,
     ) -> Vec<(String, ConsumerFilterError)> {
         let mut refused = Vec::new();
-        for subscription in subscriptions.clone() {
+        let mut wanted = HashSet::new();
+        for subscription in subscriptions {
+            wanted.insert(subscription.topic.as_str());
             if let Err(error) = self.register(group, subscription, now_ms) {
                 refused.push((subscription.topic.clone(), error));
             }
         }
-        self.bury(group, now_ms, |topic| subscriptions.clone().into_iter().all(|known| known.topic != topic));
+        self.bury(group, now_ms, |topic| !wanted.contains(topic));
         refused
     }
 
@@ -236,14 +241,14 @@ impl ConsumerFilters {
     }
 
     fn bury(&mut self, group: &str, now_ms: i64, has_ended: impl Fn(&str) -> bool) {
-        let topics: Vec<Arc<str>> = self.by_topic.keys().filter(|topic| has_ended(topic)).cloned().collect();
-        for topic in topics {
-            if let Some(living) = self.find(&topic, group).filter(|filter| !filter.is_dead()) {
-                // The clock may have been set back; who dies before its birth would not count as dead in the file.
-                let died_ms = Some(now_ms.max(living.born_ms));
-                let dead = ConsumerFilter { died_ms, ..ConsumerFilter::clone(living) };
-                self.put(&topic, group, dead);
-            }
+        let living = self.by_topic.iter().filter_map(|(topic, filters)| {
+            let living = filters.get(group).filter(|filter| !filter.is_dead() && has_ended(topic))?;
+            // The clock may have been set back; who dies before its birth would not count as dead in the file.
+            let died_ms = Some(now_ms.max(living.born_ms));
+            Some((Arc::clone(topic), ConsumerFilter { died_ms, ..ConsumerFilter::clone(living) }))
+        });
+        for (topic, dead) in living.collect::<Vec<_>>() {
+            self.put(&topic, group, dead);
         }
     }
 
@@ -258,10 +263,11 @@ impl ConsumerFilters {
         self.by_topic.get(topic).into_iter().flatten().map(|(group, filter)| (&**group, &**filter))
     }
 
-    /// The bit map of a record with these properties (`enableCalcFilterBitMap`); `None` if its topic has no filters.
+    /// The bit map of a record with these properties (`enableCalcFilterBitMap`); `None` if its topic has no filters, or so many
+    /// that each record would cost more than the reading of it that a bit map saves.
     #[must_use]
     pub fn bit_map(&self, topic: &str, properties_text: &str) -> Option<Vec<u8>> {
-        let filters = self.by_topic.get(topic)?;
+        let filters = self.by_topic.get(topic).filter(|filters| filters.len() <= MAPPED_MAX)?;
         let mut map = self.bloom.empty_map();
         for filter in filters.values().filter(|filter| filter.filter.passes(properties_text)) {
             filter.bits.set_in(&mut map);

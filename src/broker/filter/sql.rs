@@ -51,7 +51,11 @@ struct Compiled {
     condition: Expression,
     /// The properties that the condition asks for, each with its place among the values of a record.
     names: BTreeMap<Box<str>, usize>,
+    bytes: usize,
 }
+
+/// Compiled, a condition takes about so many times the bytes of its text.
+const COMPILED_TIMES: usize = 24;
 
 impl SqlFilter {
     /// Reads a condition.
@@ -60,7 +64,13 @@ impl SqlFilter {
     /// Says what was expected, and where.
     pub fn parse(text: &str) -> Result<Self, SqlError> {
         let (condition, names) = parser::parse(text).map_err(|error| *error)?;
-        Ok(Self { compiled: Arc::new(Compiled { condition, names }) })
+        Ok(Self { compiled: Arc::new(Compiled { condition, names, bytes: text.len() * COMPILED_TIMES }) })
+    }
+
+    /// About the bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.compiled.bytes
     }
 
     /// Whether a record passes that has these properties, given as they are stored ([`properties`]).
@@ -71,7 +81,7 @@ impl SqlFilter {
 
     /// `None` is null.
     fn evaluate(&self, properties_text: &str) -> Result<Option<bool>, Failed> {
-        let Compiled { condition, names } = &*self.compiled;
+        let Compiled { condition, names, .. } = &*self.compiled;
         // One walk over the properties, however often they are asked for: the text may be long, and so may the condition.
         let mut values: SmallVec<[Option<&str>; 8]> = smallvec![None; names.len()];
         for (name, value) in properties::pairs(properties_text) {

@@ -51,6 +51,12 @@ impl TagFilter {
         entry.unit_address().is_some() || self.passes(entry.tags_code)
     }
 
+    /// The bytes of its hashes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.codes.as_ref().map_or(0, |codes| size_of_val(&**codes))
+    }
+
     /// Whether everything passes.
     #[must_use]
     pub fn takes_all(&self) -> bool {

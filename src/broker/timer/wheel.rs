@@ -1,4 +1,4 @@
-//! Which waiting message is next, in memory that does not grow with their number.
+//! Which waiting message is next, in memory that does not grow with their number; but for the cancellations of the minute.
 //!
 //! ```text
 //!   hour files ──when their hour begins──► minute files ──when their minute begins──► the window, in memory
@@ -11,7 +11,7 @@
 //! # Units
 //! Milliseconds since the epoch.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::store::TimerRow;
 
@@ -63,19 +63,20 @@ pub enum Place {
 /// The wheel.
 #[derive(Debug)]
 pub struct Wheel {
-    window: BTreeMap<(i64, u64), TimerRow>,
+    /// By time; of what fires together, cancellations come before what they cancel.
+    window: BTreeMap<(i64, bool, u64), TimerRow>,
     window_max: usize,
     next_number: u64,
     /// The end of the minute whose messages are in the window,
     opened_until: i64,
     /// and of the hour whose messages are in minute files.
     split_until: i64,
-    /// Files that have something in them.
-    files: BTreeSet<Bucket>,
+    /// Files that have something in them, with the earliest time of it: what was late already lies in a file of a later time.
+    files: BTreeMap<Bucket, i64>,
 }
 
 impl Wheel {
-    /// A wheel that holds nothing, at `now`, and never more than `window_max` in memory.
+    /// A wheel that holds nothing, at `now`, and never more messages than `window_max` in memory.
     #[must_use]
     pub fn new(now_ms: i64, window_max: usize) -> Self {
         let (minute, hour) = (start_of(now_ms, MINUTE_MS), start_of(now_ms, HOUR_MS));
@@ -85,7 +86,7 @@ impl Wheel {
             next_number: 0,
             opened_until: minute + MINUTE_MS,
             split_until: hour + HOUR_MS,
-            files: BTreeSet::new(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -102,11 +103,12 @@ impl Wheel {
         } else if self.window.len() >= self.window_max && !waiting.cancels {
             Bucket::Second(start_of(fire_ms, SECOND_MS))
         } else {
-            self.window.insert((waiting.fire_ms, self.next_number), waiting);
+            self.window.insert((waiting.fire_ms, !waiting.cancels, self.next_number), waiting);
             self.next_number += 1;
             return Place::Window;
         };
-        self.files.insert(bucket);
+        let earliest = self.files.entry(bucket).or_insert(waiting.fire_ms);
+        *earliest = waiting.fire_ms.min(*earliest);
         Place::File(bucket)
     }
 
@@ -120,13 +122,13 @@ impl Wheel {
             if minute >= self.split_until {
                 let hour = self.split_until;
                 self.split_until += HOUR_MS;
-                if self.files.remove(&Bucket::Hour(hour)) {
+                if self.files.remove(&Bucket::Hour(hour)).is_some() {
                     return Some(Bucket::Hour(hour));
                 }
                 continue;
             }
             self.opened_until += MINUTE_MS;
-            if self.files.remove(&Bucket::Minute(minute)) {
+            if self.files.remove(&Bucket::Minute(minute)).is_some() {
                 return Some(Bucket::Minute(minute));
             }
         }
@@ -136,7 +138,7 @@ impl Wheel {
     #[must_use]
     pub fn due_file(&self, now_ms: i64) -> Option<Bucket> {
         self.files
-            .iter()
+            .keys()
             .copied()
             .find(|bucket| matches!(bucket, Bucket::Second(second) if second + SECOND_MS <= now_ms))
     }
@@ -161,8 +163,8 @@ impl Wheel {
     /// When something is to be done next: a message is due, or a file is to be opened.
     #[must_use]
     pub fn next_ms(&self) -> i64 {
-        let in_memory = self.window.first_key_value().map(|((fire_ms, _), _)| *fire_ms);
-        let seconds = self.files.iter().filter_map(|bucket| match bucket {
+        let in_memory = self.window.first_key_value().map(|((fire_ms, ..), _)| *fire_ms);
+        let seconds = self.files.keys().filter_map(|bucket| match bucket {
             Bucket::Second(second) => Some(second + SECOND_MS),
             _ => None,
         });
@@ -172,9 +174,8 @@ impl Wheel {
     /// Before this time nothing waits.
     #[must_use]
     pub fn clear_before(&self) -> i64 {
-        let in_memory = self.window.first_key_value().map(|((fire_ms, _), _)| *fire_ms);
-        let in_files = self.files.iter().map(|bucket| bucket.start_ms());
-        in_memory.into_iter().chain(in_files.min()).min().unwrap_or(i64::MAX)
+        let in_memory = self.window.first_key_value().map(|((fire_ms, ..), _)| *fire_ms);
+        in_memory.into_iter().chain(self.files.values().copied().min()).min().unwrap_or(i64::MAX)
     }
 }
 
@@ -212,7 +213,7 @@ mod tests {
         assert_eq!(wheel.next_ms(), NOW + 10 * SECOND_MS);
         assert_eq!(fires(&mut wheel, NOW + 10 * SECOND_MS), [10 * SECOND_MS]);
         assert_eq!(wheel.next_ms(), NOW + 30 * SECOND_MS);
-        assert_eq!(wheel.clear_before(), NOW + 30 * SECOND_MS);
+        assert_eq!(wheel.clear_before(), NOW + 31 * SECOND_MS);
         assert_eq!(wheel.open_next(NOW + 30 * SECOND_MS), Some(next_minute));
         assert_eq!(wheel.put(waiting(NOW + 31 * SECOND_MS), NOW + 30 * SECOND_MS), Place::Window);
         assert_eq!(wheel.open_next(hour + HOUR_MS), Some(Bucket::Hour(hour + HOUR_MS)));
@@ -252,12 +253,22 @@ mod tests {
         assert_eq!(wheel.put(waiting(NOW + 2), NOW), Place::Window);
         let second = Bucket::Second(NOW);
         assert_eq!(wheel.put(waiting(NOW + 3), NOW), Place::File(second));
-        // What is late belongs to the second that it came in.
+        // What is late belongs to the second that it came in, and waits all the same.
         assert_eq!(wheel.put(waiting(5), NOW), Place::File(second));
+        assert_eq!((fires(&mut wheel, NOW + 2).len(), wheel.clear_before()), (2, 5));
         assert_eq!(wheel.due_file(NOW + 999), None);
         assert_eq!(wheel.due_file(NOW + 1_000), Some(second));
         wheel.removed(second);
         assert_eq!(wheel.due_file(NOW + 1_000), None);
+    }
+
+    #[test]
+    fn a_cancellation_comes_before_what_it_cancels() {
+        let mut wheel = Wheel::new(NOW, 1);
+        wheel.put(waiting(NOW + 1), NOW);
+        wheel.put(TimerRow { cancels: true, ..waiting(NOW + 1) }, NOW);
+        let due = wheel.take_due(NOW + 1, 2);
+        assert_eq!(due.iter().map(|row| row.cancels).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]

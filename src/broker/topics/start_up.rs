@@ -166,5 +166,6 @@ pub fn is_system_topic(settings: &TopicSettings, name: &str) -> bool {
 /// The names that GET_SYSTEM_TOPIC_LIST_FROM_BROKER answers with.
 pub fn system_topics(settings: &TopicSettings) -> impl Iterator<Item = String> {
     let configured = [settings.cluster.clone(), settings.broker_name.clone(), reply_topic(&settings.cluster)];
-    SYSTEM_TOPICS.iter().map(ToString::to_string).chain(configured).chain(settings.trace_topic.clone())
+    let timer = settings.timer_topic.then(|| TIMER_TOPIC.to_owned());
+    SYSTEM_TOPICS.iter().map(ToString::to_string).chain(configured).chain(settings.trace_topic.clone()).chain(timer)
 }
