@@ -225,6 +225,12 @@ mod tests {
         assert_eq!(progress, LevelProgress::from(QueueOffset(9)));
         progress.done(QueueOffset(3));
         assert_eq!(progress, LevelProgress::from(QueueOffset(9)));
+        // Nor when what was before it expires.
+        progress.done(QueueOffset(11));
+        progress.done(QueueOffset(13));
+        progress.jump(QueueOffset(11));
+        assert_eq!(progress.next(), QueueOffset(12));
+        assert!(progress.is_done(QueueOffset(13)) && !progress.is_done(QueueOffset(12)));
     }
 
     #[test]

@@ -66,6 +66,11 @@ async fn names_of_topics_that_nobody_may_send_to() {
     check(&mut client, send_to(&"t".repeat(128), 0, "", "x"), response::SYSTEM_ERROR, long).await;
     let forbidden = "Sending message to topic[SCHEDULE_TOPIC_XXXX] is forbidden.";
     check(&mut client, send_to("SCHEDULE_TOPIC_XXXX", 0, "", "x"), response::NO_PERMISSION, forbidden).await;
+    // This one is not there yet, and is not made for a send.
+    let forbidden = "Sending message to topic[TRANS_CHECK_MAX_TIME_TOPIC] is forbidden.";
+    check(&mut client, send_to("TRANS_CHECK_MAX_TIME_TOPIC", 0, "", "x"), response::NO_PERMISSION, forbidden).await;
+    let config = ask_for(request::GET_TOPIC_CONFIG, &[("topic", &"TRANS_CHECK_MAX_TIME_TOPIC")]);
+    assert_eq!(client.ask(config).await.code, response::TOPIC_NOT_EXIST);
     cluster.stop().await;
 }
 

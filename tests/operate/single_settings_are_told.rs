@@ -1,5 +1,7 @@
 //! Questions of newer tools about one topic or one group, and which topics are the broker's own.
 
+use ferromq::actors::options::BrokerOptions;
+use ferromq::broker::timer::TimerRules;
 use ferromq::protocol::codes::{request, response};
 use serde_json::json;
 
@@ -35,11 +37,19 @@ async fn of_a_group() {
 
 #[actix::test]
 async fn of_the_brokers_own_topics() {
-    let cluster = Cluster::start().await;
+    let timer = Some(TimerRules { ahead_ms_max: 1_000 });
+    let cluster = Cluster::start_with(|options| BrokerOptions { timer, ..options }).await;
     let mut tool = Raw::connect(cluster.broker.address()).await;
     let told = body(&succeeds(&mut tool, ask_for(request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER, &[])).await);
     let topics: Vec<&str> = told["topicList"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-    for topic in ["TBW102", "SCHEDULE_TOPIC_XXXX", "DefaultCluster", "DefaultCluster_REPLY_TOPIC", "broker-a"] {
+    for topic in [
+        "TBW102",
+        "SCHEDULE_TOPIC_XXXX",
+        "DefaultCluster",
+        "DefaultCluster_REPLY_TOPIC",
+        "broker-a",
+        "rmq_sys_wheel_timer",
+    ] {
         assert!(topics.contains(&topic), "{topic} in {topics:?}");
     }
     cluster.stop().await;

@@ -93,20 +93,21 @@ async fn what_is_taken_back_is_not_delivered() {
     let (cluster, clock) = start().await;
     let mut client = Raw::connect(cluster.broker.address()).await;
     let at = |ms: i64, more: &str| format!("TIMER_DELIVER_MS\u{1}{}\u{2}{more}", NOW + ms);
-    for (ms, key) in [(1_200, "A"), (1_300, "B"), (30 * HOUR, "C"), (30 * HOUR, "D")] {
+    for (ms, key) in [(1_200, "A"), (1_300, "B"), (2_000, "E"), (30 * HOUR, "C"), (30 * HOUR, "D")] {
         send(&mut client, &at(ms, &format!("UNIQ_KEY\u{1}{key}")), key).await;
     }
     // By the time that it names, to the second; what has another time or another key is not meant.
     send(&mut client, &at(1_200, "TIMER_DEL_UNIQKEY\u{1}A"), "").await;
     send(&mut client, &at(9_000, "TIMER_DEL_UNIQKEY\u{1}B"), "").await;
+    send(&mut client, &at(2_000, "TIMER_DEL_UNIQKEY\u{1}E"), "").await;
     send(&mut client, &at(30 * HOUR, "TIMER_DEL_UNIQKEY\u{1}C"), "").await;
-    wait_for(&mut client, TIMER_TOPIC, 1, 0, 3).await;
+    wait_for(&mut client, TIMER_TOPIC, 1, 0, 4).await;
     clock.advance(Duration::from_secs(2));
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["B"]);
     // The cancellation is stored again as well.
     let mut client = after(&cluster, &clock, 24 * HOUR).await;
-    wait_for(&mut client, TIMER_TOPIC, 1, 3, 1).await;
-    wait_for(&mut client, TIMER_TOPIC, 0, 4, 2).await;
+    wait_for(&mut client, TIMER_TOPIC, 1, 4, 1).await;
+    wait_for(&mut client, TIMER_TOPIC, 0, 5, 2).await;
     let mut client = after(&cluster, &clock, 6 * HOUR).await;
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 1, 1).await), ["D"]);
     assert_eq!(messages_in(&mut client, "T", 0, 2).await, []);
@@ -193,6 +194,8 @@ async fn a_key_alone_takes_a_message_back() {
     send(&mut client, &format!("TIMER_DELAY_MS\u{1}{}\u{2}UNIQ_KEY\u{1}farther", 31 * HOUR), "farther").await;
     clock.advance(Duration::from_secs(3));
     assert_eq!(bodies(&wait_for(&mut client, "T", 0, 0, 1).await), ["7"]);
+    let delivered = client.ask(send_to("T", 0, "TIMER_DEL_UNIQKEY\u{1}K7", "")).await;
+    assert_eq!(delivered.code, response::MESSAGE_ILLEGAL, "it waits no more: {delivered:?}");
     // Who has written the long names of fields is understood as well.
     let mut client = after(&cluster, &clock, 24 * HOUR).await;
     wait_for(&mut client, TIMER_TOPIC, 0, 24, 3).await;

@@ -147,6 +147,19 @@ fn a_bit_map_tells_only_of_records_that_came_after_the_filter() {
     assert_eq!(filters.bit_map("T", "a\u{1}1").unwrap(), wanted, "also for who may come back");
 }
 
+/// Each of them would be evaluated for each record.
+#[test]
+fn a_topic_with_very_many_filters_has_no_bit_maps() {
+    let mut filters = registered();
+    let wants = |group: usize| format!("H{group}");
+    for group in 1..=MAPPED_MAX {
+        let mapped = filters.bit_map("T", "a\u{1}1").is_some();
+        assert!(mapped, "{group} filters");
+        filters.register(&wants(group), &subscription("T", "a = 1", 7), BORN).unwrap();
+    }
+    assert_eq!(filters.bit_map("T", "a\u{1}1"), None);
+}
+
 #[test]
 fn the_file_is_written_after_a_change_and_reads_back() {
     let mut filters = registered();
