@@ -102,6 +102,7 @@ fn extent(args: &BenchArgs, mode: Mode) -> Extent {
     Extent {
         warmup: Duration::from_secs_f64(args.warmup.unwrap_or(warmup)),
         length: length.map(Duration::from_secs_f64),
+        grace: run::GRACE + args.wait(),
     }
 }
 
@@ -163,7 +164,7 @@ impl Plan<'_> {
 
     async fn end_to_end(&self, rate: f64) -> Result<Vec<JoinHandle<()>>> {
         let mark = self.seed;
-        let stragglers = if self.args.delay_level.is_some() { e2e::DELAYED_STRAGGLERS } else { e2e::STRAGGLERS };
+        let stragglers = e2e::STRAGGLERS + self.args.wait();
         let mut loads = Vec::new();
         for target in self.targets {
             let bounds = target::bounds(target, &self.args.topic).await?;

@@ -1,13 +1,16 @@
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ferromq::cli::bench::closed::{Load, send_answered};
 use ferromq::cli::bench::link::Link;
-use ferromq::cli::bench::run::{Extent, Run};
+use ferromq::cli::bench::run::{Extent, GRACE, Run};
 use ferromq::cli::bench::tally::{Outcome, Tally};
 use ferromq::cli::bench::template::{Shape, Template};
+use ferromq::cli::bench::transaction::send_and_commit;
 use ferromq::protocol::codes::{request, response};
-use ferromq::protocol::command::{Command, Serialization};
-use tokio::task::LocalSet;
+use ferromq::protocol::command::{Command, ExtFields, Serialization};
+use tokio::task::{JoinHandle, LocalSet};
 
 use crate::fake_broker::{FakeBroker, reply};
 
@@ -32,13 +35,21 @@ fn load(in_flight: usize) -> Load {
 
 /// Sends until `count` messages are stored, on one connection; gives what was counted and what failed.
 async fn measure(broker: &FakeBroker, in_flight: usize, count: u64) -> (Tally, Vec<String>) {
+    measure_with(broker, count, |run, link| run.spawn(send_answered(run.clone(), link, load(in_flight)))).await
+}
+
+async fn measure_with(
+    broker: &FakeBroker,
+    count: u64,
+    begin: impl FnOnce(&Rc<Run>, Link) -> JoinHandle<()>,
+) -> (Tally, Vec<String>) {
     let run = Run::new(Some(count));
     let local = LocalSet::new();
     let link = Link::open(&broker.address).await.unwrap();
     let cost = local
         .run_until(async {
-            let loads = vec![run.spawn(send_answered(run.clone(), link, load(in_flight)))];
-            run.measure(Extent { warmup: Duration::ZERO, length: None }, &[], loads).await.unwrap()
+            let loads = vec![begin(&run, link)];
+            run.measure(Extent { warmup: Duration::ZERO, length: None, grace: GRACE }, &[], loads).await.unwrap()
         })
         .await;
     let tally = run.tally.borrow().clone();
@@ -90,4 +101,49 @@ async fn a_connection_that_ends_is_reported_with_what_it_left() {
     let (tally, failures) = measure(&broker, 4, u64::MAX).await;
     assert_eq!(failures.len(), 1);
     assert!(tally.unanswered > 0 && tally.messages <= 40);
+}
+
+/// A half message is answered with where it lies, its commit with success, as long as `commits` are answered.
+fn transactions(commits: usize) -> impl Fn(&Command, usize) -> Option<Vec<Command>> {
+    let answered = AtomicUsize::new(0);
+    move |command, _| match command.code {
+        request::END_TRANSACTION if answered.fetch_add(1, Ordering::Relaxed) >= commits => Some(Vec::new()),
+        request::END_TRANSACTION => Some(vec![reply(command, response::SUCCESS)]),
+        _ => {
+            let mut ext = ExtFields::builder();
+            ext.push("msgId", "7F00000100002A9F0000000000000064").push("queueId", 0).push("queueOffset", 7);
+            Some(vec![reply(command, response::SUCCESS).with_ext(ext.build())])
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_is_over_when_its_commit_is_answered() {
+    let broker = FakeBroker::start(transactions(usize::MAX)).await;
+    let begin = |run: &Rc<Run>, link| run.spawn(send_and_commit(run.clone(), link, load(4)));
+    let (tally, failures) = measure_with(&broker, 40, begin).await;
+    assert!(failures.is_empty() && tally.messages >= 40 && tally.unanswered == 0, "{tally:?} {failures:?}");
+    let ended = broker.received(request::END_TRANSACTION);
+    assert_eq!(ended[0].ext.int64("commitLogOffset"), Ok(100));
+    assert_eq!((ended[0].ext.int64("tranStateTableOffset"), ended[0].ext.int32("commitOrRollback")), (Ok(7), Ok(8)));
+    // The first ones may have ended before the measurement began.
+    assert!((0..=4).contains(&(ended.len() as u64 - tally.messages)), "{} of {}", tally.messages, ended.len());
+}
+
+#[tokio::test]
+async fn transactions_that_are_not_ended_are_counted_as_unanswered() {
+    let broker = FakeBroker::start(transactions(10)).await;
+    let local = LocalSet::new();
+    let run = Run::new(None);
+    let link = Link::open(&broker.address).await.unwrap();
+    let extent =
+        Extent { warmup: Duration::ZERO, length: Some(Duration::from_millis(200)), grace: Duration::from_millis(50) };
+    let measured = async {
+        let loads = vec![run.spawn(send_and_commit(run.clone(), link, load(4)))];
+        run.measure(extent, &[], loads).await.unwrap()
+    };
+    local.run_until(measured).await;
+    let tally = run.tally.borrow();
+    assert!((6..=10).contains(&tally.messages), "{tally:?}");
+    assert_eq!(tally.unanswered, 4);
 }

@@ -12,10 +12,8 @@ use super::paced::{LOOK_UP, sent_ns};
 use super::run::Run;
 use super::tally::Outcome;
 
-/// How long messages that were acknowledged are waited for after the end,
+/// How long messages that were acknowledged are waited for after the end, beside what they wait by intention.
 pub const STRAGGLERS: Duration = Duration::from_secs(2);
-/// and delayed ones.
-pub const DELAYED_STRAGGLERS: Duration = Duration::from_secs(15);
 
 /// Reads until the run is over and every message of it that was acknowledged has come.
 ///

@@ -1,11 +1,15 @@
 //! The options of `ferromq bench`, and what they amount to.
 
+use std::time::Duration;
+
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
 use super::pace::Arrivals;
 use crate::protocol::command::Serialization;
 use crate::protocol::names::Topic;
+use crate::protocol::properties::keys;
+use crate::store::StoreOptions;
 
 /// Largest body that fits into every broker's default limit.
 const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -162,6 +166,26 @@ pub enum Mode {
 }
 
 impl BenchArgs {
+    /// How long a message waits in the broker by intention: for its level of delay, in RocketMQ's own table, or its delivery
+    /// time.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        let level = self.delay_level.and_then(|level| usize::try_from(level).ok()?.checked_sub(1));
+        let levels_ms = StoreOptions::at("").delay_levels_ms;
+        let level_ms = level.and_then(|level| levels_ms.get(level).or_else(|| levels_ms.last()).copied());
+        let asked_ms = self.property.iter().filter_map(|property| {
+            let (name, value) = property.split_once('=')?;
+            let unit = match name {
+                keys::TIMER_DELAY_MS => 1,
+                keys::TIMER_DELAY_SEC => 1_000,
+                _ => return None,
+            };
+            value.parse::<i64>().ok()?.checked_mul(unit)
+        });
+        let longest = asked_ms.chain(level_ms).max().unwrap_or(0);
+        Duration::from_millis(u64::try_from(longest).unwrap_or(0))
+    }
+
     /// What these options ask for.
     ///
     /// # Errors

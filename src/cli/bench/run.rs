@@ -17,8 +17,8 @@ use super::process::Usage;
 use super::tally::Tally;
 use crate::time::{Clock, SystemClock};
 
-/// How long stragglers are waited for after the end.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long stragglers are waited for after the end that do not come late by intention.
+pub const GRACE: Duration = Duration::from_secs(5);
 
 /// What the connections of one measurement share.
 ///
@@ -69,6 +69,8 @@ pub struct Extent {
     pub warmup: Duration,
     /// Time for it, if that is limited.
     pub length: Option<Duration>,
+    /// How long what is under way at its end is waited for.
+    pub grace: Duration,
 }
 
 impl Run {
@@ -169,7 +171,7 @@ impl Run {
         self.end();
         let own_after = Usage::of(std::process::id()).ok();
         let after = usages(pids)?;
-        self.await_stragglers(loads).await;
+        self.await_stragglers(loads, extent.grace).await;
         Ok(Cost {
             seconds: self.over_ns.get().saturating_sub(self.begun_ns.get()) as f64 / 1e9,
             processes: pids.iter().zip(before.iter().zip(&after)).map(|(pid, (b, a))| cost(*pid, b, a)).collect(),
@@ -178,8 +180,8 @@ impl Run {
         })
     }
 
-    async fn await_stragglers(&self, loads: Vec<JoinHandle<()>>) {
-        let deadline = Instant::now() + GRACE;
+    async fn await_stragglers(&self, loads: Vec<JoinHandle<()>>, grace: Duration) {
+        let deadline = Instant::now() + grace;
         for mut load in loads {
             // A load that panicked has said so on standard error already. One that is stopped counts what it left.
             if timeout_at(deadline, &mut load).await.is_err() {

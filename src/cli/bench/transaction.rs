@@ -21,7 +21,19 @@ use crate::protocol::ids::parse_offset_id;
 use crate::protocol::sys_flag::TRANSACTION_COMMIT;
 use crate::protocol::units::Opaque;
 
-/// The transactions of one connection that are under way, each with when it began.
+/// The transactions of one connection. Those that are under way when it ends, or is stopped, are counted as unanswered.
+struct OpenTransactions {
+    run: Rc<Run>,
+    open: Transactions,
+}
+
+impl Drop for OpenTransactions {
+    fn drop(&mut self) {
+        self.run.tally.borrow_mut().unanswered += self.open.count() as u64;
+    }
+}
+
+/// The transactions that are under way, each with when it began.
 #[derive(Debug, Default)]
 struct Transactions {
     /// Half messages, by their running numbers.
@@ -36,7 +48,8 @@ struct Transactions {
 /// # Errors
 /// The connection ended, or the broker answered what cannot be read.
 pub async fn send_and_commit(run: Rc<Run>, mut link: Link, mut load: Load) -> Result<()> {
-    let mut open = Transactions::default();
+    let mut transactions = OpenTransactions { run: run.clone(), open: Transactions::default() };
+    let open = &mut transactions.open;
     loop {
         load.template.set_born(run.now_ms());
         while !run.is_over() && open.count() < load.in_flight {
@@ -47,7 +60,7 @@ pub async fn send_and_commit(run: Rc<Run>, mut link: Link, mut load: Load) -> Re
             return Ok(());
         }
         link.turn().await.context("the broker ended a connection")?;
-        take_replies(&run, &mut link, &mut open)?;
+        take_replies(&run, &mut link, open)?;
     }
 }
 
