@@ -13,6 +13,7 @@ use super::fault::ask;
 use super::offset_actor::{CloneOffsets, OffsetsOf};
 use super::published::Published;
 use super::requests::{answer, serve_each, success};
+use super::stats_actor::GroupRates;
 use super::store_reads::{StoreReads, stored};
 use crate::broker::clients::SubscriptionTable;
 use crate::broker::consume_stats::{self, QueueCount, named};
@@ -70,6 +71,8 @@ pub(super) struct ConsumeStatsService {
     pub(super) offsets_of: Recipient<OffsetsOf>,
     /// The same.
     pub(super) clone_offsets: Recipient<CloneOffsets>,
+    /// The StatsActor.
+    pub(super) group_rates: Recipient<GroupRates>,
     /// Reads queues.
     pub(super) reads: StoreReads,
     /// Tells the time of day.
@@ -115,8 +118,9 @@ impl ConsumeStatsService {
         let topics = self.topics_of(group, topic, &offsets);
         let wanted = self.wanted(group, topics, |config| Some(config.read_queue_nums), &mut count)?;
         let mut all = ConsumeStats::default();
-        for (_, stats) in self.stats(vec![wanted], offsets).await? {
-            all.offset_table.0.extend(stats.into_iter().flat_map(|stats| stats.offset_table.0));
+        for stats in self.stats(vec![wanted], offsets).await?.into_iter().flat_map(|(_, stats)| stats) {
+            all.consume_tps += stats.consume_tps;
+            all.offset_table.0.extend(stats.offset_table.0);
         }
         Ok(all)
     }
@@ -175,17 +179,23 @@ impl ConsumeStatsService {
                 snapshots.insert(topic.clone(), self.reads.snapshots(topic, *queues).await?);
             }
         }
+        let pairs = wanted
+            .iter()
+            .flat_map(|Wanted { group, topics }| topics.iter().map(move |(topic, _)| (topic.clone(), group.clone())));
+        let of = pairs.collect();
+        let mut rates = ask(&self.group_rates, GroupRates { of }).await?.into_iter();
         let broker_name = Arc::clone(&self.broker_name);
         let told = self.reads.pool.ask(move |log| {
-            let of_group = |wanted: Wanted| {
+            let mut of_group = |wanted: Wanted| {
                 let of_topic = |(topic, _): &(String, u32)| {
                     let queues = snapshots.get(topic).map_or(&[][..], Vec::as_slice);
-                    progress_in(log, &broker_name, topic, &wanted.group, queues, &offsets)
+                    let stats = progress_in(log, &broker_name, topic, &wanted.group, queues, &offsets)?;
+                    Ok(ConsumeStats { consume_tps: rates.next().unwrap_or(0.0), ..stats })
                 };
                 let stats = wanted.topics.iter().map(of_topic).collect::<Result<Vec<_>, StoreError>>()?;
                 Ok((wanted.group, stats))
             };
-            wanted.into_iter().map(of_group).collect::<Result<Vec<_>, StoreError>>()
+            wanted.into_iter().map(&mut of_group).collect::<Result<Vec<_>, StoreError>>()
         });
         Ok(told.await??)
     }

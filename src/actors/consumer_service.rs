@@ -105,6 +105,7 @@ impl ConsumerService {
 
     /// Tells the consumers of a group where to go on.
     async fn reset(&self, asked: &ResetOffset, command: &Command) -> Result<Command, Refusal> {
+        reset_offset::check_extent(asked)?;
         let _permit = self.permits.acquire().await.ok();
         let queues = self.topics.load().config(&asked.topic).map(|config| config.write_queue_nums);
         let queues = queues.ok_or_else(|| reset_offset::no_topic(&asked.topic))?;

@@ -2,7 +2,7 @@
 //!
 //! Takes [`PutCounted`] from the DispatchActor and [`GotCounted`] from the QueueActors, who gather what they have to tell for
 //! a second; [`SentBack`] from the service that brings messages back; [`Requests`] for a counter, [`RuntimeFigures`] from
-//! the BrokerActor. Sends to nobody. When it dies it goes on with its counters: a count is a few additions.
+//! the BrokerActor, [`GroupRates`] from the service that tells of consumers. Sends to nobody. When it dies it goes on with its counters: a count is a few additions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,14 @@ pub struct SentBack {
 #[rtype(result = "Vec<(&'static str, String)>")]
 pub struct RuntimeFigures;
 
+/// How many messages does each group get of a topic in a second?
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<f64>")]
+pub struct GroupRates {
+    /// Topic and group of each.
+    pub of: Vec<(String, String)>,
+}
+
 /// How to reach a StatsActor, or what stands in for one.
 #[derive(Clone)]
 pub struct StatsPorts {
@@ -86,6 +94,8 @@ pub struct StatsPorts {
     pub sent_back: Recipient<SentBack>,
     /// Tells of the broker as a whole.
     pub figures: Recipient<RuntimeFigures>,
+    /// Tells how fast groups get messages.
+    pub group_rates: Recipient<GroupRates>,
 }
 
 impl From<Addr<StatsActor>> for StatsPorts {
@@ -95,7 +105,8 @@ impl From<Addr<StatsActor>> for StatsPorts {
             put: stats.clone().recipient(),
             got: stats.clone().recipient(),
             sent_back: stats.clone().recipient(),
-            figures: stats.recipient(),
+            figures: stats.clone().recipient(),
+            group_rates: stats.recipient(),
         }
     }
 }
@@ -183,6 +194,15 @@ impl Handler<SentBack> for StatsActor {
         guarded(self, ctx, "SentBack", |actor, _| {
             actor.stats.sent_back(&sent.topic, &sent.group, actor.parts.clock.now_ms());
         });
+    }
+}
+
+impl Handler<GroupRates> for StatsActor {
+    type Result = MessageResult<GroupRates>;
+
+    fn handle(&mut self, rates: GroupRates, _: &mut Context<Self>) -> Self::Result {
+        let now_ms = self.parts.clock.now_ms();
+        MessageResult(rates.of.iter().map(|(topic, group)| self.stats.group_rate(topic, group, now_ms)).collect())
     }
 }
 

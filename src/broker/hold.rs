@@ -322,7 +322,11 @@ mod tests {
         assert_eq!([1, 2].map(|connection| park(&mut table, connection, "A||B")), [Ok(()), Err(2)]);
         table.connection_closed(ConnectionId(0));
         assert_eq!(park(&mut table, 2, "A||B"), Ok(()));
+        // Who stays with one that lets everything pass has all the room again.
+        table.park(wait(2, 0, Filter::all(), 300), 9).unwrap();
         assert_eq!(table.expire(Duration::from_millis(100)), [1, 2]);
+        assert_eq!(park(&mut table, 2, "A||B||C"), Ok(()));
+        assert_eq!(table.expire(Duration::from_millis(300)), [2, 9]);
         assert_eq!((table.filter_bytes, table.by_connection.len()), (0, 0));
     }
 

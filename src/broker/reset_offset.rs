@@ -64,6 +64,18 @@ pub fn check_versions<'a>(mut consumers: impl Iterator<Item = &'a Peer>) -> Resu
     Err(Refusal::error(format!("the client does not support this feature. version={version}")))
 }
 
+/// Whether all queues are to go to a time, which is what can be done here.
+///
+/// # Errors
+/// It is what tools of RocketMQ 5 may ask for beside that.
+pub fn check_extent(asked: &ResetOffset) -> Result<(), Refusal> {
+    if asked.queue_id.is_some_and(|queue_id| queue_id >= 0) || asked.offset.is_some_and(|offset| offset >= 0) {
+        let remark = "a reset moves all queues of the topic to a time here: queueId and offset cannot be asked for";
+        return Err(Refusal::error(remark));
+    }
+    Ok(())
+}
+
 /// What each of `consumers` is told. Whoever asked in C++ has consumers that read a list.
 ///
 /// # Errors
@@ -83,7 +95,7 @@ pub fn push(
         return Err(Refusal::error(format!("{queues} queues are too many to tell {consumers} consumers of")));
     }
     // The broker has done with it what there is to do; the reference says false here as well.
-    let ext = ResetOffset { is_force: false, ..asked.clone() }.to_ext();
+    let ext = ResetOffset { is_force: false, queue_id: None, offset: None, ..asked.clone() }.to_ext();
     let command = Command::request(request::RESET_CONSUMER_CLIENT_OFFSET).with_language(Language::Java);
     Ok(command.with_ext(ext).with_body(body))
 }
@@ -96,7 +108,14 @@ mod tests {
     use crate::protocol::units::ConnectionId;
 
     fn asked() -> ResetOffset {
-        ResetOffset { topic: "T".into(), group: "G".into(), timestamp: 5, is_force: true }
+        ResetOffset {
+            topic: "T".into(),
+            group: "G".into(),
+            timestamp: 5,
+            is_force: true,
+            queue_id: Some(-1),
+            offset: Some(-1),
+        }
     }
 
     fn peer(version: i32) -> Peer {

@@ -154,6 +154,16 @@ impl Stats {
         item.counts_at(now_ms).then(|| item.figures(now_ms))
     }
 
+    /// Messages of a topic that a group gets in a second, over the last minute.
+    ///
+    /// # Source
+    /// `BrokerStatsManager.tpsGroupGetNums` 4.9.7 (read).
+    #[must_use]
+    pub fn group_rate(&self, topic: &str, group: &str, now_ms: i64) -> f64 {
+        let item = self.items.get(&Counter::GroupGetNums).and_then(|items| items.get(&format!("{topic}@{group}")));
+        item.map_or(0.0, |item| item.figures(now_ms).stats_minute.tps)
+    }
+
     /// What GET_BROKER_RUNTIME_INFO tells of it, by the names of its keys.
     #[must_use]
     pub fn runtime_info(&mut self, now_ms: i64) -> Vec<(&'static str, String)> {

@@ -12,7 +12,7 @@ use crate::consumer::{
     Consumer, VERSION, commit, in_cpp, is_refused, needs_its_fields, offsets, queue, succeeds, text, tool,
     with_messages, with_topic,
 };
-use crate::raw::{Raw, ask_for};
+use crate::raw::{Raw, ask_for, with};
 use crate::support::Cluster;
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -123,5 +123,20 @@ async fn who_cannot_be_told_is_refused_and_nobody_is_told() {
     .await;
     new.has_heard_nothing().await;
     old.has_heard_nothing().await;
+    cluster.stop().await;
+}
+
+/// Tools of RocketMQ 5 may ask for that; without it they say so with -1.
+#[actix::test]
+async fn one_queue_alone_or_an_offset_is_refused() {
+    let (cluster, mut tool) = with_queues().await;
+    let mut consumer = Consumer::join(cluster.broker.address(), "c", "CG", &["T"]).await;
+    let text = "a reset moves all queues of the topic to a time here: queueId and offset cannot be asked for";
+    for (field, value) in [("queueId", 0), ("offset", 0), ("offset", 2)] {
+        is_refused(&mut tool, with(reset(-1, true), field, value), response::SYSTEM_ERROR, text).await;
+    }
+    succeeds(&mut tool, with(with(reset(-1, true), "queueId", -1), "offset", -1)).await;
+    let push = consumer.hears().await;
+    assert_eq!(push.ext.iter().count(), 4, "{push:?}");
     cluster.stop().await;
 }

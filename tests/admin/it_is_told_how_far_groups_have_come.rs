@@ -14,7 +14,7 @@ use crate::consumer::{
     Consumer, body, commit, is_refused, needs_its_fields, offsets, queue, succeeds, text, tool, with_messages,
     with_topic,
 };
-use crate::raw::{Raw, ask_for};
+use crate::raw::{Raw, ask_for, pull_from};
 use crate::support::Cluster;
 
 const START_MS: i64 = 1_700_000_000_000;
@@ -196,5 +196,20 @@ async fn topics_with_more_queues_than_fit_an_answer_are_refused() {
     ] {
         is_refused(&mut tool, ask_for(code, &of_topic), response::SYSTEM_ERROR, text).await;
     }
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn and_how_fast() {
+    let (cluster, mut tool, clock) = with_queues().await;
+    commit(&mut tool, "A", "CG", 0, 2).await;
+    tool.pull(pull_from("A", 0, 0, 3)).await;
+    clock.advance(Duration::from_secs(1));
+    let rate = |reply: &Command| {
+        let told = text(reply);
+        told.strip_prefix(r#"{"consumeTps":"#).unwrap().split(',').next().unwrap().parse::<f64>().unwrap()
+    };
+    tool.ask_until(stats_of("CG", None), |reply| rate(reply) > 0.0).await;
+    assert_eq!(rate(&succeeds(&mut tool, stats_of("CH", Some("A"))).await), 0.0);
     cluster.stop().await;
 }

@@ -233,10 +233,13 @@ async fn with_too_many_keys_sends_are_refused_until_windows_end() {
     assert_eq!(refused.code, response::SYSTEM_BUSY, "{refused:?}");
     let remark = refused.remark.unwrap();
     assert!(remark.contains("remembers 2 sends") && remark.contains("duplicateKeysMax"), "{remark}");
+    // What has no key is not remembered, and what came before needs no room.
+    assert_eq!(send(&mut client, "T", 0, "", "no key").await.queue_offset, 2);
+    assert_eq!(send(&mut client, "T", 0, &format!("{UNIQ}b"), "b").await.queue_offset, 1);
     // Other topics go on.
     assert_eq!(send(&mut client, "ordinary", 0, &format!("{UNIQ}c"), "c").await.queue_offset, 0);
     clock.advance(Duration::from_millis(WINDOW_MS as u64));
-    assert_eq!(send(&mut client, "T", 0, &format!("{UNIQ}c"), "c").await.queue_offset, 2);
+    assert_eq!(send(&mut client, "T", 0, &format!("{UNIQ}c"), "c").await.queue_offset, 3);
     cluster.stop().await;
 }
 

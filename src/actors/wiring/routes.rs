@@ -49,7 +49,7 @@ impl Wiring<'_> {
         let send_back_patience = Patience { limit: PATIENCE.limit + options.sync_limit, ..PATIENCE };
         let relay_patience = Patience { limit: PATIENCE.limit + consumer_service::RELAY_LIMIT, ..PATIENCE };
         let lookups = self.lookups(storage, state);
-        let consume_stats = self.consume_stats(&lookups, state);
+        let consume_stats = self.consume_stats(storage, &lookups, state);
         let consumers = self.consumers(&lookups, state);
         let (hold, client) = (storage.hold.connection_closed.clone(), state.client.closed.clone());
         let exchanges =
@@ -118,7 +118,7 @@ impl Wiring<'_> {
     }
 
     /// Shares the permits of the lookups: they wait for the same disk.
-    fn consume_stats(&self, lookups: &LookupService, state: &State) -> ConsumeStatsService {
+    fn consume_stats(&self, storage: &Storage, lookups: &LookupService, state: &State) -> ConsumeStatsService {
         ConsumeStatsService {
             broker_name: Arc::clone(&lookups.broker_name),
             address: self.identity().address.into(),
@@ -128,6 +128,7 @@ impl Wiring<'_> {
             filters: state.filters.clone(),
             offsets_of: state.offsets.of.clone(),
             clone_offsets: state.offsets.clone_group.clone(),
+            group_rates: storage.stats.group_rates.clone(),
             reads: lookups.reads.clone(),
             clock: Arc::clone(&self.options.clock),
             permits: Arc::clone(&lookups.permits),

@@ -151,6 +151,22 @@ fn pulls_are_checked_against_the_heartbeats() {
     assert_eq!(table.groups_of("T").map(|group| &**group).collect::<Vec<_>>(), ["B", "G"]);
 }
 
+/// As Java fills it: all messages by an expression, tags by their hashes too.
+#[test]
+fn tags_are_chosen_by_as_the_heartbeat_says() {
+    let mut scene = Scene::new();
+    let mut heartbeat = wants("G", &[("all", 1), ("some", 1)]);
+    let subscriptions = &mut heartbeat.consumer_data_set[0].subscription_data_set;
+    Arc::make_mut(&mut subscriptions[0]).sub_string = "*".into();
+    let some = Arc::make_mut(&mut subscriptions[1]);
+    (some.sub_string, some.code_set) = ("A".into(), [65].into());
+    scene.beat(0, 1, &heartbeat);
+    let table = scene.clients.subscriptions();
+    let tags = |topic| table.for_pull("G", topic, 1, true).unwrap().tags.clone();
+    assert!(tags("all").takes_all());
+    assert!(tags("some").passes(65) && !tags("some").passes(66));
+}
+
 #[test]
 fn members_are_listed_with_what_they_showed() {
     let mut scene = Scene::new();

@@ -69,6 +69,10 @@ headers! {
         timestamp: int64 "timestamp",
         /// Whether the group may be moved forward.
         is_force: bool_or_false "isForce",
+        /// One queue only, in RocketMQ 5; all of them if missing or negative.
+        queue_id: optional_int32 "queueId",
+        /// An offset instead of a time, in RocketMQ 5; none if missing or negative.
+        offset: optional_int64 "offset",
     }
 
     /// INVOKE_BROKER_TO_GET_CONSUMER_STATUS, and the call GET_CONSUMER_STATUS_FROM_CLIENT, which names no client.
