@@ -213,6 +213,34 @@ fn every_actor_stands_in_the_architecture() {
     nothing_in(findings, "an actor's file defines one, and ARCHITECTURE.md names it");
 }
 
+/// Whoever looks for what bounds a mailbox finds all that comes into it.
+#[test]
+fn the_table_of_mailboxes_names_every_message() {
+    let table = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/actors/mod.rs")).unwrap();
+    let mut missing = Vec::new();
+    for source in sources().iter().filter(|source| source.module() == "actors") {
+        for (number, line) in source.lines() {
+            let Some((message, actor)) = line.strip_prefix("impl Handler<").and_then(|rest| rest.split_once("> for "))
+            else {
+                continue;
+            };
+            let actor = actor.trim_end_matches(" {");
+            let words = |text: &str| -> Vec<String> {
+                text.split(|c: char| !c.is_alphanumeric()).map(ToOwned::to_owned).collect()
+            };
+            let is_named = table.lines().filter_map(|line| line.strip_prefix("//! | ")).any(|row| {
+                let mut cells = row.split(" | ").map(words);
+                cells.next().is_some_and(|actors| actors.iter().any(|known| known == actor))
+                    && cells.next().is_some_and(|messages| messages.iter().any(|known| known == message))
+            });
+            if !is_named {
+                missing.push(format!("{}:{number}: {actor} takes {message}", source.path));
+            }
+        }
+    }
+    nothing_in(missing, "not in the table of src/actors/mod.rs");
+}
+
 #[test]
 fn functions_fit_on_a_screen() {
     let found = sources().iter().flat_map(functions).filter(|(_, lines)| *lines > FUNCTION_LINES_MAX).collect();

@@ -25,22 +25,26 @@
 //!
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
-//! | CommitLogActor | AppendBatch, Synced, Seal, CloseTopics, OpenTopics | the budget of sends in flight | connections are read no further; SYSTEM_BUSY | the broker ends |
-//! | DispatchActor | Appended (one at most), OpenQueue, QueueOf, RemoveTopics, CleanQueues | pulls in flight, per connection | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, CloseIdle, AwaitGrowth, Retire, DropExpired, questions | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | CommitLogActor | AppendBatch, Synced, Seal, CloseTopics, OpenTopics | the budget of sends in flight; other requests in flight; 1 MiB from each actor that follows a queue | connections are read no further; SYSTEM_BUSY | the broker ends |
+//! | DispatchActor | Appended (one at most), OpenQueue, MakeQueue, QueueOf, SettledUpTo, TopicsWithQueues, RemoveTopics, CleanQueues | pulls and other requests in flight | connections are read no further | the broker ends |
+//! | QueueActor | Enqueue, Pull, BoundsOf, SnapshotOf, Warmed, Chosen, AwaitGrowth, CloseIdle, Retire, DropExpired | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
 //! | HoldActor | Park, Wake, Release, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
-//! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty | queues, index files | – | the broker ends |
+//! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty, SyncNow, CloseStore | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
 //! | TimerActor | PersistTimer; follows its queues by itself | one turn at a time: 256 messages, 1 MiB | its queues grow | begins anew with its queues |
 //! | SlowGroupActor | CheckGroups; its own timer | one round at a time | – | restarts |
-//! | FilterActor | RegisterFilters, UnregisterFilters | heartbeats in flight | as of requests | restarts with what it published |
-//! | DelayOffsetActor | Delivered, Requests | one from each level at a time | – | restarts with its table |
-//! | IndexActor | IndexKeys | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
-//! | TopicActor, GroupActor, OffsetActor, ClientActor, QueueLockActor, BrokerActor | Requests | requests in flight, per connection and in all | connections are read no further | restart with what they published or know |
-//! | StatsActor | PutCounted, GotCounted, SentBack, Requests, RuntimeFigures | one a second from dispatch and from each queue that is pulled from; requests in flight | as of requests | restarts with its counters |
-//! | RegistrationActor | TopicsChanged | changes of topics; those that come together are one | – | restarts, registers again |
-//! | NamesrvActor | Requests | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
+//! | FilterActor | RegisterFilters, UnregisterFilters, PersistFilters | heartbeats in flight | as of requests | restarts with what it published |
+//! | DelayOffsetActor | Delivered, LevelsDelivered, PersistDelays, Requests | one from each level at a time | – | restarts with its table |
+//! | IndexActor | IndexKeys, IndexSnapshotOf, CurrentFile | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
+//! | TopicActor | Requests, CreateOnSend, EnsureTopic, MakeTopic, ApplyOrder, SettingsChanged, Persist | requests in flight, per connection and in all | connections are read no further | restarts with what it published |
+//! | GroupActor | Requests, FindGroup, EnsureGroup, CreateOnPull, CreateOnSendBack, SwitchOff, Persist | the same | the same | restarts with what it published |
+//! | OffsetActor | Requests, Commit, OffsetsOf, StoredOffset, CloneOffsets, ForgetGroup, Persist | the same; pulls in flight | the same | restarts with its table |
+//! | ClientActor | Requests, PeerClosed, AskProducer, ProducerOf, ConsumersOf | the same; connections | the same | restarts with the clients that it knows |
+//! | QueueLockActor, BrokerActor | Requests | the same | the same | restart with what they know |
+//! | StatsActor | PutCounted, GotCounted, SentBack, Requests, RuntimeFigures, GroupRates | one a second from dispatch and from each queue that is pulled from; requests in flight | as of requests | restarts with its counters |
+//! | RegistrationActor | TopicsChanged, Register, RegisterNow, Unregister | changes of topics; those that come together are one | – | restarts, registers again |
+//! | NamesrvActor | Requests, PeerClosed | requests in flight, per connection and in all | connections are read no further | restarts, brokers register again |
 //! | an application's hook | `Told` (one at most), which leads to 65,536 events at most | what it has not taken yet | further events are lost and counted | told nothing more |
 
 pub mod append_answer;
