@@ -175,7 +175,8 @@ impl Outcomes {
         }
     }
 
-    /// Notes where the messages of the next put lie, of which some may have been there before, the first of them in this queue.
+    /// Notes where the messages of the next put lie, of which some may have been there before, the first of them in this
+    /// queue.
     pub fn again(&mut self, placed: impl IntoIterator<Item = Placed>, queue_id: QueueId) {
         self.placed.extend(placed);
         self.puts.push(Put::Again { end: self.placed.len(), queue_id });

@@ -1,8 +1,9 @@
 //! Owns the writing end of the commit log: the one place where messages get their offsets.
 //!
 //! Takes [`AppendBatch`] from the send service of the connections (and, inside the process, from anybody), and [`Synced`]
-//! from the FlushActor; [`CloseTopics`] and [`OpenTopics`] from the TopicActor. Moves the visible end of the log and rings the DispatchActor; sends [`AwaitSync`] to the FlushActor
-//! under SYNC_FLUSH. When it dies the broker ends: a torn record in the mapping is a matter for recovery.
+//! from the FlushActor; [`CloseTopics`] and [`OpenTopics`] from the TopicActor. Moves the visible end of the log and rings
+//! the DispatchActor; sends [`AwaitSync`] to the FlushActor under SYNC_FLUSH. When it dies the broker ends: a torn record
+//! in the mapping is a matter for recovery.
 
 mod once;
 

@@ -1,7 +1,8 @@
 //! Owns how far each delay level has come, and writes `delayOffset.json`.
 //!
 //! Takes [`Delivered`] from the ScheduleActors, [`Requests`] for the file's content, [`LevelsDelivered`] from the
-//! BrokerActor, [`PersistDelays`] when the broker stops. Sends to nobody. When it dies it goes on with its table: a note is one insert.
+//! BrokerActor, [`PersistDelays`] when the broker stops. Sends to nobody. When it dies it goes on with its table: a note is
+//! one insert.
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient, Supervised};
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Follows the log (RocketMQ's *reput*) and fans out: queue entries to the QueueActors, keys to the IndexActor.
 //!
-//! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from
-//! the pull service, [`RemoveTopics`] from the TopicActor. Creates QueueActors and owns the directory of them. It is the only way into the queues while the
-//! broker runs. When it dies the broker ends: recovery dispatches what is missing.
+//! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from the
+//! pull service, [`RemoveTopics`] from the TopicActor. Creates QueueActors and owns the directory of them. It is the only
+//! way into the queues while the broker runs. When it dies the broker ends: recovery dispatches what is missing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Owns the consumer groups' settings. Publishes them for those who pull, and writes `subscriptionGroup.json`.
 //!
-//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the ClientActor, [`SwitchOff`] from the SlowGroupActor, [`Requests`] with the group codes.
-//! When it dies it goes on with the table that it published last.
+//! Takes [`CreateOnPull`] from the pull service, [`CreateOnSendBack`] from the send service, [`EnsureGroup`] from the
+//! ClientActor, [`SwitchOff`] from the SlowGroupActor, [`Requests`] with the group codes. When it dies it goes on with the
+//! table that it published last.
 
 use std::sync::Arc;
 

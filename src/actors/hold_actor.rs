@@ -1,7 +1,8 @@
 //! Owns the pulls that found nothing and wait.
 //!
-//! Takes [`Park`], [`Wake`] and [`Release`] from QueueActors and [`ConnectionClosed`] from the connections; sends [`Pull`]s back to
-//! the queue they came from. When it dies every parked pull is answered (a client pulls again), and it starts empty.
+//! Takes [`Park`], [`Wake`] and [`Release`] from QueueActors and [`ConnectionClosed`] from the connections; sends [`Pull`]s
+//! back to the queue they came from. When it dies every parked pull is answered (a client pulls again), and it starts
+//! empty.
 
 use std::time::Duration;
 

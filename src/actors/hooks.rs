@@ -73,7 +73,8 @@ pub struct Consumed {
     pub count: usize,
     /// Length of their records.
     pub bytes: u64,
-    /// What it is told: one of [`response`]. SYSTEM_ERROR as well for a pull that was given up, as when its consumer is gone.
+    /// What it is told: one of [`response`]. SYSTEM_ERROR as well for a pull that was given up, as when its consumer is
+    /// gone.
     pub code: i32,
 }
 

@@ -18,7 +18,7 @@ use super::published::Published;
 use super::queue_actor::{BoundsOf, SnapshotOf};
 use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, nearest, record, stored};
-use crate::broker::consume_stats::no_topic;
+use crate::broker::consume_stats::{QueueCount, no_topic};
 use crate::broker::topics::TopicTable;
 use crate::net::bulk::Slices;
 use crate::net::reply::ReplyTo;
@@ -58,8 +58,6 @@ const LONG: [i32; 4] = [
 
 /// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
 const NO_TIME: i64 = -1;
-/// Queues that GET_TOPIC_STATS_INFO tells of: their entries stay well below the largest frame.
-const STATS_QUEUES_MAX: u32 = 65_536;
 
 /// Long ones that are under way at once.
 const LONG_AT_ONCE: usize = 16;
@@ -135,10 +133,7 @@ impl LookupService {
     async fn topic_stats(&self, name: &str) -> Result<TopicStatsTable, Refusal> {
         let queues = self.topics.load().config(name).map(|config| config.write_queue_nums);
         let queues = queues.ok_or_else(|| no_topic(name))?;
-        if queues > STATS_QUEUES_MAX {
-            let remark = format!("topic[{name}] has {queues} queues, more than {STATS_QUEUES_MAX} fit no answer");
-            return Err(Refusal::error(remark));
-        }
+        QueueCount::new().add(name, queues)?;
         let snapshots = self.reads.snapshots(name, queues).await?;
         let held = self.reads.pool.ask(move |log| {
             let held = snapshots.iter().map(|queue| match queue {

@@ -1,8 +1,9 @@
 //! Owns how far each consumer group has come.
 //!
 //! Takes [`Commit`] from the pull service, [`ForgetGroup`] from the GroupActor, [`OffsetsOf`] and [`CloneOffsets`] from the
-//! services for administrators and [`Requests`] with the offset codes from the connections; asks QueueActors where a queue begins. Writes `consumerOffset.json`. When it dies it goes on with its
-//! table: a commit is one insert, which leaves nothing half done.
+//! services for administrators and [`Requests`] with the offset codes from the connections; asks QueueActors where a queue
+//! begins. Writes `consumerOffset.json`. When it dies it goes on with its table: a commit is one insert, which leaves
+//! nothing half done.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,11 +1,10 @@
 //! Owns one consume queue: its entries, and the answers to pulls from it.
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
-//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are open,
-//! [`Retire`] and [`DropExpired`] from the DispatchActor. Sends
-//! `Park` and `Wake` to the HoldActor, [`QueueDirty`] to the FlushActor, [`GotCounted`] to the StatsActor, cold reads to
-//! the pool. When it dies the
-//! broker ends: recovery rebuilds the queue from the log.
+//! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are
+//! open, [`Retire`] and [`DropExpired`] from the DispatchActor. Sends `Park` and `Wake` to the HoldActor, [`QueueDirty`] to
+//! the FlushActor, [`GotCounted`] to the StatsActor, cold reads to the pool. When it dies the broker ends: recovery
+//! rebuilds the queue from the log.
 
 mod counts;
 mod entries;

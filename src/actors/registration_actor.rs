@@ -151,8 +151,8 @@ impl RegistrationActor {
         all_of(calls)
     }
 
-    /// Has a thread ask which name servers there are: neither HTTP nor the resolution of names waits where others are served.
-    /// It is left to itself, so that a stop does not wait for it.
+    /// Has a thread ask which name servers there are: neither HTTP nor the resolution of names waits where others are
+    /// served. It is left to itself, so that a stop does not wait for it.
     fn ask(&mut self, ctx: &mut Context<Self>) {
         let Some(AddressServer { url, limit, every, .. }) = self.parts.address_server.clone().filter(|_| !self.gone)
         else {

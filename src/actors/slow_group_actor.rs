@@ -1,8 +1,9 @@
 //! Switches off consumer groups that have fallen too far behind, so that what they read from the disk does not slow the
 //! others down (`disableConsumeIfConsumerReadSlowly`).
 //!
-//! Takes [`CheckGroups`], which it also does by itself from time to time. Asks the OffsetActor for offsets, DispatchActor and
-//! QueueActors for queues, reads them in the pool, and sends [`SwitchOff`] to the GroupActor. When it dies it begins anew.
+//! Takes [`CheckGroups`], which it also does by itself from time to time. Asks the OffsetActor for offsets, DispatchActor
+//! and QueueActors for queues, reads them in the pool, and sends [`SwitchOff`] to the GroupActor. When it dies it begins
+//! anew.
 
 use std::sync::Arc;
 use std::time::Duration;

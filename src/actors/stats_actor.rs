@@ -1,8 +1,9 @@
 //! Owns the broker's statistics.
 //!
-//! Takes [`PutCounted`] from the DispatchActor and [`GotCounted`] from the QueueActors, who gather what they have to tell for
-//! a second; [`SentBack`] from the service that brings messages back; [`Requests`] for a counter, [`RuntimeFigures`] from
-//! the BrokerActor, [`GroupRates`] from the service that tells of consumers. Sends to nobody. When it dies it goes on with its counters: a count is a few additions.
+//! Takes [`PutCounted`] from the DispatchActor and [`GotCounted`] from the QueueActors, who gather what they have to tell
+//! for a second; [`SentBack`] from the service that brings messages back; [`Requests`] for a counter, [`RuntimeFigures`]
+//! from the BrokerActor, [`GroupRates`] from the service that tells of consumers. Sends to nobody. When it dies it goes on
+//! with its counters: a count is a few additions.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -16,9 +16,6 @@ use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{Opaque, PhysicalOffset};
 use crate::protocol::versions;
 
-/// Consumers of older versions know no requests that are passed on to them.
-pub const RELAY_SINCE_VERSION: i32 = 62;
-
 /// Whether a consumer can be asked, if it is there.
 ///
 /// # Errors
@@ -27,10 +24,10 @@ pub fn check(group: &str, client_id: &str, consumer: Option<&Peer>) -> Result<()
     let Some(consumer) = consumer else {
         return Err(Refusal::error(format!("The Consumer <{group}> <{client_id}> not online")));
     };
-    if consumer.version >= RELAY_SINCE_VERSION {
+    if consumer.version >= versions::RELAY_SINCE {
         return Ok(());
     }
-    let (version, since) = (versions::name(consumer.version), versions::name(RELAY_SINCE_VERSION));
+    let (version, since) = (versions::name(consumer.version), versions::name(versions::RELAY_SINCE));
     let remark =
         format!("The Consumer <{client_id}> Version <{version}> too low to finish, please upgrade it to {since}");
     Err(Refusal::error(remark))

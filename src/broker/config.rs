@@ -1,8 +1,8 @@
 //! The broker's configuration: every key of RocketMQ's properties file as one immutable, typed value.
 //!
-//! A [`BrokerConfig`] is made from [`Settings`] (tables in `broker_keys.rs`, `store_keys.rs` and `own_keys.rs`) and passed around; a
-//! change at run time is a new value ([`BrokerConfig::updated`]), never a setter. The settings it was made from travel
-//! with it, because tools ask for all keys, also for those without effect here.
+//! A [`BrokerConfig`] is made from [`Settings`] (tables in `broker_keys.rs`, `store_keys.rs` and `own_keys.rs`) and passed
+//! around; a change at run time is a new value ([`BrokerConfig::updated`]), never a setter. The settings it was made from
+//! travel with it, because tools ask for all keys, also for those without effect here.
 //!
 //! Not here: files, flags and the environment, which `cli` brings together, and the addresses to bind, which belong
 //! to the process and not to the file.

@@ -1,7 +1,7 @@
 //! The broker's consumer groups: their settings, how unknown ones come into being, and the text that is kept of them.
 //!
-//! [`Groups`] is the owner's; everybody else reads a [`GroupTable`], a snapshot that costs a pointer to clone. Names are
-//! taken as they come, as the reference does: clients check them, and a broker has no use for refusing one.
+//! [`Groups`] is the owner's; everybody else reads a [`GroupTable`], a snapshot that costs a pointer to clone. Names in
+//! files and of administrators are taken as they come, as the reference does; an unknown group is made only under a legal one.
 
 use std::sync::Arc;
 
@@ -115,8 +115,8 @@ impl Groups {
         self.table.clone()
     }
 
-    /// A group's settings. An unknown group is made when that is allowed (`autoCreateSubscriptionGroup`) and its name is one; then the table has changed:
-    /// publish it and write the file. `None`: unknown, and to be refused.
+    /// A group's settings. An unknown group is made when that is allowed (`autoCreateSubscriptionGroup`) and its name is
+    /// one; then the table has changed: publish it and write the file. `None`: unknown, and to be refused.
     ///
     /// # Source
     /// `SubscriptionGroupManager.findSubscriptionGroupConfig` 4.9.7 (read).

@@ -36,7 +36,8 @@ pub struct Arrival {
     pub entries: Vec<QueueEntry>,
 }
 
-/// How many pulls may wait at once. Those are bounded by bytes as well that have filters: their clients may bring them along.
+/// How many pulls may wait at once. Those are bounded by bytes as well that have filters: their clients may bring them
+/// along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HoldLimits {
     /// In all.
@@ -73,8 +74,8 @@ struct OfConnection {
     filter_bytes: usize,
 }
 
-/// Conditions that are evaluated for one arrival, and so much at most waits for it on the arbiter of queues. Whoever is behind
-/// them is woken: its queue looks in the pool.
+/// Conditions that are evaluated for one arrival, and so much at most waits for it on the arbiter of queues. Whoever is
+/// behind them is woken: its queue looks in the pool.
 const EVALUATED_MAX: usize = 1_024;
 
 impl<P> HoldTable<P> {

@@ -152,11 +152,6 @@ impl ConsumerOffsets {
         self.by_topic.retain(|_, groups| !groups.is_empty());
     }
 
-    /// Forgets a topic.
-    pub fn remove_topic(&mut self, topic: &str) {
-        self.changed |= self.by_topic.remove(topic).is_some();
-    }
-
     /// The table as GET_ALL_CONSUMER_OFFSET sends it.
     #[must_use]
     pub fn body(&self) -> ConsumerOffsetTable {
@@ -272,7 +267,7 @@ mod tests {
         assert_eq!(offsets.stored("T", "H", QUEUE), Some(ConsumedOffset(7)));
         offsets.remove_group("G");
         assert_eq!(offsets.body().offset_table.keys().collect::<Vec<_>>(), ["T@H"]);
-        offsets.remove_topic("T");
+        offsets.remove_group("H");
         assert!(offsets.body().offset_table.is_empty());
     }
 }

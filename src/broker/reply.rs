@@ -6,8 +6,8 @@
 use std::net::SocketAddr;
 
 use super::send::{SendRules, check_forbidden, check_inner_batch, check_time, illegal_message, queue_of};
-use super::topics::TopicTable;
-use crate::protocol::codes::{request, response};
+use super::topics::{TopicError, TopicTable};
+use crate::protocol::codes::request;
 use crate::protocol::command::{Command, Language};
 use crate::protocol::headers::send::{PushReply, SendHeader};
 use crate::protocol::message::PROPERTIES_LENGTH_MAX;
@@ -45,7 +45,7 @@ pub fn take(
     let topic = Topic::parse(&name)?;
     check_forbidden(&topic)?;
     let Some(config) = topics.config(&name) else {
-        return Err(Refusal::new(response::TOPIC_NOT_EXIST, format!("topic[{topic}] not exist, apply first please!")));
+        return Err(TopicError::Unknown(topic).into());
     };
     let queue_id = queue_of(rules, config, header.queue_id, random, from)?;
     let text = header.properties.map(|text| text.text().into_owned()).unwrap_or_default();

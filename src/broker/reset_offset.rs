@@ -16,8 +16,6 @@ use crate::protocol::versions;
 
 /// The time that stands for the end of each queue.
 pub const TO_THE_END: i64 = -1;
-/// Clients of older versions do not know what they are told.
-pub const SINCE_VERSION: i32 = 28;
 /// All consumers of a group together are told so many bytes at most, which wait in memory until they are taken.
 const TOLD_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -59,7 +57,7 @@ pub fn check<'a>(asked: &ResetOffset, consumers: impl ExactSizeIterator<Item = &
 /// # Errors
 /// One is too old.
 pub fn check_versions<'a>(mut consumers: impl Iterator<Item = &'a Peer>) -> Result<(), Refusal> {
-    let Some(old) = consumers.find(|consumer| consumer.version < SINCE_VERSION) else { return Ok(()) };
+    let Some(old) = consumers.find(|consumer| consumer.version < versions::RESET_SINCE) else { return Ok(()) };
     let version = versions::name(old.version);
     Err(Refusal::error(format!("the client does not support this feature. version={version}")))
 }

@@ -17,10 +17,10 @@ use crate::protocol::properties::{self, keys};
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 use crate::store::{NewMessage, PutBatch, StoreError};
 
-/// When an entry of a level is due that says so, in milliseconds since the epoch.
+/// When an entry is due that gives `says_ms`, in milliseconds since the epoch.
 ///
-/// The entry says so itself, or its unit in the queue's extension; a time that lies further ahead than the level waits comes of a clock that was put back, or of
-/// a level that was made shorter, and is now.
+/// A time further ahead than its level waits comes of a clock that was put back, or of a level that was made shorter: it is due
+/// now.
 ///
 /// # Source
 /// `ScheduleMessageService.DeliverDelayedMessageTimerTask.correctDeliverTimestamp` 4.9.7 (read).

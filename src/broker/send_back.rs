@@ -4,7 +4,6 @@
 //! `AbstractSendMessageProcessor.consumerSendMsgBack` 4.9.7 (read; texts, properties and codes measured).
 
 use super::schedule::push_delayed;
-use super::send::dead_letter::OWN_LIMIT_SINCE_VERSION;
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::headers::send::SendBack;
 use crate::protocol::ids;
@@ -12,6 +11,7 @@ use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::{self, keys};
 use crate::protocol::units::QueueId;
+use crate::protocol::versions;
 use crate::store::{NewMessage, PutBatch, StoreError};
 
 /// The level of the first attempt after the one that failed, unless the consumer names one: 10 seconds of RocketMQ's.
@@ -30,7 +30,7 @@ impl Fate {
     /// What becomes of a message that was consumed `consumed` times before. `version` is the consumer's.
     #[must_use]
     pub fn of(consumed: i32, asked: &SendBack, version: i32, group: &SubscriptionGroupConfig, levels: u32) -> Self {
-        let own_limit = asked.max_reconsume_times.filter(|_| version >= OWN_LIMIT_SINCE_VERSION);
+        let own_limit = asked.max_reconsume_times.filter(|_| version >= versions::OWN_LIMIT_SINCE);
         if consumed >= own_limit.unwrap_or(group.retry_max_times) || asked.delay_level < 0 {
             return Self::DeadLetters;
         }

@@ -21,7 +21,7 @@ use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicConfigTa
 use crate::protocol::body::{BodyError, lenient, pretty};
 use crate::protocol::codes::response;
 use crate::protocol::names::{NameError, Topic};
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
 
 pub use start_up::{
     AUTO_CREATE_TOPIC, CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC,
@@ -114,7 +114,7 @@ pub enum TopicError {
     #[error("The topic[{0}] is conflict with system topic.")]
     System(Topic),
     /// The topic is unknown and may not be made by sending to it.
-    #[error("topic[{0}] not exist, apply first please!\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
+    #[error("topic[{0}] not exist, apply first please!{faq}", faq = SEE_FAQ)]
     Unknown(Topic),
 }
 

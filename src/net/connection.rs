@@ -161,8 +161,8 @@ impl Reader {
         self.shared.router.others().is_spent() && self.peer.holds_requests()
     }
 
-    /// Notes how much is held of a frame that has not arrived whole, and of those that wait for a permit. Small rests are not
-    /// worth counting.
+    /// Notes how much is held of a frame that has not arrived whole, and of those that wait for a permit. Small rests are
+    /// not worth counting.
     fn account(&mut self) {
         let unfinished = if self.buffer.len() > READ_BYTES_MIN { self.buffer.len() } else { 0 };
         let held = self.intake.held_bytes();

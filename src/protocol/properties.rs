@@ -162,27 +162,6 @@ pub fn append(text: &mut String, name: &str, value: &str) {
     text.push_str(value);
 }
 
-/// Appends every pair of another text, as it stands.
-pub fn append_all(text: &mut String, others: &str) {
-    if others.is_empty() {
-        return;
-    }
-    if !text.is_empty() && !text.ends_with(PAIR_SEPARATOR) {
-        text.push(PAIR_SEPARATOR);
-    }
-    text.push_str(others);
-}
-
-/// The text without any pair of that name, and without a trailing separator.
-#[must_use]
-pub fn remove(text: &str, name: &str) -> String {
-    let mut kept = String::with_capacity(text.len());
-    for (other, value) in pairs(text).filter(|pair| pair.0 != name) {
-        append(&mut kept, other, value);
-    }
-    kept
-}
-
 /// The text with these pairs behind all others, and without any other pair of their names.
 #[must_use]
 pub fn with(text: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
@@ -287,7 +266,6 @@ mod tests {
         let text = "a\u{1}1\u{2}b\u{1}\u{2}a\u{1}2\u{2}";
         assert_eq!(find(text, "a"), Some("2"));
         assert_eq!(find(text, "b"), None);
-        assert_eq!(remove(text, "a"), "");
     }
 
     #[test]
@@ -296,7 +274,7 @@ mod tests {
         append(&mut text, "b", "2");
         assert_eq!(text, "a\u{1}1\u{2}b\u{1}2");
         let mut trailing = String::from("a\u{1}1\u{2}");
-        append_all(&mut trailing, "b\u{1}2");
+        append(&mut trailing, "b", "2");
         assert_eq!(trailing, text);
     }
 }

@@ -1,5 +1,12 @@
 //! The names of RocketMQ's versions, by the number that each frame carries.
 
+/// From 3.0.7 (a snapshot) on consumers go on elsewhere when the broker tells them to.
+pub const RESET_SINCE: i32 = 28;
+/// From 3.1.8 (a snapshot) on consumers answer questions that the broker passes on to them.
+pub const RELAY_SINCE: i32 = 62;
+/// From 3.4.9 on consumers say themselves how many attempts there are.
+pub const OWN_LIMIT_SINCE: i32 = 121;
+
 /// The name that refusals give the version of a client that is too old for something: `V3_0_6`.
 ///
 /// # Source

@@ -1,13 +1,13 @@
 //! Which topics were deleted, and up to where in the log.
 //!
-//! The records of a deleted topic stay in the log. Should they be given to queues again, by a recovery or by a dispatch that is
-//! late, they must not come back, least of all into the queues of a topic that was made anew under the same name: their
-//! numbers and those of the new records would be mixed up. So each deletion has a place in the log: **a record of the topic that
-//! lies before it belongs to no queue**, and whatever lies behind it is numbered from 0.
+//! The records of a deleted topic stay in the log. Should they be given to queues again, by a recovery or by a dispatch
+//! that is late, they must not come back, least of all into the queues of a topic that was made anew under the same name:
+//! their numbers and those of the new records would be mixed up. So each deletion has a place in the log: **a record of the
+//! topic that lies before it belongs to no queue**, and whatever lies behind it is numbered from 0.
 //!
 //! # Layout
-//! `config/ferromq.deletedTopics.json`: `{"topic": place, …}`. A place is forgotten when the log begins behind it. Java's broker
-//! knows nothing of the file; it has no such rule, and shows deleted messages again after a crash.
+//! `config/ferromq.deletedTopics.json`: `{"topic": place, …}`. A place is forgotten when the log begins behind it. Java's
+//! broker knows nothing of the file; it has no such rule, and shows deleted messages again after a crash.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -318,8 +318,8 @@ pub struct OwnedMapping(Mapping);
 impl OwnedMapping {
     /// Takes a mapping that nobody else reads or writes through, a simulated disk's own copies apart.
     ///
-    /// What its owner touches lies here and there in a file that is mostly empty, so it is taken in page by page: read ahead,
-    /// the kernel would clear megabytes for twenty bytes.
+    /// What its owner touches lies here and there in a file that is mostly empty, so it is taken in page by page: read
+    /// ahead, the kernel would clear megabytes for twenty bytes.
     #[must_use]
     pub fn new(map: Mapping) -> Self {
         // Where it cannot be said, it only costs more.

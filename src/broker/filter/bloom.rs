@@ -5,7 +5,8 @@
 //! group may still be one that others have set: then the condition decides.
 //!
 //! # Source
-//! `org.apache.rocketmq.filter.util.BloomFilter` and `BitsArray` 4.9.7 (read, and measured: `tests/fixtures/sql/bloom.json`).
+//! `org.apache.rocketmq.filter.util.BloomFilter` and `BitsArray` 4.9.7 (read, and measured:
+//! `tests/fixtures/sql/bloom.json`).
 
 use std::f64::consts::E;
 use std::io::Cursor;
@@ -77,8 +78,8 @@ impl BloomFilter {
 /// A group's bits in the maps of a topic.
 ///
 /// # Layout
-/// Bit `p` of a map is bit `p % 8`, counted from the lowest, of byte `p / 8`. In `consumerFilter.json` this is an object with
-/// `bitNum` and `bitPos`.
+/// Bit `p` of a map is bit `p % 8`, counted from the lowest, of byte `p / 8`. In `consumerFilter.json` this is an object
+/// with `bitNum` and `bitPos`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GroupBits {

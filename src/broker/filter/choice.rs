@@ -14,8 +14,8 @@ pub enum Filter {
     Tags(TagFilter),
     /// By a condition on the properties, for which the record is read.
     Properties(SqlFilter),
-    /// By the condition of a group that is known: the record is read unless the bit map in its entry's unit says that it does
-    /// not meet it.
+    /// By the condition of a group that is known: the record is read unless the bit map in its entry's unit says that it
+    /// does not meet it.
     Group(Arc<ConsumerFilter>),
     /// Of a retry topic: by the condition of the topic that a message was first consumed from (`filterSupportRetry`).
     Retried(Arc<BTreeMap<String, SqlFilter>>),

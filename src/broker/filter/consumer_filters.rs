@@ -1,7 +1,7 @@
 //! The SQL92 filters of all consumer groups, and the text that is kept of them.
 //!
-//! A filter outlives its consumers: it is marked dead when they go, and bit maps are computed for it for a day longer, so that
-//! a group that comes back may use them. It is born anew, and what is older is read again, when its condition changes.
+//! A filter outlives its consumers: it is marked dead when they go, and bit maps are computed for it for a day longer, so
+//! that a group that comes back may use them. It is born anew, and what is older is read again, when its condition changes.
 //!
 //! # Source
 //! `ConsumerFilterManager` and `ConsumerFilterData` 4.9.7 (read, and measured: store fixture `e-queue-ext`).
@@ -215,8 +215,8 @@ impl ConsumerFilters {
         Ok(Changed::Yes)
     }
 
-    /// Takes all subscriptions of a group, as a heartbeat brings them: the filters of other topics are dead then. Returns the
-    /// topics whose subscription makes no filter, each with the reason.
+    /// Takes all subscriptions of a group, as a heartbeat brings them: the filters of other topics are dead then. Returns
+    /// the topics whose subscription makes no filter, each with the reason.
     pub fn register_all<'a>(
         &mut self,
         group: &str,
@@ -263,8 +263,8 @@ impl ConsumerFilters {
         self.by_topic.get(topic).into_iter().flatten().map(|(group, filter)| (&**group, &**filter))
     }
 
-    /// The bit map of a record with these properties (`enableCalcFilterBitMap`); `None` if its topic has no filters, or so many
-    /// that each record would cost more than the reading of it that a bit map saves.
+    /// The bit map of a record with these properties (`enableCalcFilterBitMap`); `None` if its topic has no filters, or so
+    /// many that each record would cost more than the reading of it that a bit map saves.
     #[must_use]
     pub fn bit_map(&self, topic: &str, properties_text: &str) -> Option<Vec<u8>> {
         let filters = self.by_topic.get(topic).filter(|filters| filters.len() <= MAPPED_MAX)?;

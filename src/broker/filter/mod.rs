@@ -1,7 +1,7 @@
 //! Which messages of a queue a consumer wants: by tag, or by a condition on their properties.
 //!
-//! Tags are compared by the queue entry alone. A condition needs the record, unless the bit map beside the entry says that it
-//! would not pass.
+//! Tags are compared by the queue entry alone. A condition needs the record, unless the bit map beside the entry says that
+//! it would not pass.
 
 mod bloom;
 mod choice;

@@ -4,9 +4,7 @@
 use super::{Denied, SendHeader, Topic};
 use crate::broker::groups::GroupTable;
 use crate::protocol::names::{GroupName, RETRY_PREFIX};
-
-/// Consumers of this version (3.4.9) and later say themselves how many attempts there are.
-pub(crate) const OWN_LIMIT_SINCE_VERSION: i32 = 121;
+use crate::protocol::versions;
 
 /// The dead-letter topic that a send to the retry topic `topic` goes to, if it has had all its attempts.
 ///
@@ -23,7 +21,7 @@ pub(super) fn instead_of(
 ) -> Result<Option<Topic>, Denied> {
     let name = topic.as_str().strip_prefix(RETRY_PREFIX).unwrap_or_default();
     let group = groups.find(name).ok_or_else(|| Denied::UnknownGroup(name.into()))?;
-    let own_limit = header.max_reconsume_times.filter(|_| version >= OWN_LIMIT_SINCE_VERSION);
+    let own_limit = header.max_reconsume_times.filter(|_| version >= versions::OWN_LIMIT_SINCE);
     let attempts_max = own_limit.unwrap_or(group.retry_max_times);
     if header.reconsume_times.unwrap_or(0) < attempts_max {
         return Ok(None);

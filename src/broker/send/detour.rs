@@ -14,7 +14,7 @@ use crate::protocol::sys_flag::{self, TRANSACTION_COMMIT, TRANSACTION_NONE};
 use crate::protocol::units::QueueId;
 
 const HALF_WITH_TIME: &str = "a half message has no delivery time, and takes no message back";
-/// The longest of them, with their names and separators: two numbers of 64 bits.
+/// Room for what [`Detour::room_for_later`] names: two numbers of 64 bits with their names and separators.
 const ROOM_FOR_LATER: usize = 100;
 
 /// The way of a message that does not go straight to its topic.

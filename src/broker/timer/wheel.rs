@@ -71,7 +71,8 @@ pub struct Wheel {
     opened_until: i64,
     /// and of the hour whose messages are in minute files.
     split_until: i64,
-    /// Files that have something in them, with the earliest time of it: what was late already lies in a file of a later time.
+    /// Files that have something in them, with the earliest time of it: what was late already lies in a file of a later
+    /// time.
     files: BTreeMap<Bucket, i64>,
 }
 

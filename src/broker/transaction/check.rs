@@ -107,7 +107,7 @@ fn asked_once_more(half: &Message) -> Vec<u8> {
     properties::with(half.properties.as_bytes(), &[(keys::TRANSACTION_CHECK_TIMES, &times)])
 }
 
-/// Adds the put that brings a half message back which was put aside, as if nobody had been asked about it.
+/// Adds the put that brings a half message back which was put aside, as if its producer had never been asked.
 ///
 /// # Errors
 /// Its properties would be too long.

@@ -2,8 +2,9 @@
 //!
 //! Writing is strict everywhere but in two points: tables keyed by a message queue have *objects* as keys, since that is
 //! the only form every client reads ([`queue_table`]), and routes have a form for old clients ([`route`]). Reading takes
-//! everything that Java, Go and Node peers send ([`lenient`]). Fields are declared in alphabetical order, which is the order the reference writes them in and the
-//! order in which they leave; absent fields read as their default, unknown ones are passed over.
+//! everything that Java, Go and Node peers send ([`lenient`]). Fields are declared in alphabetical order, which is the
+//! order the reference writes them in and the order in which they leave; absent fields read as their default, unknown ones
+//! are passed over.
 //!
 //! Names inside bodies are plain texts: the reference never checked them, and a host name with a dot is a topic of its
 //! own start-up table. What creates something from such a text checks it.

@@ -207,7 +207,8 @@ impl Order {
 impl Between {
     /// Both comparisons, the second only if the first does not decide.
     ///
-    /// The value is evaluated once: were it twice, as in the reference, every BETWEEN within a BETWEEN would double the time.
+    /// The value is evaluated once: were it twice, as in the reference, every BETWEEN within a BETWEEN would double the
+    /// time.
     fn evaluate<'a>(&'a self, values: &[Option<&'a str>]) -> Result<Option<bool>, Failed> {
         let value = self.value.evaluate(values)?;
         let above_low = Order::GreaterEqual.evaluate(value, &self.low, values)?;
