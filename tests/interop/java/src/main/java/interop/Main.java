@@ -25,6 +25,7 @@ public final class Main {
             case "trace" -> TraceChecks.run(checks);
             case "message" -> MessageChecks.run(checks);
             case "connection" -> ConnectionChecks.run(checks);
+            case "beyond" -> BeyondChecks.run(checks);
             case "mqadmin-topics" -> AdminTopicChecks.run(checks);
             case "mqadmin-groups" -> AdminGroupChecks.run(checks);
             case "mqadmin-offsets" -> AdminOffsetChecks.run(checks);
