@@ -104,6 +104,8 @@ pub struct BrokerOptions {
     pub store_replies: bool,
     /// `defaultQueryMaxNum`.
     pub unique_key_results: i32,
+    /// `maxMsgsNumBatch`.
+    pub query_results_max: i32,
     /// What the configuration says about filters by properties.
     pub filters: FilterSettings,
     /// What the configuration says about transactions.
@@ -194,6 +196,7 @@ impl BrokerOptions {
             persist_delays_every: seconds(10),
             store_replies: true,
             unique_key_results: 32,
+            query_results_max: 64,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
             timer: None,
@@ -254,6 +257,7 @@ impl BrokerOptions {
             notify_consumers: self.notify_ids_changed,
             store_replies: self.store_replies,
             unique_key_results: self.unique_key_results,
+            query_results_max: self.query_results_max,
             send_wait: self.send_wait,
             behind_bytes_max: self.behind_bytes_max,
             register_limit: self.register_limit,

@@ -117,7 +117,10 @@ impl RuntimeInfo {
 
 impl OnDisk {
     fn look(log: &LogView, disk: &dyn Disk, store: &StoreOptions) -> Self {
-        let share = |path: &Path| disk.space(path).map_or(NO_SHARE, used_ratio);
+        // Before the first message there may be no directory yet: it will be made in the one above.
+        let space =
+            |path: &Path| disk.space(path).or_else(|error| path.parent().map_or(Err(error), |above| disk.space(above)));
+        let share = |path: &Path| space(path).map_or(NO_SHARE, used_ratio);
         let mut cursor = log.cursor(log.min());
         let oldest = cursor.next(log.visible()).ok().flatten().map(|record| record.store_time.0);
         Self {

@@ -78,6 +78,8 @@ pub struct BrokerConfig {
     pub store_replies: bool,
     /// `defaultQueryMaxNum`: results of a query by the id that a producer gave.
     pub unique_key_results: i32,
+    /// `maxMsgsNumBatch`: results of any query by key.
+    pub query_results_max: i32,
     /// The topics that there are from the start and how others are made.
     pub topics: TopicSettings,
     /// How the store is laid out.
@@ -229,6 +231,7 @@ impl BrokerConfig {
             message_bytes_max: settings.number("maxMessageSize"),
             store_replies: settings.switch("storeReplyMessageEnable"),
             unique_key_results: settings.number("defaultQueryMaxNum"),
+            query_results_max: settings.number("maxMsgsNumBatch"),
             topics: topics(&settings),
             store: store(&settings)?,
             flush: flush(&settings),

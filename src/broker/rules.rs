@@ -41,6 +41,8 @@ pub struct Rules {
     pub store_replies: bool,
     /// `defaultQueryMaxNum`.
     pub unique_key_results: i32,
+    /// `maxMsgsNumBatch`.
+    pub query_results_max: i32,
     /// `waitTimeMillsInSendQueue`; none when `brokerFastFailureEnable` is off.
     pub send_wait: Option<Duration>,
     /// `consumerFallbehindThreshold`, with `disableConsumeIfConsumerReadSlowly`: groups further behind are switched off.
@@ -92,6 +94,7 @@ impl Rules {
             "notifyConsumerIdsChangedEnable" => self.notify_consumers = config.notify_consumers,
             "storeReplyMessageEnable" => self.store_replies = config.store_replies,
             "defaultQueryMaxNum" => self.unique_key_results = config.unique_key_results,
+            "maxMsgsNumBatch" => self.query_results_max = config.query_results_max,
             "brokerFastFailureEnable" | "waitTimeMillsInSendQueue" => self.send_wait = config.waits.send_wait(),
             "disableConsumeIfConsumerReadSlowly" | "consumerFallbehindThreshold" => {
                 self.behind_bytes_max = config.behind_bytes_max;
@@ -150,6 +153,7 @@ mod tests {
             notify_consumers: config.notify_consumers,
             store_replies: config.store_replies,
             unique_key_results: config.unique_key_results,
+            query_results_max: config.query_results_max,
             send_wait: config.waits.send_wait(),
             behind_bytes_max: config.behind_bytes_max,
             register_limit: config.registration.timeout,

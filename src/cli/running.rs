@@ -134,6 +134,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         behind_bytes_max: config.behind_bytes_max,
         store_replies: config.store_replies,
         unique_key_results: config.unique_key_results,
+        query_results_max: config.query_results_max,
         register_every: config.registration.period,
         register_limit: config.registration.timeout,
         compressed_register: config.registration.compressed,

@@ -22,8 +22,6 @@ use crate::protocol::message::RecordHead;
 use crate::protocol::properties::{java_hash, java_hash_on};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
-/// Most results of one query: `maxMsgsNumBatch`.
-pub const RESULTS_MAX: usize = 64;
 /// Digits of a file's name: `yyyyMMddHHmmssSSS`.
 const NAME_DIGITS: usize = 17;
 

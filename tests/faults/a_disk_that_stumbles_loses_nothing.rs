@@ -12,7 +12,6 @@ use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::units::StoreTime;
 use ferromq::store::disk::FileDisk;
-use ferromq::store::index::RESULTS_MAX;
 use ferromq::store::{StoreOptions, open};
 use tempfile::TempDir;
 use tokio::time::timeout;
@@ -154,7 +153,7 @@ async fn an_index_that_panicked_takes_up_what_was_left() {
     assert!(!options.file("abort").exists(), "all was settled at the end");
     let store = open(FileDisk::shared(), options, &mut |_| {}).unwrap();
     let index = store.index.as_ref().unwrap();
-    let found = |key| index.lookup("Steps", key, RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap().records.len();
+    let found = |key| index.lookup("Steps", key, 64, StoreTime(0), StoreTime(i64::MAX)).unwrap().records.len();
     assert_eq!((found("one"), found("two")), (0, 1));
 }
 

@@ -13,7 +13,6 @@ use ferromq::protocol::command::Command;
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{QueueId, StoreTime};
 use ferromq::store::disk::FileDisk;
-use ferromq::store::index::RESULTS_MAX;
 use ferromq::store::open;
 use tempfile::TempDir;
 
@@ -64,8 +63,7 @@ fn check(directory: &TempDir) {
     let mut store = open(FileDisk::shared(), small(directory).store, &mut |_| {}).unwrap();
     let next = store.log.offsets().next(&Topic::parse("Full").unwrap(), QueueId(0));
     assert_eq!(next.0 as i64, MESSAGES);
-    let found =
-        store.index.as_mut().unwrap().lookup("Full", "key", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
+    let found = store.index.as_mut().unwrap().lookup("Full", "key", 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
     assert_eq!(found.records.len() as i64, MESSAGES);
 }
 

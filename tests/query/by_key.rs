@@ -107,3 +107,18 @@ async fn without_an_index_nothing_is_found() {
     finds_nothing(&mut client, query("T", "k", 1)).await;
     cluster.stop().await;
 }
+
+/// `maxMsgsNumBatch`, also for who asks by the producer's id.
+#[actix::test]
+async fn no_more_than_a_query_may_find() {
+    let cluster = Cluster::start_with(|options| BrokerOptions { query_results_max: 2, ..options }).await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for body in ["one", "two", "three"] {
+        lies_at(&client.ask(send_to("T", 0, "KEYS\u{1}k\u{2}UNIQ_KEY\u{1}id", body)).await);
+    }
+    let newest = |reply: &Command| bodies(&message::decode_all(reply.body.clone()).unwrap()) == ["two", "three"];
+    client.ask_until(query("T", "k", 32), newest).await;
+    assert_eq!(finds(&mut client, with(query("T", "id", 32), "_UNIQUE_KEY_QUERY", true)).await, ["two", "three"]);
+    assert_eq!(finds(&mut client, query("T", "k", 1)).await, ["three"]);
+    cluster.stop().await;
+}

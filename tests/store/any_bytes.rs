@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
-use ferromq::store::index::RESULTS_MAX;
 use ferromq::store::{OpenStore, StoreOptions, open};
 use tempfile::TempDir;
 
@@ -98,8 +97,8 @@ fn read(store: &mut OpenStore) {
         }
     }
     if let Some(index) = &store.index {
-        let found = index.lookup("Any", "k1", RESULTS_MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
-        assert!(found.records.len() <= RESULTS_MAX);
+        let found = index.lookup("Any", "k1", 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
+        assert!(found.records.len() <= 64);
     }
 }
 

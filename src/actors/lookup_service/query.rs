@@ -47,8 +47,11 @@ impl LookupService {
 
     async fn query(&self, command: &Command) -> Result<Answer, Refusal> {
         let header = QueryMessage::parse(&command.ext)?;
-        let asked = if header.unique_key { self.live.load().rules.unique_key_results } else { header.max_num };
-        let max = usize::try_from(asked).unwrap_or(0);
+        let max = {
+            let rules = &self.live.load().rules;
+            let asked = if header.unique_key { rules.unique_key_results } else { header.max_num };
+            usize::try_from(asked.min(rules.query_results_max)).unwrap_or(0)
+        };
         let Some(index) = &self.index else { return Err(not_found()) };
         let index = ask(index, IndexSnapshotOf).await?;
         let answer = self.reads.pool.ask(move |log| look(log, &index, &header, max)).await??;

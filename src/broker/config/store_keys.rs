@@ -27,7 +27,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::int("maxHashSlotNum", "5000000").within(1, INT_MAX).at_start(),
     Key::int("maxIndexNum", "20000000").within(2, INT_MAX).at_start(),
     Key::switch("messageIndexSafe", false).important().no_effect(),
-    Key::int("maxMsgsNumBatch", "64").later(),
+    Key::int("maxMsgsNumBatch", "64"),
     Key::int("defaultQueryMaxNum", "32"),
     // What is taken.
     Key::int("maxMessageSize", "4194304"),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::file::{Header, IndexEntry, chain, entry_at, slot_at};
-use super::{Index, RESULTS_MAX, key_hash};
+use super::{Index, key_hash};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::disk::SharedFile;
 use crate::store::error::StoreError;
@@ -76,7 +76,6 @@ impl IndexSnapshot {
         begin: StoreTime,
         end: StoreTime,
     ) -> Result<Found, StoreError> {
-        let max = max.min(RESULTS_MAX);
         let hash = key_hash(topic, key);
         let mut found = Found::default();
         if let Some(newest) = self.files.last() {
