@@ -277,11 +277,11 @@ impl DispatchActor {
             let Found { hasher, line } = self.rows.find(record.topic, record.queue_id);
             if self.parts.index.is_some() {
                 let before = self.keys.len();
-                self.keys.extend(marks.index_keys(&record).map(|key| IndexEntry {
-                    key_hash: hasher.hash(key),
-                    physical: record.physical_offset,
-                    store_time: record.store_time,
-                }));
+                let (physical, store_time) = (record.physical_offset, record.store_time);
+                // Not `extend`, which asks a chain for one after the other.
+                marks.index_keys(&record).for_each(|key| {
+                    self.keys.push(IndexEntry { key_hash: hasher.hash(key), physical, store_time });
+                });
                 self.work += self.keys.len() - before;
             }
             if self.removals.covers(&record) {
