@@ -90,3 +90,16 @@ async fn a_broker_that_does_not_filter_so_says_so() {
     assert_eq!((reply.code, reply.remark.as_deref()), (response::SYSTEM_ERROR, Some(text)));
     cluster.stop().await;
 }
+
+/// Filtering by uploaded classes is declared by RocketMQ and served by no broker of it.
+#[actix::test]
+async fn classes_as_filters_are_refused_as_by_the_reference() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for code in [request::REGISTER_FILTER_SERVER, request::REGISTER_MESSAGE_FILTER_CLASS] {
+        let refused = client.ask(ask_for(code, &[])).await;
+        let text = format!(" request type {code} not supported");
+        assert_eq!((refused.code, refused.remark), (response::REQUEST_CODE_NOT_SUPPORTED, Some(text)));
+    }
+    cluster.stop().await;
+}

@@ -193,3 +193,17 @@ async fn a_heartbeat_of_megabytes_is_refused_and_ends_nothing() {
     succeeds(&mut client, heartbeat("j", &["PG"], &[])).await;
     cluster.stop().await;
 }
+
+#[actix::test]
+async fn a_heartbeat_that_cannot_be_read_is_told_so_and_the_connection_goes_on() {
+    let cluster = Cluster::start().await;
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    for body in ["", "{", "5", r#"{"consumerDataSet":7}"#] {
+        let reply = client.ask(ask_for(request::HEART_BEAT, &[]).with_body(body.into())).await;
+        assert_eq!(reply.code, response::SYSTEM_ERROR, "{body:?}");
+        let remark = reply.remark.unwrap_or_default();
+        assert!(remark.starts_with("the heartbeat cannot be read: "), "{body:?}: {remark}");
+    }
+    succeeds(&mut client, heartbeat("j", &["PG"], &[])).await;
+    cluster.stop().await;
+}
