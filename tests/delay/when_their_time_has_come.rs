@@ -137,5 +137,9 @@ async fn a_send_to_a_retry_topic_is_delayed_or_goes_to_the_dead_letters() {
     let old = ferromq::protocol::command::Command { version: 100, ..with(retry(15, "old"), "l", 1) };
     lies_at(&client.ask(old).await);
     assert_eq!(bodies(&wait_for(&mut client, "%RETRY%G", 0, 1, 1).await), ["old"]);
+    // Those older than 4.6.1 leave the mark on a message that it had when it was prepared.
+    let marked = send_to("%RETRY%G", 0, "DELAY\u{1}1\u{2}TRAN_MSG\u{1}true", "marked");
+    lies_at(&client.ask(with(with(marked, "j", 1), "f", 4)).await);
+    assert_eq!(bodies(&wait_for(&mut client, "%RETRY%G", 0, 2, 1).await), ["marked"]);
     cluster.stop().await;
 }
