@@ -210,6 +210,15 @@ impl TopicActor {
         changed
     }
 
+    /// Sees to it that there is such a topic; whether everybody has been told of it already.
+    fn is_published_with(&mut self, topic: &Topic, config: TopicConfig, ctx: &mut Context<Self>) -> bool {
+        if self.ensure(topic, config) == Changed::Yes {
+            self.schedule_persist(ctx);
+        }
+        // It may have been made a moment ago, and not be published yet.
+        !self.persist_due
+    }
+
     fn serve(&mut self, request: Request, ctx: &mut Context<Self>) {
         let Request { command, reply, .. } = request;
         match command.code {
@@ -335,11 +344,7 @@ impl Handler<EnsureTopic> for TopicActor {
 
     fn handle(&mut self, ensure: EnsureTopic, ctx: &mut Context<Self>) {
         guarded(self, ctx, "EnsureTopic", |actor, ctx| {
-            if actor.ensure(&ensure.topic, ensure.config) == Changed::Yes {
-                actor.schedule_persist(ctx);
-            }
-            // It may have been made a moment ago, and not be published yet.
-            if actor.persist_due {
+            if !actor.is_published_with(&ensure.topic, ensure.config, ctx) {
                 actor.after_persist.push(AfterPersist::Share(ensure.share));
             }
         });
@@ -350,16 +355,9 @@ impl Handler<MakeTopic> for TopicActor {
     type Result = ();
 
     fn handle(&mut self, make: MakeTopic, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "MakeTopic", |actor, ctx| {
-            if actor.ensure(&make.topic, make.config) == Changed::Yes {
-                actor.schedule_persist(ctx);
-            }
-            // It may have been made a moment ago, and not be published yet.
-            if actor.persist_due {
-                actor.after_persist.push(AfterPersist::Tell(make.tell));
-            } else {
-                drop(make.tell.send(Ok(())));
-            }
+        guarded(self, ctx, "MakeTopic", |actor, ctx| match actor.is_published_with(&make.topic, make.config, ctx) {
+            true => drop(make.tell.send(Ok(()))),
+            false => actor.after_persist.push(AfterPersist::Tell(make.tell)),
         });
     }
 }

@@ -4,10 +4,16 @@
 #[path = "../support/binary.rs"]
 mod binary;
 mod deliveries_outlive_kills;
+#[path = "../support/held_log.rs"]
+mod held_log;
 #[path = "../support/messages.rs"]
 mod messages;
 #[path = "../support/raw.rs"]
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "not every call is looked at")]
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;
+mod what_is_not_synced_is_not_noted;
 mod when_their_time_has_come;

@@ -5,6 +5,8 @@ mod ask_producers;
 mod begun_and_ended;
 #[path = "../support/binary.rs"]
 mod binary;
+#[path = "../support/held_log.rs"]
+mod held_log;
 mod kills_in_every_state;
 #[path = "../support/messages.rs"]
 mod messages;
@@ -13,3 +15,6 @@ mod producer;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+#[allow(dead_code, reason = "not every call is looked at")]
+#[path = "../support/watched_disk.rs"]
+mod watched_disk;
