@@ -67,10 +67,8 @@ async fn the_one_that_asked_gets_it_and_it_is_stored() {
     assert_eq!(header.born_host, replier.local_address().to_string());
     assert_eq!(header.store_host, cluster.broker.address().to_string());
     let properties = header.properties.unwrap();
-    assert!(
-        properties.contains("CORRELATION_ID\u{1}7") && properties.contains("PUSH_REPLY_TIME\u{1}"),
-        "{properties:?}"
-    );
+    let pushed_at = format!("PUSH_REPLY_TIME\u{1}{}", header.store_timestamp);
+    assert!(properties.contains("CORRELATION_ID\u{1}7") && properties.contains(&pushed_at), "{properties:?}");
     let told = replier.next().await.unwrap();
     assert_eq!((told.code, told.remark.as_deref()), (response::SUCCESS, None), "{told:?}");
     assert_eq!(told.ext.int64("queueOffset").unwrap(), 0);
