@@ -16,6 +16,7 @@ use super::index_actor::IndexSnapshotOf;
 use super::live::Live;
 use super::published::Published;
 use super::queue_actor::{BoundsOf, SnapshotOf};
+use super::read_pool::QUESTION_THREADS;
 use super::requests::{answer, serve_each, success};
 use super::store_reads::{StoreReads, nearest, record, stored};
 use crate::broker::consume_stats::{QueueCount, no_topic};
@@ -59,8 +60,8 @@ const LONG: [i32; 4] = [
 /// What GET_EARLIEST_MSG_STORETIME says of a queue without messages.
 const NO_TIME: i64 = -1;
 
-/// Long ones that are under way at once.
-const LONG_AT_ONCE: usize = 16;
+/// Long ones that are under way at once: a thread is left for the others.
+const LONG_AT_ONCE: usize = QUESTION_THREADS - 1;
 
 /// Permits for all long ones of a broker.
 pub(super) fn permits() -> Arc<Semaphore> {

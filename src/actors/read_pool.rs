@@ -14,6 +14,9 @@ use crate::net::reply::when_ready;
 use crate::protocol::refusal::Refusal;
 use crate::store::LogView;
 
+/// Threads that look things up.
+pub const QUESTION_THREADS: usize = 3;
+
 /// What a thread of the pool does.
 type Job = Box<dyn FnOnce(&mut BytesMut) + Send>;
 

@@ -15,7 +15,7 @@ use actix::{
 };
 use tokio::sync::oneshot;
 
-use self::round::{Progress, Round};
+use self::round::{Memory, Progress, Round};
 use super::client_actor::AskProducer;
 use super::commitlog_actor::AppendBatch;
 use super::dispatch_actor::MakeQueue;
@@ -92,13 +92,15 @@ pub struct TransactionActor {
     timer: Option<SpawnHandle>,
     /// Who waits for the end of this one.
     waiting: Vec<oneshot::Sender<()>>,
+    /// What the last round has left.
+    memory: Memory,
 }
 
 impl TransactionActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: TransactionParts) -> Self {
-        Self { parts, busy: false, timer: None, waiting: Vec::new() }
+        Self { parts, busy: false, timer: None, waiting: Vec::new(), memory: Memory::default() }
     }
 
     fn check(&mut self, ctx: &mut Context<Self>) {
@@ -106,12 +108,16 @@ impl TransactionActor {
             return;
         }
         // In a task of its own, so that a panic of it is heard of here.
-        let round = actix_rt::spawn(Round::new(self.parts.clone()).run());
+        let memory = std::mem::take(&mut self.memory);
+        let round = actix_rt::spawn(Round::new(self.parts.clone(), memory).run());
         ctx.spawn(round.into_actor(self).map(|progress, actor, ctx| {
             guarded(actor, ctx, "round", |actor, ctx| {
                 let progress = progress.unwrap_or_else(|_| Err(Refusal::error("a round panicked")));
                 match progress {
-                    Ok(progress) => actor.note(progress, ctx),
+                    Ok(mut progress) => {
+                        actor.memory = std::mem::take(&mut progress.memory);
+                        actor.note(progress, ctx);
+                    }
                     Err(refusal) => {
                         tracing::error!(?refusal, "half messages cannot be looked through now; trying again");
                         actor.rest(ctx);

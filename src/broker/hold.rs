@@ -74,8 +74,8 @@ struct OfConnection {
     filter_bytes: usize,
 }
 
-/// Conditions that are evaluated for one arrival, and so much at most waits for it on the arbiter of queues. Whoever is
-/// behind them is woken: its queue looks in the pool.
+/// Conditions that are evaluated for one arrival: others on this arbiter wait so long. Whoever is behind them is woken, and
+/// told by its queue what there is for it, if only where it is to go on.
 const EVALUATED_MAX: usize = 1_024;
 
 impl<P> HoldTable<P> {

@@ -102,7 +102,7 @@ fn extent(args: &BenchArgs, mode: Mode) -> Extent {
     Extent {
         warmup: Duration::from_secs_f64(args.warmup.unwrap_or(warmup)),
         length: length.map(Duration::from_secs_f64),
-        grace: run::GRACE + args.wait(),
+        grace: run::GRACE + if matches!(mode, Mode::EndToEnd(_)) { args.wait() } else { Duration::ZERO },
     }
 }
 

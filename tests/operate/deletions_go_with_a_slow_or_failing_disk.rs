@@ -91,6 +91,20 @@ async fn records_that_are_dispatched_after_their_topic_is_gone_come_into_no_queu
     broker.stop().await.unwrap();
 }
 
+fn make(topic: &str) -> Command {
+    let fields: [(&str, &dyn std::fmt::Display); 8] = [
+        ("topic", &topic),
+        ("defaultTopic", &"TBW102"),
+        ("readQueueNums", &1),
+        ("writeQueueNums", &1),
+        ("perm", &6),
+        ("topicFilterType", &"SINGLE_TAG"),
+        ("topicSysFlag", &0),
+        ("order", &false),
+    ];
+    ask_for(request::UPDATE_AND_CREATE_TOPIC, &fields)
+}
+
 #[actix::test]
 async fn a_topic_whose_files_cannot_be_removed_stays_closed_until_they_can() {
     let directory = tempfile::tempdir().unwrap();
@@ -103,6 +117,11 @@ async fn a_topic_whose_files_cannot_be_removed_stays_closed_until_they_can() {
     let refused = client.ask(send_to("T", 0, "", "too early")).await;
     assert_eq!(refused.code, response::TOPIC_NOT_EXIST, "{refused:?}");
     assert_eq!(client.ask(pull_from("T", 0, 0, 1)).await.code, response::TOPIC_NOT_EXIST);
+    // Nor is anything taken that would wait for it, nor is it made by a tool.
+    let delayed = client.ask(send_to("T", 0, "DELAY\u{1}1", "too early")).await;
+    assert_eq!(delayed.code, response::TOPIC_NOT_EXIST, "{delayed:?}");
+    let made = client.ask(make("T")).await;
+    assert_eq!(made.code, response::TOPIC_NOT_EXIST, "{made:?}");
     assert_eq!(send(&mut client, "U", "others go on").await, 0);
     moody.set(|moods| moods.refuses_to_remove = false);
     succeeds(&mut client, delete("T")).await;

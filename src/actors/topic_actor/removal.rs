@@ -115,13 +115,17 @@ impl TopicActor {
     fn remove(&mut self, topics: Vec<Topic>, reply: ReplyTo, ctx: &mut Context<Self>) {
         let mut removal = self.parts.removal.clone();
         let removed = async move {
-            let outcome = removal.remove(topics).await;
-            (removal, outcome)
+            let outcome = removal.remove(topics.clone()).await;
+            (removal, topics, outcome)
         };
-        ctx.wait(removed.into_actor(self).map(|(removal, outcome), actor, _| {
+        ctx.wait(removed.into_actor(self).map(|(removal, topics, outcome), actor, _| {
             actor.parts.removal = removal;
-            if let Err(refusal) = &outcome {
-                tracing::error!(?refusal, "the queues of a deleted topic cannot be removed");
+            match &outcome {
+                Ok(()) => actor.unfinished.retain(|topic| !topics.contains(topic)),
+                Err(refusal) => {
+                    tracing::error!(?refusal, "the queues of a deleted topic cannot be removed");
+                    actor.unfinished.extend(topics);
+                }
             }
             answer(reply, outcome.map(|()| success()));
         }));

@@ -16,7 +16,7 @@ use crate::actors::queue_directory::QueueKey;
 use crate::actors::topic_actor::MakeTopic;
 use crate::broker::topics::{checked_too_often_topic, half_topic, op_half_topic};
 use crate::broker::transaction::check::{self, CheckRules, Verdict, verdict};
-use crate::broker::transaction::done::Done;
+use crate::broker::transaction::done::{Done, FirstReads};
 use crate::broker::transaction::{CHECK_GROUP, ended_by};
 use crate::protocol::body::topic_config::{Permission, TopicConfig};
 use crate::protocol::message::Message;
@@ -33,7 +33,7 @@ const COPIES_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 1 << 20;
 
 /// How far a round has come.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Progress {
     /// The half message that the next round begins with, and what was noted before.
     pub(super) half: QueueOffset,
@@ -43,6 +43,16 @@ pub(super) struct Progress {
     pub(super) op_before: Option<QueueOffset>,
     /// The end of the copies in the log.
     pub(super) end: PhysicalOffset,
+    /// What the next round has to know besides.
+    pub(super) memory: Memory,
+}
+
+/// What one round leaves to the next. One that is lost makes op messages be read longer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Memory {
+    known: FirstReads,
+    /// The half message behind the last copy.
+    copies_end: QueueOffset,
 }
 
 /// One round.
@@ -50,6 +60,7 @@ pub(super) struct Round {
     parts: TransactionParts,
     began_ms: i64,
     end: PhysicalOffset,
+    memory: Memory,
 }
 
 /// What one go through the half messages has found.
@@ -58,24 +69,14 @@ struct Found {
     acts: Vec<(QueueOffset, Message, Verdict)>,
     /// The next one to be looked at, if all of these are done with.
     next: QueueOffset,
-    over: Over,
-}
-
-/// Whether a round is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Over {
-    /// There may be more to do.
-    No,
-    /// What follows is too young.
-    TooYoung,
-    /// Nothing follows that was there when the round began.
-    SawAll,
+    /// Whether the round is over: nothing follows, or what follows is too young.
+    is_over: bool,
 }
 
 impl Round {
-    pub(super) fn new(parts: TransactionParts) -> Self {
+    pub(super) fn new(parts: TransactionParts, memory: Memory) -> Self {
         let began_ms = parts.clock.now_ms();
-        Self { parts, began_ms, end: PhysicalOffset(0) }
+        Self { parts, began_ms, end: PhysicalOffset(0), memory }
     }
 
     pub(super) async fn run(mut self) -> Result<Progress, Refusal> {
@@ -92,7 +93,8 @@ impl Round {
                 ops_begin
             }
         };
-        Ok(Progress { half: next, half_before, op, op_before, end: self.end })
+        self.memory.known.forget_before(op);
+        Ok(Progress { half: next, half_before, op, op_before, end: self.end, memory: self.memory })
     }
 
     /// Looks at the half messages from `next` on, which moves along; gives the op message that the next round begins with.
@@ -107,12 +109,14 @@ impl Round {
         loop {
             // The op messages are read last thing before anybody is asked: so nobody is whose note is there.
             let snapshot = ask(&halves.snapshot, SnapshotOf).await?;
+            // Dispatch may not have come to the last copies yet.
+            let halves_end = snapshot.max_offset().max(self.memory.copies_end);
             read_to = self.read_ops(ops, &mut done, read_to, *next).await?;
+            self.memory.known.note(read_to, halves_end);
             let found = self.look(snapshot, *next, &mut done).await?;
             *next = self.act(found.acts, found.next).await?;
-            if *next < found.next || found.over != Over::No {
-                let saw_all = *next == found.next && found.over == Over::SawAll;
-                return Ok(done.read_from(*next, read_to, saw_all));
+            if *next < found.next || found.is_over {
+                return Ok(done.read_from(*next, read_to, &self.memory.known));
             }
         }
     }
@@ -147,14 +151,13 @@ impl Round {
         next: QueueOffset,
     ) -> Result<QueueOffset, Refusal> {
         let snapshot = ask(&ops.snapshot, SnapshotOf).await?;
-        let has_copied = self.end > PhysicalOffset(0);
         while read_to < snapshot.max_offset() {
             let queue = snapshot.clone();
             let (halves, end) = self.parts.pool.ask(move |log| read_some_ops(log, &queue, read_to)).await??;
             if end == read_to {
                 break;
             }
-            done.take(read_to, halves, next, has_copied);
+            done.take((read_to, end), halves, next);
             read_to = end;
         }
         Ok(read_to)
@@ -206,6 +209,7 @@ impl Round {
             };
             let Some(copy) = copy else { continue };
             self.end = self.end.max(copy.end());
+            self.memory.copies_end = self.memory.copies_end.max(copy.queue_offset.plus(1));
             match verdict {
                 Verdict::Ask => self.ask_producer(half, &copy),
                 Verdict::PutAside => {
@@ -258,12 +262,10 @@ struct Look<'a> {
 
 impl Look<'_> {
     fn some_halves(&self, queue: &QueueSnapshot, from: QueueOffset) -> Result<Found, StoreError> {
-        let mut found = Found { acts: Vec::new(), next: from, over: Over::No };
+        let mut found = Found { acts: Vec::new(), next: from, is_over: false };
         let mut bytes = 0;
         let entries = queue.entries(from, READ_AT_ONCE)?;
-        if entries.is_empty() {
-            found.over = Over::SawAll;
-        }
+        found.is_over = entries.is_empty();
         for entry in &entries {
             let offset = found.next;
             // Most have ended: they need not be read.
@@ -274,8 +276,7 @@ impl Look<'_> {
                 match verdict {
                     Verdict::Ended => {}
                     Verdict::TooYoung => {
-                        let is_new = half.store_time.0 >= self.began_ms;
-                        found.over = if is_new { Over::SawAll } else { Over::TooYoung };
+                        found.is_over = true;
                         break;
                     }
                     _ => {

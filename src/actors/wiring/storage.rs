@@ -19,13 +19,10 @@ use crate::actors::preparer::Preparer;
 use crate::actors::published::Published;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
-use crate::actors::read_pool::ReadPool;
+use crate::actors::read_pool::{QUESTION_THREADS, ReadPool};
 use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::broker::filter::ConsumerFilters;
 use crate::store::{CommitLog, LogFlush, LogView};
-
-/// Threads that look things up.
-const QUESTION_THREADS: usize = 2;
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {

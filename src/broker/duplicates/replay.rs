@@ -91,11 +91,15 @@ impl Replay {
 /// stored again the number of checks, or their first offset while they are immune, in RocketMQ 4.9.7 as here (measured).
 fn sent_to<'a>(record: &RecordHead<'a>) -> Option<(&'a str, QueueId)> {
     let property = |name| properties::find(record.properties, name);
-    let is_copy = sys_flag::transaction_type(record.sys_flag) == sys_flag::TRANSACTION_COMMIT
-        || property(keys::TRANSACTION_CHECK_TIMES).is_some()
-        || property(keys::TRANSACTION_PREPARED_QUEUE_OFFSET).is_some()
-        || property(keys::TIMER_ROLL_TIMES).is_some();
-    if is_copy {
+    let is_again = match record.topic {
+        HALF_TOPIC => {
+            property(keys::TRANSACTION_CHECK_TIMES).is_some()
+                || property(keys::TRANSACTION_PREPARED_QUEUE_OFFSET).is_some()
+        }
+        TIMER_TOPIC => property(keys::TIMER_ROLL_TIMES).is_some(),
+        _ => false,
+    };
+    if is_again || sys_flag::transaction_type(record.sys_flag) == sys_flag::TRANSACTION_COMMIT {
         return None;
     }
     match (record.topic, property(keys::REAL_TOPIC)) {

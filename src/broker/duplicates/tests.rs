@@ -180,6 +180,9 @@ fn copies_that_the_broker_makes_are_no_sends() {
     assert_eq!(replayed(&[("RMQ_SYS_TRANS_HALF_TOPIC", 9_500, 0, &checked)]), [], "asked about");
     let immune = [a, real[0], real[1], ("TRAN_PREPARED_QUEUE_OFFSET", "0")];
     assert_eq!(replayed(&[("RMQ_SYS_TRANS_HALF_TOPIC", 9_500, 0, &immune)]), [], "put back");
+    // Who passes a message on with the properties that it had has sent it.
+    let passed_on = [a, ("TRANSACTION_CHECK_TIMES", "1"), ("TIMER_ROLL_TIMES", "1")];
+    assert_eq!(replayed(&[("T", 9_500, 0, &passed_on)]), [("a", 0, 7)]);
     let rolled = [a, real[0], real[1], ("TIMER_ROLL_TIMES", "1")];
     assert_eq!(replayed(&[("rmq_sys_wheel_timer", 9_500, 0, &rolled)]), [], "stored again after a day");
 }

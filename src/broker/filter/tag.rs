@@ -12,6 +12,8 @@ use crate::store::QueueEntry;
 pub struct TagFilter {
     /// Sorted hashes, of which one must be the entry's; without a set everything passes.
     codes: Option<Arc<[i32]>>,
+    /// Whether a pull has brought it along: otherwise its group holds it.
+    own: bool,
 }
 
 impl TagFilter {
@@ -34,7 +36,8 @@ impl TagFilter {
         if expression.split("||").all(str::is_empty) {
             return None;
         }
-        Some(Self::of_codes(expression.split("||").map(str::trim).filter(|tag| !tag.is_empty()).map(java_hash)))
+        let tags = expression.split("||").map(str::trim).filter(|tag| !tag.is_empty());
+        Some(Self { own: true, ..Self::of_codes(tags.map(java_hash)) })
     }
 
     /// The filter for tags with these hashes, as a heartbeat carries them; without any nothing passes.
@@ -42,7 +45,7 @@ impl TagFilter {
     pub fn of_codes(codes: impl IntoIterator<Item = i32>) -> Self {
         let mut codes: Vec<i32> = codes.into_iter().collect();
         codes.sort_unstable();
-        Self { codes: Some(codes.into()) }
+        Self { codes: Some(codes.into()), own: false }
     }
 
     /// Whether the message of an entry passes. An entry that names a unit of an extension tells nothing of its tag.
@@ -51,10 +54,10 @@ impl TagFilter {
         entry.unit_address().is_some() || self.passes(entry.tags_code)
     }
 
-    /// The bytes of its hashes.
+    /// The bytes of its hashes, if a pull has brought it along.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.codes.as_ref().map_or(0, |codes| size_of_val(&**codes))
+        self.codes.as_ref().filter(|_| self.own).map_or(0, |codes| size_of_val(&**codes))
     }
 
     /// Whether everything passes.
@@ -102,5 +105,11 @@ mod tests {
     fn a_set_without_hashes_lets_nothing_pass() {
         assert!(!TagFilter::of_codes([]).passes(tags_code("A")) && !TagFilter::of_codes([]).passes(0));
         assert!(TagFilter::all().passes(tags_code("A")));
+    }
+
+    #[test]
+    fn only_what_a_pull_brings_along_counts_as_its_memory() {
+        assert_eq!(TagFilter::parse("A||B").unwrap().bytes(), 8);
+        assert_eq!((TagFilter::of_codes([65, 66]).bytes(), TagFilter::parse("*").unwrap().bytes()), (0, 0));
     }
 }

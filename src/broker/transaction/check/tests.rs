@@ -30,7 +30,7 @@ fn half(age_ms: i64, properties: &str) -> Message {
 
 fn check(age_ms: i64, properties: &str, ended: &[u64], expected: Verdict) {
     let mut done = Done::default();
-    done.take(QueueOffset(0), ended.iter().copied().map(QueueOffset), QueueOffset(0), false);
+    done.take((QueueOffset(0), QueueOffset(1)), ended.iter().copied().map(QueueOffset), QueueOffset(0));
     let found = verdict(&half(age_ms, properties), QueueOffset(7), &done, &RULES, BEGAN, BEGAN);
     assert_eq!(found, expected, "{age_ms} ms old, {properties:?}, {ended:?} ended");
 }
