@@ -182,9 +182,7 @@ impl TimerActor {
                 }
             }
         }
-        // Something that was late from the start does not take back what is done with: it was taken in later.
-        let is_further = |progress: &TimerProgress| progress.done_until_ms >= self.done.0.done_until_ms;
-        self.done.0 = work.progress(now_ms).filter(is_further).unwrap_or(self.done.0);
+        self.done.0 = self.done.0.or_further(work.progress(now_ms));
         let until_next = u64::try_from(work.next_ms().saturating_sub(now_ms)).unwrap_or(0);
         self.queues = Some(queues);
         self.work = Some(work);

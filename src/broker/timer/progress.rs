@@ -34,6 +34,13 @@ impl TimerProgress {
         pretty(self)
     }
 
+    /// What is known now, if it reaches as far. What was late when it came does not take back what is done with: it was taken in
+    /// later, so it counts as pending by what was known before.
+    #[must_use]
+    pub fn or_further(self, now: Option<Self>) -> Self {
+        now.filter(|now| now.done_until_ms >= self.done_until_ms).unwrap_or(self)
+    }
+
     /// Whether a message's entry is done with.
     #[must_use]
     pub fn is_done(&self, entry: QueueOffset, fire_ms: i64) -> bool {
@@ -65,6 +72,15 @@ mod tests {
         assert!(!PROGRESS.is_over(QueueOffset(4), 10_000));
         assert!(PROGRESS.is_over(QueueOffset(4), 9_999));
         assert!(!PROGRESS.is_over(QueueOffset(5), 9_000));
+    }
+
+    #[test]
+    fn what_comes_late_takes_nothing_back() {
+        let further = TimerProgress { messages: 9, ..PROGRESS };
+        assert_eq!(PROGRESS.or_further(Some(further)), further);
+        assert_eq!(PROGRESS.or_further(Some(TimerProgress { done_until_ms: -1, ..further })), PROGRESS);
+        assert_eq!(PROGRESS.or_further(None), PROGRESS);
+        assert!(!PROGRESS.is_done(QueueOffset(7), 3), "what was taken in since");
     }
 
     #[test]
