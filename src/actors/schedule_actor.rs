@@ -23,6 +23,7 @@ use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
 use crate::broker::schedule::{LevelProgress, due_ms, real_queue};
 use crate::broker::topics::{HALF_TOPIC, schedule_topic};
+use crate::protocol::message;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 use crate::store::{LogView, NewMessage, PutBatch, QueueEntry, QueueSnapshot, StoreError, UnitReader};
@@ -302,25 +303,24 @@ impl Due {
             self.passed_over.push(offset);
             return Ok(());
         };
-        let Some((topic, queue_id)) = real_queue(&message) else {
-            tracing::error!(%offset, at = %entry.physical, "a delayed message does not say where it goes; it stays here");
-            self.passed_over.push(offset);
-            return Ok(());
-        };
-        // Clients that leave both properties on a half message have it delayed, which none can be.
-        if topic.as_str() == HALF_TOPIC {
-            tracing::error!(%offset, at = %entry.physical, "a delayed half message is not delivered; it stays here");
-            self.passed_over.push(offset);
-            return Ok(());
-        }
-        match self.puts.push(&NewMessage::again(&message, &topic, queue_id)) {
+        match self.put(&message) {
             Ok(()) => self.entries.push(offset),
-            Err(error) => {
-                tracing::error!(%offset, at = %entry.physical, %error, "a delayed message is not delivered; it stays here");
+            Err(problem) => {
+                tracing::error!(%offset, at = %entry.physical, problem, "a delayed message is not delivered; it stays here");
                 self.passed_over.push(offset);
             }
         }
         Ok(())
+    }
+
+    /// Adds the put of a message that is due, or says why it can go nowhere.
+    fn put(&mut self, message: &message::Message) -> Result<(), String> {
+        let (topic, queue_id) = real_queue(message).ok_or("it does not say where it goes")?;
+        // Clients that leave both properties on a half message have it delayed, which none can be.
+        if topic.as_str() == HALF_TOPIC {
+            return Err("it is a half message".into());
+        }
+        self.puts.push(&NewMessage::again(message, &topic, queue_id)).map_err(|error| error.to_string())
     }
 }
 

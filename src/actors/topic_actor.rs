@@ -9,7 +9,6 @@ mod removal;
 mod settings;
 mod update;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, Recipient, Supervised};
@@ -153,8 +152,6 @@ pub struct TopicActor {
     persist_due: bool,
     /// Whether the name servers are to be told when the table is on the disk.
     changed: bool,
-    /// Topics whose deletion could not be finished. The writer takes nothing for them, so none is made again before it is.
-    unfinished: BTreeSet<Topic>,
 }
 
 enum AfterPersist {
@@ -169,7 +166,7 @@ impl TopicActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: TopicParts) -> Self {
-        Self { parts, after_persist: Vec::new(), persist_due: false, changed: false, unfinished: BTreeSet::new() }
+        Self { parts, after_persist: Vec::new(), persist_due: false, changed: false }
     }
 
     fn create_on_send(
@@ -198,7 +195,6 @@ impl TopicActor {
     fn make_for(&mut self, request: &Request) -> Result<(), Refusal> {
         let header = SendHeader::parse(&request.command.ext)?;
         let topic = Topic::parse(&header.topic.text())?;
-        self.check_deleted(&topic)?;
         let queues = u32::try_from(header.default_topic_queue_nums).unwrap_or(0);
         let wish = Wish { pattern: &header.default_topic.text(), queues, unit_mode: header.unit_mode };
         let changed = self.parts.topics.create_for_send(&topic, wish, self.parts.clock.now_ms())?;
@@ -208,19 +204,7 @@ impl TopicActor {
         Ok(())
     }
 
-    /// Whether a topic of that name can be made: what waits for it would be lost otherwise.
-    fn check_deleted(&self, topic: &Topic) -> Result<(), Refusal> {
-        if self.unfinished.contains(topic) {
-            let remark = format!("topic[{topic}] is deleted, but its files could not be removed: delete it again");
-            return Err(Refusal::new(response::TOPIC_NOT_EXIST, remark));
-        }
-        Ok(())
-    }
-
     fn ensure(&mut self, topic: &Topic, config: TopicConfig) -> Changed {
-        if self.unfinished.contains(topic) {
-            return Changed::No;
-        }
         let changed = self.parts.topics.create_if_absent(topic, config, self.parts.clock.now_ms());
         self.changed |= changed == Changed::Yes;
         changed

@@ -114,8 +114,8 @@ impl TransactionActor {
             guarded(actor, ctx, "round", |actor, ctx| {
                 let progress = progress.unwrap_or_else(|_| Err(Refusal::error("a round panicked")));
                 match progress {
-                    Ok(mut progress) => {
-                        actor.memory = std::mem::take(&mut progress.memory);
+                    Ok((progress, memory)) => {
+                        actor.memory = memory;
                         actor.note(progress, ctx);
                     }
                     Err(refusal) => {

@@ -189,7 +189,7 @@ impl Admission {
             return Err(illegal_message(rules).into());
         }
         let is_batch = header.batch || request.code == request::SEND_BATCH_MESSAGE;
-        let named = match topics.window_ms() {
+        let named = match topics.window_ms {
             Some(window_ms) => {
                 Some(once::keys_of((topic, queue_id, window_ms), puts.len(), text, is_batch.then_some(request.body))?)
             }
@@ -258,11 +258,6 @@ impl KnownTopics {
         true
     }
 
-    /// The window of the topic that was looked up last.
-    fn window_ms(&self) -> Option<i64> {
-        self.window_ms
-    }
-
     /// The topic that was looked up last.
     fn last(&self) -> Option<(&Topic, &TopicConfig)> {
         self.last.as_ref().map(|(topic, config)| (topic, &**config))
@@ -312,7 +307,6 @@ pub(crate) fn check_time(rules: &SendRules, now_ms: i64) -> Result<(), Refusal> 
 /// Whether a topic that there is not may be made for a send. The broker makes its own ones itself, as they have to be.
 #[cold]
 fn check_unknown(name: &str) -> Result<(), Refusal> {
-    names::check_topic(name)?;
     check_forbidden(&Topic::parse(name)?)
 }
 

@@ -9,7 +9,7 @@
 pub mod attributes;
 mod start_up;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use imbl::OrdMap;
@@ -116,13 +116,16 @@ pub enum TopicError {
     /// The topic is unknown and may not be made by sending to it.
     #[error("topic[{0}] not exist, apply first please!{faq}", faq = SEE_FAQ)]
     Unknown(Topic),
+    /// The topic was deleted, and what belongs to it is not removed yet.
+    #[error("topic[{0}] is deleted, but its files could not be removed: delete it again")]
+    Unremoved(Topic),
 }
 
 impl From<TopicError> for Refusal {
     fn from(error: TopicError) -> Self {
         let code = match error {
             TopicError::Name(_) | TopicError::System(_) => response::SYSTEM_ERROR,
-            TopicError::Unknown(_) => response::TOPIC_NOT_EXIST,
+            TopicError::Unknown(_) | TopicError::Unremoved(_) => response::TOPIC_NOT_EXIST,
         };
         Self::new(code, error.to_string())
     }
@@ -144,6 +147,9 @@ pub struct Wish<'a> {
 pub struct Topics {
     settings: TopicSettings,
     table: TopicTable,
+    /// Deleted topics whose files could not be removed. The writer takes nothing for them, so what waits for one that is made
+    /// again would be lost.
+    unremoved: BTreeSet<Topic>,
 }
 
 impl Topics {
@@ -151,7 +157,8 @@ impl Topics {
     #[must_use]
     pub fn new(settings: TopicSettings, now_ms: i64) -> Self {
         let topics = start_up::topics(&settings).into_iter().filter_map(legal).collect();
-        Self { settings, table: TopicTable { topics, version: DataVersion::new(now_ms) } }
+        let table = TopicTable { topics, version: DataVersion::new(now_ms) };
+        Self { settings, table, unremoved: BTreeSet::new() }
     }
 
     /// Lays the content of `topics.json` over the topics that are there.
@@ -185,7 +192,7 @@ impl Topics {
     /// A pattern that may be inherited (TBW102) decides what it becomes. A retry topic needs none.
     ///
     /// # Errors
-    /// [`TopicError::Unknown`] when it may not be made.
+    /// [`TopicError::Unknown`] when it may not be made, [`TopicError::Unremoved`] when it may not be yet.
     ///
     /// # Source
     /// `TopicConfigManager.createTopicInSendMessageMethod` and `AbstractSendMessageProcessor.msgCheck` 4.9.7 (read).
@@ -193,6 +200,7 @@ impl Topics {
         if self.table.topics.contains_key(topic) {
             return Ok(Changed::No);
         }
+        self.check_removed(topic)?;
         let sys_flag = match (wish.unit_mode, topic.is_retry()) {
             (false, _) => 0,
             (true, false) => topic_sys_flag::UNIT,
@@ -211,9 +219,9 @@ impl Topics {
         Ok(Changed::Yes)
     }
 
-    /// Makes a topic of the broker's own (a group's retry or dead-letter topic) unless it is there.
+    /// Makes a topic of the broker's own (a group's retry or dead-letter topic) unless it is there, or may not be made yet.
     pub fn create_if_absent(&mut self, topic: &Topic, config: TopicConfig, now_ms: i64) -> Changed {
-        if self.table.topics.contains_key(topic) {
+        if self.table.topics.contains_key(topic) || self.unremoved.contains(topic) {
             return Changed::No;
         }
         self.put(topic.clone(), config, now_ms);
@@ -223,9 +231,10 @@ impl Topics {
     /// Makes or changes a topic as UPDATE_AND_CREATE_TOPIC asks. Changed: publish, write the file, register this topic.
     ///
     /// # Errors
-    /// The name is not legal, or the broker's own.
+    /// The name is not legal, or the broker's own; or it may not be made yet.
     pub fn update(&mut self, config: TopicConfig, now_ms: i64) -> Result<Topic, TopicError> {
         let topic = self.checked(&config.topic_name)?;
+        self.check_removed(&topic)?;
         self.put(topic.clone(), config, now_ms);
         Ok(topic)
     }
@@ -307,6 +316,18 @@ impl Topics {
         let pattern = self.table.topics.get(name)?;
         let switched_off = name == AUTO_CREATE_TOPIC && !self.settings.auto_create;
         (pattern.perm.inherited() && !switched_off).then(|| pattern.clone())
+    }
+
+    /// Notes whether what belongs to deleted topics could be removed.
+    pub fn note_removal(&mut self, topics: Vec<Topic>, is_removed: bool) {
+        match is_removed {
+            true => self.unremoved.retain(|topic| !topics.contains(topic)),
+            false => self.unremoved.extend(topics),
+        }
+    }
+
+    fn check_removed(&self, topic: &Topic) -> Result<(), TopicError> {
+        if self.unremoved.contains(topic) { Err(TopicError::Unremoved(topic.clone())) } else { Ok(()) }
     }
 
     fn checked(&self, name: &str) -> Result<Topic, TopicError> {

@@ -120,13 +120,10 @@ impl TopicActor {
         };
         ctx.wait(removed.into_actor(self).map(|(removal, topics, outcome), actor, _| {
             actor.parts.removal = removal;
-            match &outcome {
-                Ok(()) => actor.unfinished.retain(|topic| !topics.contains(topic)),
-                Err(refusal) => {
-                    tracing::error!(?refusal, "the queues of a deleted topic cannot be removed");
-                    actor.unfinished.extend(topics);
-                }
+            if let Err(refusal) = &outcome {
+                tracing::error!(?refusal, "the queues of a deleted topic cannot be removed");
             }
+            actor.parts.topics.note_removal(topics, outcome.is_ok());
             answer(reply, outcome.map(|()| success()));
         }));
     }

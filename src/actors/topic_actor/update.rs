@@ -6,7 +6,6 @@ use crate::broker::topics::attributes;
 use crate::protocol::body::topic_config::{Permission, TopicConfig, TopicFilterType};
 use crate::protocol::command::Command;
 use crate::protocol::headers::topic::CreateTopic;
-use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 
 impl TopicActor {
@@ -27,9 +26,6 @@ impl TopicActor {
             ..TopicConfig::new(header.topic, 0, permission)
         };
         window_of(&config).map_err(|error| Refusal::error(error.to_string()))?;
-        if let Ok(topic) = Topic::parse(&config.topic_name) {
-            self.check_deleted(&topic)?;
-        }
         self.parts.topics.update(config, self.parts.clock.now_ms())?;
         self.changed = true;
         Ok(())

@@ -33,7 +33,7 @@ const COPIES_AT_ONCE: usize = 64;
 const BYTES_AT_ONCE: usize = 1 << 20;
 
 /// How far a round has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Progress {
     /// The half message that the next round begins with, and what was noted before.
     pub(super) half: QueueOffset,
@@ -43,8 +43,6 @@ pub(super) struct Progress {
     pub(super) op_before: Option<QueueOffset>,
     /// The end of the copies in the log.
     pub(super) end: PhysicalOffset,
-    /// What the next round has to know besides.
-    pub(super) memory: Memory,
 }
 
 /// What one round leaves to the next. One that is lost makes op messages be read longer.
@@ -79,7 +77,7 @@ impl Round {
         Self { parts, began_ms, end: PhysicalOffset(0), memory }
     }
 
-    pub(super) async fn run(mut self) -> Result<Progress, Refusal> {
+    pub(super) async fn run(mut self) -> Result<(Progress, Memory), Refusal> {
         let halves = self.queue(half_topic()).await?;
         let ops = self.queue(op_half_topic()).await?;
         let (half_before, op_before) = (self.noted(half_topic()).await?, self.noted(op_half_topic()).await?);
@@ -94,7 +92,7 @@ impl Round {
             }
         };
         self.memory.known.forget_before(op);
-        Ok(Progress { half: next, half_before, op, op_before, end: self.end, memory: self.memory })
+        Ok((Progress { half: next, half_before, op, op_before, end: self.end }, self.memory))
     }
 
     /// Looks at the half messages from `next` on, which moves along; gives the op message that the next round begins with.
