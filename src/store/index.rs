@@ -111,12 +111,7 @@ impl Index {
                 return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
             }
             let mut file = IndexFile::open(&index.disk, &index.options, path.clone(), name)?;
-            let keep = match trust {
-                Trust::Whole => true,
-                Trust::UpTo(time) => file.header().end_time <= time,
-                Trust::Before(vouched) => file.header().end < vouched || file.rewind(vouched)? > 0,
-            };
-            if keep {
+            if file.keep(trust)? {
                 index.files.push(file);
             } else {
                 drop(file);

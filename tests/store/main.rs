@@ -29,6 +29,7 @@ mod records_are_javas;
 mod refuses_to_open;
 #[path = "../support/mod.rs"]
 mod support;
+mod torn_index;
 mod untold_files;
 #[path = "../support/watched_disk.rs"]
 mod watched_disk;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::IndexSync;
 use super::search::FileSnapshot;
+use super::{IndexSync, Trust};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
 use crate::store::error::StoreError;
@@ -189,7 +189,7 @@ impl IndexFile {
         let at = self.entry_at(header.next_entry);
         self.take_room(at + INDEX_ENTRY_BYTES)?;
         let slot = self.slot_at(hash);
-        let previous = Some(self.int(slot)).filter(|entry| *entry > 0 && *entry <= header.next_entry).unwrap_or(0);
+        let previous = Some(self.int(slot)).filter(|entry| *entry > 0 && *entry < header.next_entry).unwrap_or(0);
         let since_begin_s =
             if header.begin_time.0 > 0 { time.0.saturating_sub(header.begin_time.0) / 1_000 } else { 0 };
         let seconds = since_begin_s.clamp(0, i64::from(i32::MAX)) as i32;
@@ -205,9 +205,26 @@ impl IndexFile {
         Ok(())
     }
 
+    /// Keeps what is known to be on the disk; false if that is nothing.
+    pub(super) fn keep(&mut self, trust: Trust) -> Result<bool, StoreError> {
+        let end = self.header().end;
+        let vouched = match trust {
+            Trust::Whole => return Ok(true),
+            Trust::UpTo(time) if self.header().end_time > time => return Ok(false),
+            Trust::UpTo(_) => PhysicalOffset(end.0.saturating_add(1)),
+            Trust::Before(vouched) => vouched,
+        };
+        // A full file is not written to any more. Of another one the pages of slots may have reached the disk later than
+        // the header's, and name entries that it does not count.
+        if self.is_full() && end < vouched {
+            return Ok(true);
+        }
+        Ok(self.rewind(vouched)? > 0)
+    }
+
     /// Keeps the entries of records before `vouched`, which are known to be on the disk, and builds the slots from them
     /// anew: which of the pages that were written later have reached the disk is unknown. Tells how many are kept.
-    pub(super) fn rewind(&mut self, vouched: PhysicalOffset) -> Result<u32, StoreError> {
+    fn rewind(&mut self, vouched: PhysicalOffset) -> Result<u32, StoreError> {
         let mut header = self.header();
         let written = header.next_entry;
         self.take_room(self.entry_at(written))?;
