@@ -22,7 +22,7 @@ use super::arbiters::Arbiters;
 use super::builder::BrokerBuilder;
 use super::commitlog_actor::{AppendBatch, CommitLogPorts, Seal};
 use super::delay_offset_actor::{DelayOffsetPorts, PersistDelays};
-use super::dispatch_actor::{DispatchPorts, Settled, SettledUpTo};
+use super::dispatch_actor::{DispatchPorts, SettledUpTo};
 use super::fault::{Faults, Terminal};
 use super::filter_actor::{FilterPorts, PersistFilters};
 use super::flush_actor::{CloseStore, FlushPorts};
@@ -36,7 +36,7 @@ use super::timer_actor::{PersistTimer, TimerPorts};
 use super::transaction_actor::TransactionPorts;
 use crate::net::listener::Server;
 use crate::store::lock::StoreLock;
-use crate::store::{LogView, StoreError};
+use crate::store::{LogView, Settled, StoreError};
 
 /// How long a stop waits for the last replies.
 const DRAIN_LIMIT: Duration = Duration::from_secs(3);

@@ -25,7 +25,7 @@ use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
+use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, Settled, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 pub(super) const RECORDS_PER_TURN: usize = 1024;
@@ -93,15 +93,6 @@ pub struct CleanQueues;
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Settled")]
 pub struct SettledUpTo;
-
-/// Everything before a place in the log is in the queues and in the index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settled {
-    /// The place.
-    pub up_to: PhysicalOffset,
-    /// Store time of the newest record before it, or of an older one.
-    pub newest: StoreTime,
-}
 
 /// One round of dispatch. Every message that it sent holds it until its work is done, so a turn that nobody holds any
 /// more is in the queues and in the index.

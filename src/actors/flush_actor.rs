@@ -13,11 +13,11 @@ use actix::{
 };
 
 use super::commitlog_actor::Synced;
-use super::dispatch_actor::{Settled, SettledUpTo};
+use super::dispatch_actor::SettledUpTo;
 use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded};
 use super::late::Late;
-use crate::store::{CloseParts, Durable, IndexSync, LogFlush, Positions, Preparation, QueueSync, StoreError};
+use crate::store::{Flusher, IndexSync, Positions, QueueSync, Settled, StoreError};
 
 /// Queues that are synced before whoever waits for the log gets a turn: a few milliseconds' worth.
 const FILES_PER_TURN: usize = 8;
@@ -93,14 +93,10 @@ pub struct FlushTimes {
 
 /// The parts that a FlushActor is made of.
 pub struct FlushParts {
-    /// Syncs the log.
-    pub log: LogFlush,
-    /// Its positions.
+    /// Syncs, and writes down what is known to be on the disk.
+    pub flusher: Flusher,
+    /// The ends of the log.
     pub positions: Arc<Positions>,
-    /// What is known to be on the disk, written down.
-    pub durable: Durable,
-    /// The segment made ahead, which a clean stop removes.
-    pub preparation: Preparation,
     /// When.
     pub times: FlushTimes,
     /// The CommitLogActor,
@@ -118,29 +114,14 @@ pub struct FlushActor {
     parts: FlushParts,
     /// Whether somebody waits for the next sync.
     awaited: bool,
-    dirty: Dirty,
-    round: Option<Round>,
     scheduled: bool,
-}
-
-/// What is not on the disk.
-#[derive(Default)]
-struct Dirty {
-    queues: Vec<QueueSync>,
-    indexes: Vec<IndexSync>,
-}
-
-/// A round of syncs, after which queues and index are known to be on the disk up to a place.
-struct Round {
-    settled: Settled,
-    left: Dirty,
 }
 
 impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, awaited: false, dirty: Dirty::default(), round: None, scheduled: false }
+        Self { parts, awaited: false, scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -153,11 +134,10 @@ impl FlushActor {
         self.scheduled = false;
         // Whoever comes from now on may not be covered, and is heard of again.
         self.parts.sync_bell.answer();
-        let synced = match self.parts.log.sync() {
+        let synced = match self.parts.flusher.sync_log() {
             Ok(synced) => synced,
             Err(error) => return self.fail("sync of the log", &error),
         };
-        self.parts.durable.note_log(synced);
         if std::mem::take(&mut self.awaited) {
             self.parts.synced.notify(Synced { up_to: synced.up_to });
         }
@@ -165,14 +145,14 @@ impl FlushActor {
 
     /// Asks how far the queues have come. The answer is older than the syncs that follow it, so it holds after them.
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
-        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| self.round.is_none()) else { return };
+        let in_round = self.parts.flusher.is_in_round();
+        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| !in_round) else { return };
         let settled = dispatch.settled.send(SettledUpTo);
         ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
             // What is dirty was told of before that answer, and may lie in the mailbox: it is taken in first.
             go_on_later(ctx, "sync of the queues", move |actor, ctx| {
-                if let Some(settled) = settled.ok().filter(|_| actor.round.is_none()) {
-                    let left = std::mem::take(&mut actor.dirty);
-                    actor.round = Some(Round { settled, left });
+                if let Ok(settled) = settled {
+                    actor.parts.flusher.begin_round(settled);
                     actor.go_on_syncing(ctx);
                 }
             });
@@ -180,26 +160,12 @@ impl FlushActor {
     }
 
     /// A few files at a time, so that a sync of the log never waits for more than those.
-    fn sync_some(&mut self, ctx: &mut Context<Self>) -> Result<(), StoreError> {
-        let Some(round) = &mut self.round else { return Ok(()) };
-        for _ in 0..FILES_PER_TURN {
-            if round.left.sync_one(&mut self.parts.durable)?.is_none() {
-                let settled = round.settled;
-                self.round = None;
-                self.parts.durable.note_queues(settled.up_to, settled.newest);
-                return self.parts.durable.save();
-            }
-        }
-        go_on_later(ctx, "sync of the queues", Self::go_on_syncing);
-        Ok(())
-    }
-
     fn go_on_syncing(&mut self, ctx: &mut Context<Self>) {
-        match self.sync_some(ctx) {
-            Ok(()) => {}
+        match self.parts.flusher.go_on(FILES_PER_TURN) {
+            Ok(false) => {}
+            Ok(true) => go_on_later(ctx, "sync of the queues", Self::go_on_syncing),
             Err(error) if error.is_shortage() => {
                 tracing::error!(%error, "queues and index cannot be synced now, they are with the next round");
-                self.dirty.extend(self.round.take().map(|round| round.left).unwrap_or_default());
             }
             Err(error) => self.fail("sync of the queues", &error),
         }
@@ -207,45 +173,11 @@ impl FlushActor {
 
     fn close(&mut self, close: &CloseStore) -> Result<(), StoreError> {
         self.sync_log();
-        let left = self.round.take().map(|round| round.left).unwrap_or_default();
-        for mut dirty in [left, std::mem::take(&mut self.dirty)] {
-            while dirty.sync_one(&mut self.parts.durable)?.is_some() {}
-        }
-        self.parts.durable.close(CloseParts {
-            log: &mut self.parts.log,
-            queues: Vec::new(),
-            index: close.index.as_ref(),
-            preparation: &self.parts.preparation,
-            dispatched: close.settled.up_to,
-            newest: close.settled.newest,
-        })
+        self.parts.flusher.close(close.settled, close.index.as_ref())
     }
 
     fn fail(&mut self, at: &str, error: &StoreError) {
         self.parts.faults.end(Terminal { actor: Self::NAME, at: at.into(), cause: error.to_string() });
-    }
-}
-
-impl Dirty {
-    fn extend(&mut self, other: Self) {
-        self.queues.extend(other.queues);
-        self.indexes.extend(other.indexes);
-    }
-
-    /// Syncs one file or queue; `None` when there is none left.
-    fn sync_one(&mut self, durable: &mut Durable) -> Result<Option<()>, StoreError> {
-        if let Some(queue) = self.queues.last() {
-            queue.sync()?;
-            self.queues.pop();
-            return Ok(Some(()));
-        }
-        let Some(index) = self.indexes.last() else { return Ok(None) };
-        index.sync()?;
-        let Some(index) = self.indexes.pop() else { return Ok(None) };
-        if index.is_full {
-            durable.note_index(index.newest_time);
-        }
-        Ok(Some(()))
     }
 }
 
@@ -298,7 +230,7 @@ impl Handler<QueueDirty> for FlushActor {
     type Result = ();
 
     fn handle(&mut self, dirty: QueueDirty, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "QueueDirty", |actor, _| actor.dirty.queues.push(dirty.sync));
+        guarded(self, ctx, "QueueDirty", |actor, _| actor.parts.flusher.note_queue(dirty.sync));
     }
 }
 
@@ -306,7 +238,7 @@ impl Handler<IndexDirty> for FlushActor {
     type Result = ();
 
     fn handle(&mut self, dirty: IndexDirty, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "IndexDirty", |actor, _| actor.dirty.indexes.push(dirty.sync));
+        guarded(self, ctx, "IndexDirty", |actor, _| actor.parts.flusher.note_index(dirty.sync));
     }
 }
 

@@ -48,6 +48,7 @@ impl Checkpoint {
     /// What the operating system says.
     pub fn save(&self, disk: &dyn Disk, options: &StoreOptions) -> Result<(), StoreError> {
         let path = options.file("checkpoint");
+        let is_new = disk.entry(&path).map_err(StoreError::io("stat", &path))?.is_none();
         let file = disk.open(&path, OpenMode::Create).map_err(StoreError::io("open", &path))?;
         if file.len().map_err(StoreError::io("stat", &path))? < CHECKPOINT_BYTES as u64 {
             file.set_len(CHECKPOINT_BYTES as u64).map_err(StoreError::io("extend", &path))?;
@@ -58,7 +59,11 @@ impl Checkpoint {
             place.copy_from_slice(&time.0.to_be_bytes());
         }
         file.write_all_at(&bytes, 0).map_err(StoreError::io("write", &path))?;
-        file.sync().map_err(StoreError::io("sync", &path))
+        file.sync().map_err(StoreError::io("sync", &path))?;
+        if is_new {
+            disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
+        }
+        Ok(())
     }
 
     /// Records stored up to this time are on the disk, in log and queues.

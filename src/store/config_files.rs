@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use super::disk::{Disk, OpenMode, read_all};
+use super::disk::{Disk, OpenMode, create_lasting_dir, parent_of, read_all};
 use super::error::StoreError;
 
 /// What was read.
@@ -30,8 +30,8 @@ impl<T> Loaded<T> {
 /// # Errors
 /// What the operating system says; the old text is still there.
 pub fn save(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), StoreError> {
-    let directory = directory_of(path);
-    disk.create_dir(directory).map_err(StoreError::io("create", directory))?;
+    let directory = parent_of(path);
+    create_lasting_dir(disk, directory).map_err(StoreError::io("create", directory))?;
     if let Ok(previous) = read_all(disk, path) {
         replace(disk, &with_suffix(path, ".bak"), &previous)?;
     }
@@ -47,7 +47,7 @@ pub fn save(disk: &dyn Disk, path: &Path, text: &str) -> Result<(), StoreError> 
 pub fn set_aside(disk: &dyn Disk, path: &Path) -> Result<PathBuf, StoreError> {
     let aside = with_suffix(path, ".damaged");
     disk.rename(path, &aside).map_err(StoreError::io("rename", path))?;
-    let directory = directory_of(path);
+    let directory = parent_of(path);
     disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
     Ok(aside)
 }
@@ -87,11 +87,6 @@ fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> Result<(), StoreError>
     file.write_all_at(bytes, 0).map_err(StoreError::io("write", &temporary))?;
     file.sync().map_err(StoreError::io("sync", &temporary))?;
     disk.rename(&temporary, path).map_err(StoreError::io("rename", &temporary))
-}
-
-/// Where a file lies: for a bare name that is the current directory, which has no name in it.
-fn directory_of(path: &Path) -> &Path {
-    path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -73,6 +73,8 @@ pub struct ConsumeQueue {
     min: u64,
     /// End of the record that the last entry points to; 0 when there is none.
     max_physical: u64,
+    /// See [`ConsumeQueue::lacks_files`].
+    lacks_files: bool,
     sync: QueueSync,
     /// On the heap, since most queues have none.
     extension: Option<Box<QueueExtension>>,
@@ -100,6 +102,7 @@ impl ConsumeQueue {
             write: 0,
             min: 0,
             max_physical: 0,
+            lacks_files: false,
             sync,
             extension,
         }
@@ -274,13 +277,11 @@ impl ConsumeQueue {
         self.extension.as_ref().map(|extension| extension.reader())
     }
 
-    /// Notes that an entry which is there already may not be on the disk. Of a queue with an extension such entries are made
-    /// again, which notes them.
-    pub(crate) fn mark_unsynced(&self, offset: QueueOffset) {
-        let file = self.file_of(offset.0.saturating_mul(QUEUE_ENTRY_BYTES)).and_then(|index| self.files.get(index));
-        if let Some(file) = file {
-            self.sync.mark(file);
-            self.sync.note_made_file();
+    /// Notes that the names of its files may not be on the disk: an earlier start has made them and was cut short.
+    pub(crate) fn mistrust_names(&self) {
+        self.sync.note_made_file();
+        if let Some(extension) = &self.extension {
+            extension.sync().note_made_file();
         }
     }
 

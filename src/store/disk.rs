@@ -190,6 +190,35 @@ pub trait DiskFile: Debug + Send + Sync {
     fn lock(&self) -> io::Result<bool>;
 }
 
+/// Makes a directory and those above it, whose names last: what is synced in a directory that a power cut takes away is gone.
+///
+/// # Errors
+/// As the operating system says.
+pub fn create_lasting_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+    let mut missing = Vec::new();
+    for path in directory.ancestors().filter(|path| !path.as_os_str().is_empty()) {
+        if disk.entry(path)?.is_some() {
+            break;
+        }
+        missing.push(path);
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    disk.create_dir(directory)?;
+    missing.into_iter().rev().try_for_each(|path| match disk.sync_dir(parent_of(path)) {
+        // One of those above that may be entered and not be read: its names are its owner's affair.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced,
+    })
+}
+
+/// The directory that a path lies in: for a bare name that is the current one, which has no name in it.
+#[must_use]
+pub fn parent_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
 /// Reads a whole file.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::file::IndexFile;
 pub use self::search::{Found, IndexSnapshot};
-use super::disk::{SharedDisk, SharedFile};
+use super::disk::{SharedDisk, SharedFile, create_lasting_dir};
 use super::dispatch::Marks;
 use super::error::StoreError;
 use super::layout::StoreOptions;
@@ -216,7 +216,7 @@ impl Index {
         let name = name_at(time).max(previous.map_or(0, |file| file.name() + 1));
         let ends = previous.map(|file| file.header()).map(|header| (header.end_time, header.end));
         let directory = self.options.index_dir();
-        self.disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
+        create_lasting_dir(&*self.disk, &directory).map_err(StoreError::io("create", &directory))?;
         let path = directory.join(format!("{name:0NAME_DIGITS$}"));
         let file = IndexFile::create(&self.disk, &self.options, path, name, ends)?;
         self.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;

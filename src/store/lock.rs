@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use super::disk::{OpenMode, SharedDisk, SharedFile};
+use super::disk::{OpenMode, SharedDisk, SharedFile, create_lasting_dir};
 use super::error::StoreError;
 use super::layout::StoreOptions;
 
@@ -27,7 +27,7 @@ impl StoreLock {
     /// # Errors
     /// [`StoreError::Locked`] if another broker has it, in this process or elsewhere.
     pub fn take(disk: &SharedDisk, options: &StoreOptions) -> Result<Self, StoreError> {
-        disk.create_dir(options.root()).map_err(StoreError::io("create", options.root()))?;
+        create_lasting_dir(&**disk, options.root()).map_err(StoreError::io("create", options.root()))?;
         // One name per directory, whichever way it was reached; a simulated disk's paths are taken as they are.
         let root = options.root().canonicalize().unwrap_or_else(|_| options.root().to_path_buf());
         let path = root.join("lock");

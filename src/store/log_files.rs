@@ -25,7 +25,7 @@ pub(super) fn load(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<Arc<Se
     }
     found.sort_by_key(|(base, ..)| *base);
     // A crash while a segment was being made leaves a file without length at the end.
-    if let Some((_, path, _)) = found.pop_if(|(.., entry)| entry.len == 0) {
+    while let Some((_, path, _)) = found.pop_if(|(.., entry)| entry.len == 0) {
         disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
     }
     let expected = options.log_segment_bytes;

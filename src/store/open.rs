@@ -1,5 +1,7 @@
 //! Opening a store: lock, look, walk, mend, and hand out the parts.
 
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::appender::{Appender, MappedAppender};
@@ -7,7 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::commitlog::CommitLog;
 use super::consumequeue::ConsumeQueue;
 use super::deleted_topics::DeletedTopics;
-use super::disk::SharedDisk;
+use super::disk::{SharedDisk, create_lasting_dir, parent_of};
 use super::durable::{self, CloseParts, Durable};
 use super::error::StoreError;
 use super::flush::{LogFlush, Synced};
@@ -168,10 +170,14 @@ impl Opening {
         let Self { disk, options, unclean, ours, .. } = &self;
         let mut report = Report { unclean: *unclean, ..Report::default() };
         let checkpoint = Checkpoint::load(&**disk, options)?;
-        let (mut state_file, state) = StateFile::open(&**disk, options)?;
+        let (mut state_file, found_state) = StateFile::open(&**disk, options)?;
         let segments = log_files::load(&**disk, options)?;
         self.refuse_missing_log(&segments)?;
-        let state = state.filter(|state| *ours && state.matches(&checkpoint) && !segments.is_empty());
+        let state = found_state.filter(|state| *ours && state.matches(&checkpoint) && !segments.is_empty());
+        if state.is_none() && found_state.is_some() {
+            // What makes it count for nothing now may be gone after a power cut, and what it vouches for is changed below.
+            state_file.save(State::void())?;
+        }
         let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
         let mut deleted = DeletedTopics::load(&**disk, options, &mut report.warnings)?;
         deleted.finish(&mut queues)?;
@@ -184,17 +190,19 @@ impl Opening {
             self.cut_foreign_tails(&mut queues, &segments, report.log_min)?;
         }
         report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
-        if *unclean && options.queue_ext_enabled {
-            // Of a unit a part may be missing after a power cut, and nothing in it would tell. The walk makes them again.
+        if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
+            // Should this start fail half way, the next one must not take half-built queues for whole ones.
+            state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
+        }
+        if *unclean {
+            // Of an entry, or of a unit, a part may be missing after a power cut, and nothing in it would tell. The walk
+            // makes them again.
             for queue in queues.idle_mut() {
                 queue.truncate(report.walked_from)?;
                 queue.close_idle();
             }
         }
-        if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
-            // Should the walk fail half way, the next start must not take half-built queues for whole ones.
-            state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
-        }
+        queues.recover_extensions()?;
         let mut built = Built { queues: &mut queues, index: index.as_mut(), deleted: &deleted };
         let walked = self.walk(&segments, &checkpoint, state, &mut built, &mut report, progress)?;
         report.log_end = walked.end;
@@ -218,12 +226,6 @@ impl Opening {
         durable.note_log(synced);
         durable.note_queues(synced.up_to, newest);
         durable.save()?;
-        // The names of the files that were made now must last as well, and those of the directories that will be needed.
-        let extensions = options.queue_ext_enabled.then(|| options.queue_exts_dir());
-        for directory in [options.queues_dir(), options.index_dir()].into_iter().chain(extensions) {
-            disk.create_dir(&directory).map_err(StoreError::io("create", &directory))?;
-        }
-        disk.sync_dir(options.root()).map_err(StoreError::io("sync", options.root()))?;
         let log = self.writer(segments, synced, &queues, appender);
         Ok(Opened { log, queues, index, durable, deleted, report })
     }
@@ -306,7 +308,8 @@ impl Opening {
             Some(newest) => newest,
             None => log_min,
         });
-        let queued = if queues.known().next().is_none() { log_min } else { checked_from };
+        let lacking = queues.idle().filter(|queue| queue.lacks_files()).map(ConsumeQueue::max_physical).min();
+        let queued = if queues.known().next().is_none() { log_min } else { lacking.unwrap_or(checked_from) };
         let from = checked_from.min(indexed).min(queued).max(log_min);
         if from < checked_from && !recovery::is_border(segments, from) { log_min } else { from }
     }
@@ -334,7 +337,7 @@ impl Opening {
                 deleted: built.deleted,
                 log_min,
                 began: from,
-                unsynced: self.unclean,
+                unclean: self.unclean,
                 added: 0,
                 again_from: None,
             };
@@ -365,11 +368,34 @@ impl Opening {
         for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
             segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
         }
+        self.sync_names()?;
         for queue in queues.idle() {
             queue.sync_handle().sync()?;
         }
         index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;
         Ok(synced)
+    }
+
+    /// Makes the directories that will be needed, and the names of all last, whoever has made them: an earlier start may
+    /// have been cut short before it came to that.
+    fn sync_names(&self) -> Result<(), StoreError> {
+        let options = &self.options;
+        let mut directories = options.log_dirs();
+        directories.extend([options.queues_dir(), options.index_dir()]);
+        directories.extend(options.queue_ext_enabled.then(|| options.queue_exts_dir()));
+        for directory in &directories {
+            create_lasting_dir(&*self.disk, directory).map_err(StoreError::io("create", directory))?;
+        }
+        directories.push(options.root().to_path_buf());
+        let parents: BTreeSet<_> = directories.iter().map(|directory| parent_of(directory).to_path_buf()).collect();
+        for directory in parents.into_iter().chain(directories.into_iter().filter(|_| self.unclean)) {
+            match self.disk.sync_dir(&directory) {
+                // A parent that may be entered and not be read: its names are its owner's affair.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                synced => synced.map_err(StoreError::io("sync", &directory))?,
+            }
+        }
+        Ok(())
     }
 
     fn writer(

@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::disk::{OpenMode, SharedDisk};
+use super::disk::{OpenMode, SharedDisk, create_lasting_dir};
 use super::error::StoreError;
 use super::layout::StoreOptions;
 use super::segment::Segment;
@@ -100,7 +100,7 @@ impl Preparation {
     fn create(&self, base: u64) -> Result<Arc<Segment>, StoreError> {
         let path = self.options.segment_path(base);
         let directory = path.parent().expect("a segment lies in a directory");
-        self.disk.create_dir(directory).map_err(StoreError::io("create", directory))?;
+        create_lasting_dir(&*self.disk, directory).map_err(StoreError::io("create", directory))?;
         let len = self.segments.segment_bytes();
         let made = (|| {
             let file = self.disk.open(&path, OpenMode::Create).map_err(StoreError::io("create", &path))?;
@@ -108,6 +108,8 @@ impl Preparation {
             file.set_len(0).map_err(StoreError::io("truncate", &path))?;
             file.set_len(len).map_err(StoreError::io("extend", &path))?;
             file.allocate(0..len).map_err(|source| StoreError::allocate(&path, len, source))?;
+            // Its length lasts before its name does: a segment that has none is taken for one that was never used.
+            file.sync().map_err(StoreError::io("sync", &path))?;
             let map = file.map(len).map_err(StoreError::io("map", &path))?;
             self.disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
             Ok(Arc::new(Segment::new(base, path.clone(), file, map, 0)))

@@ -132,6 +132,7 @@ impl QueueExtension {
     /// Removes all files and the directory.
     pub(super) fn destroy(&mut self) -> Result<(), StoreError> {
         self.remove_all()?;
+        self.remove_strangers()?;
         self.write = 0;
         self.disk.remove_dir(&self.directory).map_err(StoreError::io("remove", &self.directory))
     }

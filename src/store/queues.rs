@@ -2,7 +2,7 @@
 //!
 //! A queue without an owner lies here with neither descriptor nor mapping: its numbers, some hundred bytes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Queues {
     disk: SharedDisk,
     options: Arc<StoreOptions>,
     /// `None` where the queue has been given to an owner.
-    topics: HashMap<Topic, BTreeMap<QueueId, Option<ConsumeQueue>>>,
+    topics: BTreeMap<Topic, BTreeMap<QueueId, Option<ConsumeQueue>>>,
     /// Those that hold files, in the order in which they were opened.
     open: VecDeque<(Topic, QueueId)>,
 }
@@ -77,10 +77,11 @@ impl Queues {
     /// No queues yet.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>) -> Self {
-        Self { disk, options, topics: HashMap::new(), open: VecDeque::new() }
+        Self { disk, options, topics: BTreeMap::new(), open: VecDeque::new() }
     }
 
     /// Takes in what lies under `consumequeue/` and finds each queue's end. What is no queue is named in `warnings`.
+    /// Extensions are left for [`Queues::recover_extensions`].
     ///
     /// # Errors
     /// As [`ConsumeQueue::recover`].
@@ -100,11 +101,23 @@ impl Queues {
                     continue;
                 };
                 let queue = queues.queue_mut(&topic, QueueId(queue_id))?;
-                queue.recover()?;
+                queue.recover_entries()?;
                 queue.close_idle();
             }
         }
         Ok(queues)
+    }
+
+    /// Takes in what belongs to the entries that the queues have now.
+    ///
+    /// # Errors
+    /// As [`ConsumeQueue::recover`].
+    pub(super) fn recover_extensions(&mut self) -> Result<(), StoreError> {
+        for queue in self.idle_mut().filter(|queue| queue.is_extended()) {
+            queue.recover_extension()?;
+            queue.close_idle();
+        }
+        Ok(())
     }
 
     /// Gives a queue to its owner; one that never was is made, on the disk with its first entry.

@@ -19,6 +19,8 @@ use crate::protocol::properties::{self, keys};
 use crate::protocol::sys_flag;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 
+/// What a disk writes whole or not at all.
+const SECTOR_BYTES: usize = 512;
 /// How often progress is told.
 const PROGRESS_BYTES: u64 = 64 << 20;
 
@@ -146,8 +148,11 @@ impl Walk<'_> {
         };
         let check = self.check_crc && walked.end >= self.trusted;
         let problem = if check { head.check_body().err() } else { None };
+        let durable = self.is_durable(head.end(), head.store_time);
+        let problem =
+            problem.or_else(|| (!durable && lacks_sector(&head, at, rest)).then_some(RecordError::LostSector));
         if let Some(problem) = &problem {
-            if !self.is_durable(head.end(), head.store_time) {
+            if !durable {
                 walked.torn = Some(problem.clone());
                 return Ok(Step::LogEnd);
             }
@@ -189,6 +194,24 @@ impl Walk<'_> {
             DurableUpTo::Time(time) => stored <= time,
         }
     }
+}
+
+/// Whether a sector of the file has not reached the disk that holds a part of what no checksum covers: topic and properties
+/// of the record that `rest` begins with and that lies `at` a place of its segment. Such a part reads as zeros, which are
+/// in neither of them.
+fn lacks_sector(head: &RecordHead<'_>, at: usize, rest: &[u8]) -> bool {
+    let topic_length_bytes = if head.magic == MAGIC_V1 { 1 } else { 2 };
+    let behind_body = topic_length_bytes + head.topic.len() + 2 + head.properties.len();
+    let size = head.total_size as usize;
+    // Where there are no properties the last two bytes are their length, zeros by right.
+    let end = at + if head.properties.is_empty() { size - 2 } else { size };
+    let text = at + size - behind_body..end;
+    let inside = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
+    (inside..end).step_by(SECTOR_BYTES).any(|sector| {
+        let share = sector.max(text.start)..(sector + SECTOR_BYTES).min(text.end);
+        let bytes = rest.get(share.start.saturating_sub(at)..share.end.saturating_sub(at)).unwrap_or_default();
+        !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
+    })
 }
 
 /// Whether a record is a whole batch. The flag alone may be a flipped bit, for which no store should stay closed.

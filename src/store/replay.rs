@@ -34,8 +34,8 @@ pub(super) struct Replay<'a> {
     pub(super) log_min: PhysicalOffset,
     /// Where this walk began.
     pub(super) began: PhysicalOffset,
-    /// Whether entries that are there already may be in the page cache only, as after a crash of the process.
-    pub(super) unsynced: bool,
+    /// Whether files that are there already may have come by an earlier start that was cut short.
+    pub(super) unclean: bool,
     /// Entries that were added.
     pub(super) added: u64,
     /// Where a lagging queue is whole up to: the walk must be done again from there.
@@ -72,11 +72,12 @@ impl Replay<'_> {
     ) -> Result<bool, StoreError> {
         let queue = self.queues.queue_mut(&topic, record.queue_id)?;
         let offset = record.queue_offset;
+        if queue.begins_behind(offset) {
+            // Its first file has not reached the disk, and the walk began before it was made: all of it is made again.
+            queue.destroy()?;
+        }
         let replaces = damaged && offset < queue.max_offset();
         if !replaces && entry.end() <= queue.max_physical() {
-            if self.unsynced {
-                queue.mark_unsynced(offset);
-            }
             return Ok(true);
         }
         if is_impossible(queue, offset, entry) {
@@ -93,6 +94,9 @@ impl Replay<'_> {
             store_time: record.store_time,
             bit_map: self.bit_maps.and_then(|of| of(record.topic, record.properties)).unwrap_or_default(),
         });
+        if self.unclean {
+            queue.mistrust_names();
+        }
         self.added += u64::from(place(queue, offset, entry, extension.as_ref(), damaged)?);
         if !was_open {
             self.queues.note_opened(topic, record.queue_id);

@@ -52,6 +52,12 @@ impl State {
         Self { sequence: 0, durable: durable.0, dispatched: dispatched.0, newest_ms: newest.0, checkpoint_ms }
     }
 
+    /// What vouches for nothing, whatever the checkpoint says.
+    #[must_use]
+    pub fn void() -> Self {
+        Self { checkpoint_ms: [i64::MIN; 3], ..Self::default() }
+    }
+
     /// The log is on the disk up to here.
     #[must_use]
     pub fn durable(&self) -> PhysicalOffset {

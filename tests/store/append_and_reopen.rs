@@ -126,7 +126,8 @@ fn fills_and_reopens(appender: Box<dyn Appender>, clean: bool) {
     }
     let mut store = reopen(&directory);
     assert_eq!((store.report.unclean, store.log.end()), (!clean, end));
-    assert_eq!(store.report.entries_added, 0, "the queues had everything");
+    // What nobody vouches for may be on the disk in part, and is made again.
+    assert_eq!(store.report.entries_added, if clean { 0 } else { 200 });
     assert_eq!([bodies(&mut store, "T", 0), bodies(&mut store, "T", 1)], sent);
     let found = store.index.as_ref().unwrap().lookup("T", "k2", 64, StoreTime(0), StoreTime(i64::MAX)).unwrap();
     assert_eq!(found.records.len(), 64);

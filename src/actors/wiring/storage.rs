@@ -22,7 +22,7 @@ use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::{QUESTION_THREADS, ReadPool};
 use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::broker::filter::ConsumerFilters;
-use crate::store::{CommitLog, LogFlush, LogView};
+use crate::store::{CommitLog, Flusher, LogFlush, LogView};
 
 impl Wiring<'_> {
     pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
@@ -38,10 +38,8 @@ impl Wiring<'_> {
         // The writer and the one who syncs tell each other things, so one of them is named late.
         let synced = Late::default();
         let flush_parts = FlushParts {
-            log: LogFlush::new(view.clone()),
+            flusher: Flusher::new(LogFlush::new(view.clone()), durable, log.preparation()),
             positions: Arc::clone(view.positions()),
-            durable,
-            preparation: log.preparation(),
             times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
             synced: synced.clone(),
             sync_bell: Arc::clone(&sync_bell),

@@ -38,6 +38,9 @@ pub enum RecordError {
         /// What the body yields.
         computed: u32,
     },
+    /// A sector of its topic or properties reads as zeros: it has not reached the disk.
+    #[error("a part of its topic or properties was never written")]
+    LostSector,
     /// Reading it has made the broker panic.
     #[error("the broker panics at it")]
     Deadly,

@@ -4,7 +4,7 @@
 //! past the places they point to, its next start takes them as valid and serves pieces out of other records.
 
 use super::{ConsumeQueue, QueueEntry, QueueFile};
-use crate::protocol::units::PhysicalOffset;
+use crate::protocol::units::{PhysicalOffset, QueueOffset};
 use crate::store::disk::{Entry, OpenMode};
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, base_of};
@@ -23,21 +23,39 @@ impl ConsumeQueue {
     /// # Errors
     /// [`StoreError::WrongLength`], [`StoreError::StrayFile`], or what the operating system says.
     pub fn recover(&mut self) -> Result<(), StoreError> {
+        self.recover_entries()?;
+        self.recover_extension()
+    }
+
+    /// The same without the extension, of which it is known what is named when it is known which entries stay.
+    pub(crate) fn recover_entries(&mut self) -> Result<(), StoreError> {
         let found = self.disk.list(&self.directory).map_err(StoreError::io("list", &self.directory))?;
         self.files.clear();
         for entry in &found {
             self.take_in(entry)?;
         }
+        self.remove_behind_gap()?;
         (self.write, self.min, self.max_physical) = (0, 0, 0);
-        let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
-        let (mut previous_end, mut unit) = (0, None);
+        let mut first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
+        self.find_end(first)?;
+        // Where nothing of these has reached the disk, the end lies further ahead.
+        while first > 0 && self.max_physical == 0 {
+            first -= 1;
+            self.find_end(first)?;
+        }
+        self.min = self.files.first().map_or(0, |file| file.base);
+        self.clear_behind_end()
+    }
+
+    /// Looks for the end in the files from this one on.
+    fn find_end(&mut self, first: usize) -> Result<(), StoreError> {
+        let mut previous_end = 0;
         for index in first..self.files.len() {
             let base = self.files.get(index).map_or(0, |file| file.base);
             let passed = self.scan(index, base, |entry| {
                 let follows = entry.is_blank() || entry.physical.0 >= previous_end;
                 if entry.is_valid() && follows && !entry.is_blank() {
                     previous_end = entry.end().0;
-                    unit = unit.max(entry.unit_address());
                 }
                 entry.is_valid() && follows
             })?;
@@ -46,13 +64,15 @@ impl ConsumeQueue {
                 break;
             }
         }
-        self.min = self.files.first().map_or(0, |file| file.base);
-        self.clear_behind_end()?;
-        let named = match unit {
-            _ if self.write == self.min => Named::NoEntries,
-            Some(unit) => Named::UpTo(unit),
-            None => Named::Nothing,
-        };
+        Ok(())
+    }
+
+    /// Takes in the files of the extension and finds its end.
+    pub(crate) fn recover_extension(&mut self) -> Result<(), StoreError> {
+        if self.extension.is_none() {
+            return Ok(());
+        }
+        let named = self.last_named()?;
         self.extension.as_mut().map_or(Ok(()), |extension| extension.recover(named))
     }
 
@@ -171,6 +191,12 @@ impl ConsumeQueue {
         if self.extension.is_none() {
             return Ok(());
         }
+        let named = self.last_named()?;
+        self.extension.as_mut().map_or(Ok(()), |extension| extension.cut(named))
+    }
+
+    /// What the last entries name of the extension.
+    fn last_named(&mut self) -> Result<Named, StoreError> {
         let first = self.files.first().map_or(self.write, |file| file.base);
         let looked_through = FILES_LOOKED_THROUGH as u64 * self.file_bytes();
         let least = self.write.saturating_sub(looked_through).max(first);
@@ -180,7 +206,7 @@ impl ConsumeQueue {
             at -= QUEUE_ENTRY_BYTES;
             named = self.entry_at(at)?.unit_address().map_or(named, Named::UpTo);
         }
-        self.extension.as_mut().map_or(Ok(()), |extension| extension.cut(named))
+        Ok(named)
     }
 
     pub(super) fn entry_at(&mut self, at: u64) -> Result<QueueEntry, StoreError> {
@@ -205,12 +231,38 @@ impl ConsumeQueue {
             let key = "mappedFileSizeConsumeQueue";
             return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
         }
-        let follows = self.files.last().is_none_or(|last| last.base + expected == base);
-        if base % expected != 0 || !follows {
-            return Err(StoreError::StrayFile { path, problem: "the file before it is missing" });
+        if base % expected != 0 {
+            return Err(StoreError::StrayFile { path, problem: "no file of this length begins there" });
         }
         self.files.push(QueueFile::new(base));
         Ok(())
+    }
+
+    /// Removes what lies behind a file that is missing: the log has what is to stand there and in the files behind it, and
+    /// a queue without gaps is made of it again.
+    fn remove_behind_gap(&mut self) -> Result<(), StoreError> {
+        let expected = self.file_bytes();
+        let follows = |pair: &[QueueFile]| matches!(pair, [a, b] if a.base + expected == b.base);
+        let whole = 1 + self.files.windows(2).take_while(|pair| follows(pair)).count();
+        self.lacks_files = whole < self.files.len();
+        while self.files.len() > whole {
+            let Some(file) = self.files.pop() else { break };
+            let path = file.path(&self.directory);
+            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        }
+        Ok(())
+    }
+
+    /// Whether files were missing in between, so that what the log has for this queue is to be given to it again from
+    /// [`ConsumeQueue::max_physical`] on.
+    pub(crate) fn lacks_files(&self) -> bool {
+        self.lacks_files
+    }
+
+    /// Whether it has files but no entries, and the files begin behind an offset.
+    pub(crate) fn begins_behind(&self, offset: QueueOffset) -> bool {
+        let begins_behind = |first: &QueueFile| self.write == first.base && offset < self.max_offset();
+        self.files.first().is_some_and(begins_behind)
     }
 
     /// Reads the entries of a file one after the other, from position `at` on, for as long as `passes` says so. Tells how
