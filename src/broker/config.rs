@@ -254,6 +254,22 @@ impl BrokerConfig {
         })
     }
 
+    /// Where the store of such settings lies and how it is laid out: all that is to be known of it where no broker runs.
+    ///
+    /// # Errors
+    /// A delay level without unit.
+    pub fn store_options(settings: &Settings) -> Result<StoreOptions, SettingsError> {
+        store(settings)
+    }
+
+    /// How messages are filtered with such settings.
+    ///
+    /// # Errors
+    /// Bit maps that would be too long.
+    pub fn filter_settings(settings: &Settings) -> Result<FilterSettings, SettingsError> {
+        messages::filters(settings)
+    }
+
     /// The configuration after UPDATE_BROKER_CONFIG with this properties text. Keys that are read at the start only
     /// are refused by name; RocketMQ takes them and goes on as before until it is restarted.
     ///

@@ -16,6 +16,7 @@ mod rocketmq;
 mod running;
 pub mod serve;
 mod standalone;
+mod store;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -50,6 +51,7 @@ Examples:
   ferromq broker -n 127.0.0.1:9876 -c my.conf   a broker alone, with RocketMQ's own configuration file
   ferromq produce -t orders --body hello        send a message
   ferromq consume -t orders                     print what comes in
+  ferromq store verify ferromq-data             check a store that no broker has open
 
 Called as mqnamesrv or mqbroker (through a link), it takes RocketMQ's options.
 
@@ -71,6 +73,7 @@ enum Command {
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     Bench(bench::BenchArgs),
+    Store(store::StoreArgs),
 }
 
 /// Does what the command line says; what `main` is.
@@ -97,6 +100,7 @@ fn ferromq(arguments: Vec<OsString>) -> ExitCode {
         Command::Produce(args) => produce::run(&args),
         Command::Consume(args) => consume::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Store(args) => store::run(&args),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     report(&error);
@@ -125,7 +129,7 @@ fn report(error: &anyhow::Error) {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<SettingsError>() || error.is::<ConfigFileError>()
+    error.is::<SettingsError>() || error.is::<ConfigFileError>() || store::is_usage(error)
 }
 
 /// Prints a text, and ends in peace when nobody reads it to its end.

@@ -188,6 +188,15 @@ pub trait DiskFile: Debug + Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn lock(&self) -> io::Result<bool>;
+
+    /// Takes a lock that keeps out who wants [`DiskFile::lock`], and nobody else; `false` if another process has that one.
+    /// A file that is only read can have it. A disk that knows one kind of lock takes that.
+    ///
+    /// # Errors
+    /// As the operating system says.
+    fn lock_shared(&self) -> io::Result<bool> {
+        self.lock()
+    }
 }
 
 /// Makes a directory and those above it, whose names last: what is synced in a directory that a power cut takes away is gone.

@@ -114,8 +114,8 @@ pub enum StoreError {
     },
     /// Damage below the position that is known to have been synced: cutting there would lose acknowledged messages.
     #[error(
-        "{} is damaged at byte {at} (offset {offset}, durable up to {durable}): {problem}; restore the file from a copy \
-        (there is no `ferromq store repair` yet)",
+        "{} is damaged at byte {at} (offset {offset}, durable up to {durable}): {problem}; restore the file from a copy, \
+        or see what `ferromq store verify` and `ferromq store repair` say",
         path.display()
     )]
     BrokenFrame {

@@ -162,11 +162,19 @@ impl DiskFile for RealFile {
     }
 
     fn lock(&self) -> io::Result<bool> {
-        match rustix::fs::fcntl_lock(&self.0, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(true),
-            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        lock(&self.0, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    fn lock_shared(&self) -> io::Result<bool> {
+        lock(&self.0, FlockOperation::NonBlockingLockShared)
+    }
+}
+
+fn lock(file: &File, operation: FlockOperation) -> io::Result<bool> {
+    match rustix::fs::fcntl_lock(file, operation) {
+        Ok(()) => Ok(true),
+        Err(rustix::io::Errno::AGAIN | rustix::io::Errno::ACCESS) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -6,12 +6,14 @@
 //! What is deliberately absent: the records themselves, and when the files are synced; the owner asks for handles.
 
 mod file;
+mod reader;
 mod search;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::file::IndexFile;
+pub(super) use self::reader::{IndexFileReader, IndexSpan, Indexed};
 pub use self::search::{Found, IndexSnapshot};
 use super::disk::{SharedDisk, SharedFile, create_lasting_dir};
 use super::dispatch::Marks;

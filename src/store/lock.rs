@@ -4,7 +4,7 @@
 //! any descriptor of the file is closed. So a second open within the process must not even open the file.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::disk::{OpenMode, SharedDisk, SharedFile, create_lasting_dir};
@@ -17,8 +17,8 @@ static HELD: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 #[derive(Debug)]
 pub struct StoreLock {
     path: PathBuf,
-    /// Holds the operating system's lock as long as it is open.
-    _file: SharedFile,
+    /// Holds the operating system's lock as long as it is open; `None` where there is nothing to be locked.
+    _file: Option<SharedFile>,
 }
 
 impl StoreLock {
@@ -28,19 +28,44 @@ impl StoreLock {
     /// [`StoreError::Locked`] if another broker has it, in this process or elsewhere.
     pub fn take(disk: &SharedDisk, options: &StoreOptions) -> Result<Self, StoreError> {
         create_lasting_dir(&**disk, options.root()).map_err(StoreError::io("create", options.root()))?;
+        Self::registered(options, |path| Self::lock_file(disk, path).map(Some))
+    }
+
+    /// Takes the lock for one who only looks: no file is made and no byte is changed, and other processes may look too. A store
+    /// without a lock file was never opened by a broker, so that there is nothing to be taken.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if a broker has it, in this process or elsewhere.
+    pub fn look(disk: &SharedDisk, options: &StoreOptions) -> Result<Self, StoreError> {
+        Self::registered(options, |path| {
+            if disk.entry(path).map_err(StoreError::io("stat", path))?.is_none() {
+                return Ok(None);
+            }
+            let file = disk.open(path, OpenMode::ReadOnly).map_err(StoreError::io("open", path))?;
+            if !file.lock_shared().map_err(StoreError::io("lock", path))? {
+                return Err(StoreError::Locked { path: path.into() });
+            }
+            Ok(Some(file))
+        })
+    }
+
+    fn registered(
+        options: &StoreOptions,
+        lock: impl FnOnce(&Path) -> Result<Option<SharedFile>, StoreError>,
+    ) -> Result<Self, StoreError> {
         // One name per directory, whichever way it was reached; a simulated disk's paths are taken as they are.
         let root = options.root().canonicalize().unwrap_or_else(|_| options.root().to_path_buf());
         let path = root.join("lock");
         if !registry(|held| held.insert(path.clone())) {
             return Err(StoreError::Locked { path });
         }
-        let file = Self::lock_file(disk, &path).inspect_err(|_| {
+        let file = lock(&path).inspect_err(|_| {
             registry(|held| held.remove(&path));
         })?;
         Ok(Self { path, _file: file })
     }
 
-    fn lock_file(disk: &SharedDisk, path: &std::path::Path) -> Result<SharedFile, StoreError> {
+    fn lock_file(disk: &SharedDisk, path: &Path) -> Result<SharedFile, StoreError> {
         let file = disk.open(path, OpenMode::Create).map_err(StoreError::io("open", path))?;
         if !file.lock().map_err(StoreError::io("lock", path))? {
             return Err(StoreError::Locked { path: path.into() });

@@ -7,6 +7,7 @@
 //!
 //!   RecordCursor ─► dispatch ─► ConsumeQueue (one owner each), Index (one owner)
 //!   open ─► recovery ─► OpenStore: all of these, in step with each other
+//!   OfflineStore: a store that nobody has open, looked at, judged and repaired
 //! ```
 //!
 //! What is deliberately absent: threads, async, clocks (times are arguments), and the decision what a producer is
@@ -29,6 +30,7 @@ pub mod index;
 pub mod layout;
 pub mod lock;
 mod log_files;
+pub mod offline;
 pub mod offset_table;
 pub mod open;
 pub mod positions;
@@ -59,6 +61,7 @@ pub use flush::{LogFlush, Synced};
 pub use flusher::{Flusher, Settled};
 pub use index::{Index, IndexSnapshot, IndexSync};
 pub use layout::StoreOptions;
+pub use offline::{OfflineError, OfflineStore};
 pub use open::{OpenStore, Report, open, open_with};
 pub use positions::Positions;
 pub use preparation::{Populator, Preparation};

@@ -96,15 +96,7 @@ pub fn open_with(
 ) -> Result<OpenStore, StoreError> {
     let options = Arc::new(options);
     refuse_foreign(&disk, &options)?;
-    // Java's broker writes its lock file at each start: one that is newer than our state means that it was here since.
-    let lock_path = options.file("lock");
-    let locked_before = disk.entry(&lock_path).map_err(StoreError::io("stat", &lock_path))?;
-    let state_path = options.file("ferromq.state");
-    let state_before = disk.entry(&state_path).map_err(StoreError::io("stat", &state_path))?;
-    let ours = match (&locked_before, &state_before) {
-        (Some(lock), Some(state)) => state.modified_ms >= lock.modified_ms,
-        _ => false,
-    };
+    let ours = is_ours(&disk, &options)?;
     let lock = StoreLock::take(&disk, &options)?;
     let unclean = durable::mark_open(&disk, &options)?;
     let opening = Opening { disk: Arc::clone(&disk), options: Arc::clone(&options), unclean, ours, bit_maps };
@@ -412,8 +404,20 @@ impl Opening {
     }
 }
 
+/// Whether nobody but ferromq has opened the store since its state was written. Java's broker writes its lock file at each
+/// start: one that is newer than our state means that it was here since. Asked before the lock is taken.
+pub(super) fn is_ours(disk: &SharedDisk, options: &StoreOptions) -> Result<bool, StoreError> {
+    let changed = |name: &str| -> Result<Option<i64>, StoreError> {
+        let path = options.file(name);
+        let entry = disk.entry(&path).map_err(StoreError::io("stat", &path))?;
+        Ok(entry.map(|entry| entry.modified_ms))
+    };
+    let (locked, state) = (changed("lock")?, changed("ferromq.state")?);
+    Ok(locked.zip(state).is_some_and(|(locked, state)| state >= locked))
+}
+
 /// Kinds of store that would be misread.
-fn refuse_foreign(disk: &SharedDisk, options: &StoreOptions) -> Result<(), StoreError> {
+pub(super) fn refuse_foreign(disk: &SharedDisk, options: &StoreOptions) -> Result<(), StoreError> {
     let entries = disk.list(options.root()).map_err(StoreError::io("list", options.root()))?;
     for entry in entries.into_iter().filter(|entry| entry.is_dir) {
         let path = options.file(&entry.name);

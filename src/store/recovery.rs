@@ -215,14 +215,14 @@ fn lacks_sector(head: &RecordHead<'_>, at: usize, rest: &[u8]) -> bool {
 }
 
 /// Whether a record is a whole batch. The flag alone may be a flipped bit, for which no store should stay closed.
-fn is_inner_batch(head: &RecordHead<'_>) -> bool {
+pub(super) fn is_inner_batch(head: &RecordHead<'_>) -> bool {
     head.sys_flag & sys_flag::INNER_BATCH != 0 && properties::find(head.properties, keys::INNER_NUM).is_some()
 }
 
 /// Gives a record to queues and index; what is found to be wrong with it then.
 ///
 /// A record at which our own code panics gets a blank entry, as a damaged one does: otherwise no start would ever succeed.
-fn give(
+pub(super) fn give(
     offset: QueueOffset,
     damaged: bool,
     mut take: impl FnMut(bool) -> Result<bool, StoreError>,

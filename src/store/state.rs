@@ -58,6 +58,19 @@ impl State {
         Self { checkpoint_ms: [i64::MIN; 3], ..Self::default() }
     }
 
+    /// Reads the newer of the file's slots, and changes nothing; `None` where there is no file, or nothing that can be read.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn load(disk: &dyn Disk, options: &StoreOptions) -> Result<Option<Self>, StoreError> {
+        let path = options.file(FILE);
+        if disk.entry(&path).map_err(StoreError::io("stat", &path))?.is_none() {
+            return Ok(None);
+        }
+        let file = disk.open(&path, OpenMode::ReadOnly).map_err(StoreError::io("open", &path))?;
+        newest(&file).map_err(StoreError::io("read", &path))
+    }
+
     /// The log is on the disk up to here.
     #[must_use]
     pub fn durable(&self) -> PhysicalOffset {
@@ -99,9 +112,7 @@ impl StateFile {
     pub fn open(disk: &dyn Disk, options: &StoreOptions) -> Result<(Self, Option<State>), StoreError> {
         let path = options.file(FILE);
         let file = disk.open(&path, OpenMode::Create).map_err(StoreError::io("open", &path))?;
-        let mut bytes = vec![0; 2 * SLOT_BYTES];
-        file.read_at(&mut bytes, 0).map_err(StoreError::io("read", &path))?;
-        let newest = bytes.chunks_exact(SLOT_BYTES).filter_map(decode).max_by_key(|state| state.sequence);
+        let newest = newest(&file).map_err(StoreError::io("read", &path))?;
         let sequence = newest.map_or(0, |state| state.sequence);
         Ok((Self { file, path, sequence }, newest))
     }
@@ -117,6 +128,13 @@ impl StateFile {
         self.file.write_all_at(&slot, at).map_err(StoreError::io("write", &self.path))?;
         self.file.sync().map_err(StoreError::io("sync", &self.path))
     }
+}
+
+/// What the newer of the two slots says.
+fn newest(file: &SharedFile) -> std::io::Result<Option<State>> {
+    let mut bytes = vec![0; 2 * SLOT_BYTES];
+    file.read_at(&mut bytes, 0)?;
+    Ok(bytes.chunks_exact(SLOT_BYTES).filter_map(decode).max_by_key(|state| state.sequence))
 }
 
 fn encode(state: State) -> Vec<u8> {

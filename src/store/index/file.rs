@@ -27,9 +27,29 @@ pub(super) struct Header {
     pub(super) end_time: StoreTime,
     pub(super) begin: PhysicalOffset,
     pub(super) end: PhysicalOffset,
-    slots_in_use: i32,
+    pub(super) slots_in_use: i32,
     /// At least 1: entry 0 is never used.
     pub(super) next_entry: i32,
+}
+
+impl Header {
+    pub(super) fn decode(bytes: &[u8; INDEX_HEADER_BYTES as usize]) -> Self {
+        let long = |at: usize| {
+            let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk).expect("the header is longer");
+            i64::from_be_bytes(*bytes)
+        };
+        let offset = |at| PhysicalOffset(long(at).max(0) as u64);
+        // Two numbers of four bytes.
+        let counts = long(32);
+        Self {
+            begin_time: StoreTime(long(0)),
+            end_time: StoreTime(long(8)),
+            begin: offset(16),
+            end: offset(24),
+            slots_in_use: (counts >> 32) as i32,
+            next_entry: (counts as i32).max(1),
+        }
+    }
 }
 
 /// An entry.
@@ -41,7 +61,7 @@ pub(super) struct IndexEntry {
     pub(super) hash: i32,
     pub(super) physical: PhysicalOffset,
     pub(super) seconds: i32,
-    previous: i32,
+    pub(super) previous: i32,
 }
 
 impl IndexEntry {

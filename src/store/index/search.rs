@@ -24,7 +24,7 @@ pub struct Found {
 #[derive(Clone, Debug)]
 pub struct IndexSnapshot {
     /// Oldest first.
-    files: Vec<FileSnapshot>,
+    pub(super) files: Vec<FileSnapshot>,
 }
 
 /// One file of it.

@@ -1,0 +1,335 @@
+//! The pass through the log: each record, its queue entry and its keys.
+
+use std::collections::BTreeMap;
+
+use super::Verified;
+use crate::protocol::message::{RecordError, RecordHead};
+use crate::protocol::names::Topic;
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use crate::store::consumequeue::QueueEntry;
+use crate::store::dispatch::{Marks, SCHEDULE_TOPIC};
+use crate::store::error::StoreError;
+use crate::store::offline::OfflineStore;
+use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
+use crate::store::offline::index::IndexWalk;
+use crate::store::offline::queues::{EntryReader, QueueFiles};
+use crate::store::offline::verify::vouched;
+use crate::store::offline::walk::{LogEnd, LogWalk, Met};
+use crate::store::recovery::{Progress, is_inner_batch};
+
+/// How often progress is told.
+const PROGRESS_BYTES: u64 = 4 << 20;
+
+/// What the log says of one queue.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally {
+    /// Records whose entry points to them, right or wrong in what else it says.
+    pub(super) led_to: u64,
+    /// Records in a row that have no entry.
+    missing: Option<Missing>,
+    /// Delayed records with another time than the configuration yields.
+    other_times: u64,
+}
+
+/// Records in a row that have no entry.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    first: QueueOffset,
+    last: QueueOffset,
+    /// Where the first one lies.
+    at: PhysicalOffset,
+    count: u64,
+    /// Some of them had an entry for sure.
+    sure: bool,
+}
+
+/// What the pass leaves for the one through the queues.
+#[derive(Debug)]
+pub(super) struct Tallies {
+    /// Of each queue on the disk, in the order of [`OfflineStore`]'s list.
+    pub(super) queues: Vec<Tally>,
+    pub(super) log_end: PhysicalOffset,
+}
+
+/// Reads the whole log.
+pub(super) fn check(
+    store: &OfflineStore,
+    verified: &mut Verified,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Tallies, StoreError> {
+    let mut pass = Pass::begin(store, &mut verified.findings)?;
+    let mut walk = LogWalk::from(store, store.log_min());
+    let (begin, total) = (store.log_min().0, store.log.room_end() - store.log_min().0);
+    let mut told = 0;
+    let end = loop {
+        match walk.next()? {
+            Met::Record(head) => pass.record(&head, &mut verified.findings)?,
+            Met::Broken(gap) => {
+                pass.records_follow(&mut verified.findings);
+                let problem = format!("no record: {}; records go on at {}", gap.problem, gap.until);
+                verified.findings.fault(Part::Log, store.place(gap.at), problem);
+            }
+            Met::End(end) => break end,
+        }
+        let done = walk.position().0 - begin;
+        if done >= told + PROGRESS_BYTES {
+            told = done;
+            progress(Progress { done, total });
+        }
+    };
+    progress(Progress { done: total, total });
+    verified.checked.log_min = begin;
+    pass.finish(&end, verified)
+}
+
+/// The pass while it lasts.
+struct Pass<'a> {
+    store: &'a OfflineStore,
+    entries: EntryReader<'a>,
+    index: Option<IndexWalk<'a>>,
+    tallies: Vec<Tally>,
+    /// Of queues that are not on the disk.
+    absent: BTreeMap<(String, QueueId), Tally>,
+    records: u64,
+    units: u64,
+    newest: StoreTime,
+    /// A damaged body, told when it is known whether records follow: at the end it may be a torn tail.
+    last_damaged: Option<(Finding, PhysicalOffset, StoreTime)>,
+}
+
+impl<'a> Pass<'a> {
+    fn begin(store: &'a OfflineStore, findings: &mut Findings) -> Result<Self, StoreError> {
+        Ok(Self {
+            store,
+            entries: EntryReader::new(store.disk.clone(), &store.options),
+            index: store.options.index_enabled.then(|| IndexWalk::begin(store, findings)).transpose()?,
+            tallies: vec![Tally::default(); store.queues.all().len()],
+            absent: BTreeMap::new(),
+            records: 0,
+            units: 0,
+            newest: StoreTime::default(),
+            last_damaged: None,
+        })
+    }
+
+    fn record(&mut self, head: &RecordHead<'_>, findings: &mut Findings) -> Result<(), StoreError> {
+        self.records_follow(findings);
+        self.records += 1;
+        self.newest = self.newest.max(head.store_time);
+        let place = || self.store.place(head.physical_offset).of(head);
+        let damage = head.check_body().err();
+        if let Some(problem) = &damage {
+            let cuts = match self.store.unclean && !self.store.is_durable(head.end(), head.store_time) {
+                true => "; the next start of a broker would cut the log here",
+                false => "",
+            };
+            let problem = format!("{problem}{cuts}");
+            let finding = Finding { severity: Severity::Fault, part: Part::Log, place: place(), problem };
+            self.last_damaged = Some((finding, head.end(), head.store_time));
+        } else if is_inner_batch(head) {
+            findings.fault(Part::Log, place(), "is a batch of RocketMQ 5 in one record, which no 4.9 broker reads");
+        }
+        if let Err(problem) = Topic::parse(head.topic) {
+            findings.note(Part::Log, place(), format!("its topic is none, so that it is in no queue: {problem}"));
+            return Ok(());
+        }
+        let marks = Marks::of(head);
+        let entry = marks.queue_entry(head, &self.store.options.delay_levels_ms);
+        if let Some(entry) = entry.filter(|_| !self.store.deleted.covers(head.topic, head.physical_offset)) {
+            self.queue(head, entry, damage.is_some(), findings)?;
+        }
+        // A damaged record may have lost its keys when its queue entry was blanked.
+        match &mut self.index {
+            Some(index) if damage.is_none() => index.check(head, marks, findings),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whatever was damaged before is no torn tail.
+    fn records_follow(&mut self, findings: &mut Findings) {
+        if let Some((finding, ..)) = self.last_damaged.take() {
+            findings.fault(finding.part, finding.place, finding.problem);
+        }
+    }
+
+    fn queue(
+        &mut self,
+        head: &RecordHead<'_>,
+        expected: QueueEntry,
+        damaged: bool,
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let Some(index) = self.store.queues.index_of(head.topic, head.queue_id) else {
+            let tally = self.absent.entry((head.topic.to_owned(), head.queue_id)).or_default();
+            tally.miss(head, self.store.is_dispatched(head.end(), head.store_time));
+            return Ok(());
+        };
+        let Some(queue) = self.store.queues.all().get(index) else { return Ok(()) };
+        let found = self.entries.entry(index, queue, head.queue_offset)?.filter(QueueEntry::is_valid);
+        let Some(tally) = self.tallies.get_mut(index) else { return Ok(()) };
+        let Some(found) = found else {
+            tally.miss(head, self.store.is_dispatched(head.end(), head.store_time));
+            return Ok(());
+        };
+        if let Some(missing) = tally.missing.take() {
+            missing.tell(self.store, head.topic, head.queue_id, findings);
+        }
+        let place = |store: &OfflineStore| {
+            let place = queue.place(head.queue_offset, store.options.queue_file_bytes());
+            Place { log_offset: Some(head.physical_offset.0), ..place }
+        };
+        if found.physical != head.physical_offset || found.is_blank() {
+            let is_blank = found.is_blank();
+            if !(is_blank && damaged) {
+                let what = if is_blank { "is blank".into() } else { format!("points to {}", found.physical) };
+                let problem = format!("the entry of the record at {} {what}", head.physical_offset);
+                findings.fault(Part::Queue, place(self.store), problem);
+            }
+            return Ok(());
+        }
+        tally.led_to += 1;
+        if i64::from(found.size) != i64::from(head.total_size) {
+            let problem = format!("says {} bytes of a record of {}", found.size, head.total_size);
+            findings.fault(Part::Queue, place(self.store), problem);
+        }
+        self.tags_code(index, queue, head, (found, expected), findings)
+    }
+
+    /// Compares what stands for the tag, in the entry or in the unit that it names.
+    fn tags_code(
+        &mut self,
+        index: usize,
+        queue: &QueueFiles,
+        head: &RecordHead<'_>,
+        (found, expected): (QueueEntry, QueueEntry),
+        findings: &mut Findings,
+    ) -> Result<(), StoreError> {
+        let mut tags_code = Some(found.tags_code);
+        if let Some(address) = found.unit_address() {
+            let unit = |unit: Option<crate::store::Unit<'_>>| unit.map(|unit| (unit.tags_code, unit.store_time));
+            let unit = self.entries.with_unit(index, queue, address, unit)?;
+            self.units += u64::from(unit.is_some());
+            let problem = match unit {
+                None => Some(format!("the unit at {} of its extension is not there", address.offset())),
+                Some((_, time)) if time != head.store_time => {
+                    Some(format!("its unit says that the record was stored at {time}, not {}", head.store_time))
+                }
+                Some(_) => None,
+            };
+            tags_code = unit.map(|(tags_code, _)| tags_code);
+            if let Some(problem) = problem {
+                let place = queue.place(head.queue_offset, self.store.options.queue_file_bytes());
+                findings.fault(Part::Extension, place, problem);
+            }
+        }
+        let Some(tags_code) = tags_code.filter(|tags_code| *tags_code != expected.tags_code) else { return Ok(()) };
+        if head.topic == SCHEDULE_TOPIC {
+            // The levels may have been others when it was stored: the time that stands there is the one that counts.
+            if let Some(tally) = self.tallies.get_mut(index) {
+                tally.other_times += 1;
+            }
+            return Ok(());
+        }
+        let place = queue.place(head.queue_offset, self.store.options.queue_file_bytes());
+        let problem = format!("tag code {tags_code}, the record's tag has {}", expected.tags_code);
+        findings.fault(Part::Queue, place, problem);
+        Ok(())
+    }
+
+    fn finish(mut self, end: &LogEnd, verified: &mut Verified) -> Result<Tallies, StoreError> {
+        let Verified { findings, checked } = verified;
+        let store = self.store;
+        let mut log_end = end.at;
+        match self.last_damaged.take() {
+            // Nobody was promised this one, and nothing lies behind it: it is cut off as a torn tail.
+            Some((finding, record_end, stored)) if store.unclean && !store.is_durable(record_end, stored) => {
+                log_end = finding.place.log_offset.map_or(log_end, PhysicalOffset);
+                findings.note(finding.part, finding.place, finding.problem);
+            }
+            Some((finding, ..)) => findings.fault(finding.part, finding.place, finding.problem),
+            None => {}
+        }
+        if let Some(problem) = &end.tail {
+            self.tail(end.at, problem, findings);
+        }
+        for (queue, tally) in store.queues.all().iter().zip(&mut self.tallies) {
+            if let Some(missing) = tally.missing.take() {
+                missing.tell(store, queue.topic.as_str(), queue.queue_id, findings);
+            }
+            if tally.other_times > 0 {
+                let topic = queue.topic.as_str().to_owned();
+                let place = Place { topic: Some(topic), queue: Some(queue.queue_id.0), ..Place::default() };
+                let problem = format!(
+                    "{} delayed records are due at other times than messageDelayLevel says now",
+                    tally.other_times
+                );
+                findings.note(Part::Queue, place, problem);
+            }
+        }
+        for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
+            if let Some(missing) = tally.missing {
+                missing.tell_absent(store, &topic, queue_id, findings);
+            }
+        }
+        (checked.log_end, checked.records, checked.units) = (log_end.0, self.records, self.units);
+        checked.queues = store.queues.all().len() as u64;
+        if let Some(index) = self.index.take() {
+            checked.index_entries = index.finish(log_end, findings)?;
+        }
+        vouched::positions(store, log_end, self.newest, findings);
+        Ok(Tallies { queues: self.tallies, log_end })
+    }
+
+    fn tail(&self, at: PhysicalOffset, problem: &RecordError, findings: &mut Findings) {
+        let place = self.store.place(at);
+        if self.store.unclean {
+            let problem = format!("a torn tail that the next start of a broker cuts off: {problem}");
+            findings.note(Part::Log, place, problem);
+        } else {
+            let problem = format!("something lies behind the last record, though the store was closed: {problem}");
+            findings.fault(Part::Log, place, problem);
+        }
+    }
+}
+
+impl Tally {
+    fn miss(&mut self, head: &RecordHead<'_>, sure: bool) {
+        let (number, at) = (head.queue_offset, head.physical_offset);
+        let missing = self.missing.get_or_insert(Missing { first: number, last: number, at, count: 0, sure: false });
+        missing.last = number;
+        missing.count += 1;
+        missing.sure |= sure;
+    }
+}
+
+impl Missing {
+    fn severity(&self) -> Severity {
+        if self.sure { Severity::Fault } else { Severity::Note }
+    }
+
+    fn problem(&self) -> String {
+        format!("no entries for {} records, {} to {}, the first one at {}", self.count, self.first, self.last, self.at)
+    }
+
+    fn tell(&self, store: &OfflineStore, topic: &str, queue_id: QueueId, findings: &mut Findings) {
+        let queue = store.queues.index_of(topic, queue_id).and_then(|index| store.queues.all().get(index));
+        let Some(queue) = queue else { return };
+        let place = queue.place(self.first, store.options.queue_file_bytes());
+        let place = Place { log_offset: Some(self.at.0), ..place };
+        findings.add(self.severity(), Part::Queue, place, self.problem());
+    }
+
+    /// Of a queue that is not there at all. When its topic is not known either, somebody has deleted it: Java's broker leaves
+    /// the records where they are, and keeps no note of it.
+    fn tell_absent(&self, store: &OfflineStore, topic: &str, queue_id: QueueId, findings: &mut Findings) {
+        let path = store.options.queues_dir().join(topic).join(queue_id.to_string());
+        let place = Place::file(path).in_queue(topic, queue_id, self.first);
+        let place = Place { log_offset: Some(self.at.0), ..place };
+        let gone = !store.queues.holds_topic(topic) && vouched::is_deleted(store, topic);
+        let (severity, why) = match gone {
+            true => (Severity::Note, "; the topic is not in topics.json: it was deleted, it seems"),
+            false => (self.severity(), ""),
+        };
+        findings.add(severity, Part::Queue, place, format!("{}{why}", self.problem()));
+    }
+}
