@@ -186,7 +186,7 @@ impl FlushActor {
             if round.left.sync_one(&mut self.parts.durable)?.is_none() {
                 let settled = round.settled;
                 self.round = None;
-                self.parts.durable.note_queues(settled.up_to, settled.newest);
+                self.parts.durable.note_queues(settled.up_to, settled.newest, settled.weight);
                 return self.parts.durable.save();
             }
         }
@@ -218,6 +218,7 @@ impl FlushActor {
             preparation: &self.parts.preparation,
             dispatched: close.settled.up_to,
             newest: close.settled.newest,
+            weight: close.settled.weight,
         })
     }
 

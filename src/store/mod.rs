@@ -13,6 +13,7 @@
 //! promised.
 
 pub mod appender;
+pub mod census;
 pub mod checkpoint;
 pub mod commitlog;
 pub mod config_files;
@@ -27,7 +28,9 @@ pub mod flush;
 pub mod index;
 pub mod layout;
 pub mod lock;
+mod log_damage;
 mod log_files;
+mod lost_entries;
 pub mod offset_table;
 pub mod open;
 pub mod positions;
@@ -47,6 +50,7 @@ pub mod timer_files;
 pub mod view;
 
 pub use appender::{Appender, MappedAppender, StagedAppender};
+pub use census::Census;
 pub use checkpoint::Checkpoint;
 pub use commitlog::{CommitLog, Placed};
 pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSnapshot};

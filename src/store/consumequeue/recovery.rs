@@ -30,7 +30,8 @@ impl ConsumeQueue {
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
         let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
-        let (mut previous_end, mut unit) = (0, None);
+        let Some(mut previous_end) = self.end_before(first)? else { return self.begin_anew() };
+        let mut unit = None;
         for index in first..self.files.len() {
             let base = self.files.get(index).map_or(0, |file| file.base);
             let passed = self.scan(index, base, |entry| {
@@ -46,6 +47,9 @@ impl ConsumeQueue {
                 break;
             }
         }
+        if self.is_followed_by_older()? {
+            return self.begin_anew();
+        }
         self.min = self.files.first().map_or(0, |file| file.base);
         self.clear_behind_end()?;
         let named = match unit {
@@ -54,6 +58,52 @@ impl ConsumeQueue {
             None => Named::Nothing,
         };
         self.extension.as_mut().map_or(Ok(()), |extension| extension.recover(named))
+    }
+
+    /// Where the records of the files before `first` end. Those are full, and of each only the first and the last entry are
+    /// looked at; `None` if one of these is not valid, or points to before the one in front of it.
+    fn end_before(&self, first: usize) -> Result<Option<u64>, StoreError> {
+        let mut end = 0;
+        for (index, base) in self.files.iter().take(first).map(|file| file.base).enumerate() {
+            for at in [base, base + self.file_bytes() - QUEUE_ENTRY_BYTES] {
+                let (mut looked_at, mut follows) = (false, false);
+                self.scan(index, at, |entry| {
+                    let goes_on = !std::mem::replace(&mut looked_at, true);
+                    if goes_on && entry.is_valid() {
+                        follows = entry.is_blank() || entry.physical.0 >= end;
+                        end = if entry.is_blank() { end } else { entry.end().0 };
+                    }
+                    goes_on && follows
+                })?;
+                if !follows {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(end))
+    }
+
+    /// Gives up all entries, of which some are not what was put here: they are to be made again from the log.
+    fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.remove_files()?;
+        self.lost_entries = true;
+        self.extension.as_mut().map_or(Ok(()), |extension| extension.recover(Named::NoEntries))
+    }
+
+    /// Whether a file behind the end begins with an entry that points to before it: such a file has another one's name.
+    fn is_followed_by_older(&self) -> Result<bool, StoreError> {
+        let (write, end) = (self.write, self.max_physical);
+        for (index, base) in self.files.iter().map(|file| file.base).enumerate().filter(|(_, base)| *base >= write) {
+            let mut is_older = false;
+            self.scan(index, base, |entry| {
+                is_older |= !entry.is_blank() && entry.physical.0 < end;
+                false
+            })?;
+            if is_older {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Cuts off every entry from the first one on whose record does not end by `log_end`.
@@ -91,13 +141,16 @@ impl ConsumeQueue {
     /// Cuts entries off the end until one is blank or passes the test.
     ///
     /// # Errors
-    /// What the operating system says. The queue must not be appended to then.
-    pub(crate) fn cut_tail_unless(&mut self, holds: impl Fn(&Self, &QueueEntry) -> bool) -> Result<(), StoreError> {
+    /// What the operating system, or the test, says. The queue must not be appended to then.
+    pub(crate) fn cut_tail_unless(
+        &mut self,
+        holds: impl Fn(&Self, &QueueEntry) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let before = self.write;
         let first = self.files.first().map_or(self.write, |file| file.base);
         while self.write > first {
             let entry = self.entry_at(self.write - QUEUE_ENTRY_BYTES)?;
-            if entry.is_blank() || holds(self, &entry) {
+            if entry.is_blank() || holds(self, &entry)? {
                 break;
             }
             self.write -= QUEUE_ENTRY_BYTES;
@@ -190,12 +243,14 @@ impl ConsumeQueue {
 
     fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let path = self.directory.join(&entry.name);
-        if entry.is_dir {
-            return Ok(());
-        }
         let Some(base) = base_of(&entry.name) else {
-            return Err(StoreError::StrayFile { path, problem: "its name is not an offset" });
+            // Directories of other names are left alone, as by Java's broker.
+            let stray = StoreError::StrayFile { path, problem: "its name is not an offset" };
+            return if entry.is_dir { Ok(()) } else { Err(stray) };
         };
+        if entry.is_dir {
+            return Err(StoreError::StrayFile { path, problem: "it is a directory" });
+        }
         let expected = self.file_bytes();
         if entry.len == 0 {
             // Made in the moment in which the last broker ended. It stays: its name may be what keeps the offsets.
