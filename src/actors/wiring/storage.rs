@@ -42,7 +42,11 @@ impl Wiring<'_> {
             positions: Arc::clone(view.positions()),
             durable,
             preparation: log.preparation(),
-            times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
+            times: FlushTimes {
+                log_every: options.flush_every,
+                queues_every: options.flush_queues_every,
+                queues_every_bytes: options.flush_queues_every_bytes,
+            },
             synced: synced.clone(),
             sync_bell: Arc::clone(&sync_bell),
             doorbell: Arc::clone(&doorbell),
