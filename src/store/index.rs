@@ -95,7 +95,7 @@ impl Index {
     ) -> Result<Self, StoreError> {
         let mut index = Self::new(disk, options);
         let directory = index.options.index_dir();
-        let mut gap = None;
+        let mut gap = false;
         for entry in index.disk.list(&directory).map_err(StoreError::io("list", &directory))? {
             let path = directory.join(&entry.name);
             let Some(name) = entry.name.parse().ok().filter(|_| entry.name.len() == NAME_DIGITS) else {
@@ -109,7 +109,7 @@ impl Index {
             if entry.len == 0 {
                 // Made in the moment in which the last broker ended.
                 index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-                gap = Some(path);
+                gap = true;
                 continue;
             }
             if entry.len != expected {
@@ -123,9 +123,9 @@ impl Index {
                 warnings
                     .push(format!("{}: index files are out of order, all are made again from the log", path.display()));
                 index.cut(PhysicalOffset(0))?;
-                gap.get_or_insert(path.clone());
+                gap = true;
             }
-            if kept && gap.is_none() && file.is_plausible() {
+            if kept && !gap && file.is_plausible() {
                 index.files.push(file);
                 continue;
             }
@@ -135,9 +135,9 @@ impl Index {
             }
             drop(file);
             index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            gap.get_or_insert(path);
+            gap = true;
         }
-        index.lost_files = gap.is_some();
+        index.lost_files = gap;
         Ok(index)
     }
 

@@ -71,7 +71,7 @@ impl ConsumeQueue {
         self.lost_entries
     }
 
-    /// What each of its entries weighs in the [`census`](super::census).
+    /// What each of its entries weighs in the [`census`](crate::store::census).
     #[must_use]
     pub fn weight(&self) -> u64 {
         self.weight
