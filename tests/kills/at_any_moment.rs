@@ -6,8 +6,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ferromq::time::{Clock, SystemClock};
 use tokio::sync::watch;
 
 use crate::binary::{Ferromq, Serving};
@@ -39,27 +40,28 @@ async fn check(flush: &str) {
     let rounds = of_environment("KILL_ROUNDS").unwrap_or(ROUNDS);
     let seed = of_environment("KILL_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000_000));
     // Shown when the test fails.
-    println!("{flush}: {rounds} rounds, KILL_SEED={seed}");
+    eprintln!("{flush}: {rounds} rounds, KILL_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let ferromq = Ferromq::new().with_file("kill.conf", &format!("{SETTINGS}flushDiskType={flush}\n"));
     let mut ledger = Ledger::default();
+    let clock = SystemClock::new();
     let mut starts_in = Duration::from_millis(300);
     for round in 0..rounds {
         for _ in 0..random.usize(..3) {
             let after = starts_in.mul_f64(random.f64() * 1.2);
             let served = ferromq.kill_while_it_starts(SERVE, after);
-            println!(
+            eprintln!(
                 "round {round}: killed {after:?} after its start, when it {}",
                 if served { "served" } else { "did not serve" }
             );
         }
-        let begun = Instant::now();
+        let begun_ms = clock.now_ms();
         let serving = ferromq.serve(SERVE);
-        starts_in = begun.elapsed();
+        starts_in = Duration::from_millis((clock.now_ms() - begun_ms).unsigned_abs());
         ledger.check(&mut Raw::connect(serving.broker()).await).await;
         let moment = if random.bool() { Moment::Acknowledged(random.usize(1..300)) } else { Moment::NewSegment };
         ledger = load(serving, moment, random.u64(..), round, ledger).await;
-        println!("round {round}: killed at {moment:?}, {} acknowledged", ledger.count());
+        eprintln!("round {round}: killed at {moment:?}, {} acknowledged", ledger.count());
     }
     let serving = ferromq.serve(SERVE);
     let mut client = Raw::connect(serving.broker()).await;
