@@ -21,6 +21,10 @@ clippy:
 test NAME="":
     cargo test --locked {{NAME}}
 
+# Kills the binary under load, so many times for each way to flush, at moments that the seed says.
+kill ROUNDS="200" SEED="":
+    KILL_ROUNDS={{ROUNDS}} KILL_SEED={{SEED}} cargo test --locked --test kills -- --nocapture
+
 # The shape of the source: import arrows, clocks, unsafe, lengths.
 tidy:
     cargo test --locked --test tidy

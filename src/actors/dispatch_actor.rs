@@ -186,7 +186,7 @@ pub struct DispatchActor {
     keys_timed: bool,
     /// Whether what was counted is going to be told.
     counts_timed: bool,
-    /// Whether it goes on by itself, without being rung for.
+    /// Whether it goes on without being rung for.
     goes_on: bool,
     /// Records and keys of this turn,
     work: usize,
@@ -198,10 +198,9 @@ impl DispatchActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: DispatchParts) -> Self {
-        let end = parts.log.visible();
-        let newest = parts.log.positions().newest_store_time();
+        let (end, newest) = (parts.log.visible(), parts.log.positions().newest_store_time());
         let cursor = parts.log.cursor(end);
-        let settled = Settled { up_to: end, newest };
+        let settled = Settled { up_to: end, newest, weight: 0 };
         Self {
             parts,
             cursor,
@@ -295,7 +294,7 @@ impl DispatchActor {
     /// One message per queue that got something; the index is told when it is worth waking its thread.
     fn send(&mut self, ctx: &mut Context<Self>) {
         let work = std::mem::take(&mut self.work);
-        let settled = Settled { up_to: self.cursor.position(), newest: self.newest };
+        let settled = Settled { up_to: self.cursor.position(), newest: self.newest, weight: self.rows.weight() };
         let turn = Arc::new(Turn { settled, work });
         self.ahead += work;
         self.rows.send(&turn);

@@ -30,6 +30,8 @@ pub(super) struct Rows {
     counted: Vec<usize>,
     /// What queues had counted that are no more.
     counted_before: Vec<(Topic, Amount)>,
+    /// What all entries since the start weigh.
+    weight: u64,
     /// The row asked for last: messages of one topic come in runs.
     last: usize,
 }
@@ -50,6 +52,8 @@ struct Line {
     extensions: Vec<Extension>,
     /// What it got since that was told last.
     put: Amount,
+    /// What each of its entries weighs, see [`census`](crate::store::census).
+    weight: u64,
     row: usize,
 }
 
@@ -92,9 +96,10 @@ impl Rows {
             return Ok(line);
         }
         let queue = parts.queues.open_queue(&key.topic, key.queue_id)?;
+        let weight = queue.weight();
         let ports = Arc::new((parts.queue_actor)(queue));
         parts.directory.enter(key, Arc::clone(&ports));
-        let line = Line { ports, entries: Vec::new(), extensions: Vec::new(), put: Amount::default(), row: at };
+        let line = Line { ports, entries: Vec::new(), extensions: Vec::new(), put: Amount::default(), weight, row: at };
         let line = self.lines.insert(line);
         row.enter(key.queue_id, line as u32);
         Ok(line)
@@ -127,6 +132,7 @@ impl Rows {
                 self.touched.push(line);
             }
             found.entries.push((offset, entry));
+            self.weight = self.weight.wrapping_add(found.weight);
         }
     }
 
@@ -135,6 +141,11 @@ impl Rows {
         if let Some(found) = self.lines.get_mut(line) {
             found.extensions.push(extension);
         }
+    }
+
+    /// What all entries that were added since the start weigh.
+    pub(super) fn weight(&self) -> u64 {
+        self.weight
     }
 
     /// Whether there is something to tell by [`Rows::take_counted`].

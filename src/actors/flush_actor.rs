@@ -17,6 +17,7 @@ use super::dispatch_actor::SettledUpTo;
 use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded};
 use super::late::Late;
+use crate::protocol::units::PhysicalOffset;
 use crate::store::{Flusher, IndexSync, Positions, QueueSync, Settled, StoreError};
 
 /// Queues that are synced before whoever waits for the log gets a turn: a few milliseconds' worth.
@@ -87,8 +88,10 @@ impl From<Addr<FlushActor>> for FlushPorts {
 pub struct FlushTimes {
     /// The log, under ASYNC_FLUSH (`flushIntervalCommitLog`).
     pub log_every: Duration,
-    /// The queues and the checkpoint (`flushConsumeQueueThoroughInterval`).
+    /// The queues and the checkpoint (`flushConsumeQueueThoroughInterval`),
     pub queues_every: Duration,
+    /// and also when the log has grown by so much since: a start after a crash walks over what came later.
+    pub queues_every_bytes: u64,
 }
 
 /// The parts that a FlushActor is made of.
@@ -114,6 +117,8 @@ pub struct FlushActor {
     parts: FlushParts,
     /// Whether somebody waits for the next sync.
     awaited: bool,
+    /// Where the log ended when the last round began.
+    round_at: PhysicalOffset,
     scheduled: bool,
 }
 
@@ -121,7 +126,8 @@ impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, awaited: false, scheduled: false }
+        let round_at = parts.positions.synced();
+        Self { parts, awaited: false, round_at, scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -147,6 +153,7 @@ impl FlushActor {
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
         let in_round = self.parts.flusher.is_in_round();
         let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| !in_round) else { return };
+        self.round_at = self.parts.positions.synced();
         let settled = dispatch.settled.send(SettledUpTo);
         ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
             // What is dirty was told of before that answer, and may lie in the mailbox: it is taken in first.
@@ -189,6 +196,12 @@ impl Actor for FlushActor {
             guarded(actor, ctx, "log interval", |actor, _| {
                 if actor.parts.positions.synced() < actor.parts.positions.written() {
                     actor.sync_log();
+                }
+            });
+            guarded(actor, ctx, "much to walk over", |actor, ctx| {
+                let grown = actor.parts.positions.synced().0.saturating_sub(actor.round_at.0);
+                if grown >= actor.parts.times.queues_every_bytes {
+                    actor.begin_sync_queues(ctx);
                 }
             });
         });

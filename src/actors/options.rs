@@ -32,6 +32,8 @@ const OPEN_QUEUES_SHARE: usize = 4;
 /// but within these bounds: a process has some 65,000 mappings.
 const OPEN_QUEUES_MIN: usize = 64;
 const OPEN_QUEUES_MAX: usize = 16_384;
+/// A start after a crash walks over so much within a second, mostly.
+const FLUSH_QUEUES_EVERY_BYTES: u64 = 256 << 20;
 /// Bytes of sends in flight over all connections.
 const SEND_BYTES_MAX: usize = 64 * 1024 * 1024;
 
@@ -62,6 +64,8 @@ pub struct BrokerOptions {
     pub flush_every: Duration,
     /// How often the queues are synced and the checkpoint is written.
     pub flush_queues_every: Duration,
+    /// The same when the log has grown by so many bytes since: about what a start after a crash walks over.
+    pub flush_queues_every_bytes: u64,
     /// How long a producer waits for a sync before it is told that it came late.
     pub sync_limit: Duration,
     /// The topics that there are from the start, and how others are made.
@@ -169,6 +173,7 @@ impl BrokerOptions {
             flush: FlushPolicy::Async,
             flush_every: Duration::from_millis(500),
             flush_queues_every: seconds(60),
+            flush_queues_every_bytes: FLUSH_QUEUES_EVERY_BYTES,
             sync_limit: seconds(5),
             topics: TopicSettings::default(),
             auto_create_group: true,

@@ -13,10 +13,10 @@
 
 mod entry;
 mod recovery;
+mod removal;
 mod search;
 mod warm;
 
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub use entry::QueueEntry;
 pub use search::QueueSnapshot;
 pub use warm::WarmUp;
 
+use super::census::{Census, weight_of};
 use super::disk::SharedDisk;
 use super::error::StoreError;
 use super::layout::{QUEUE_ENTRY_BYTES, StoreOptions};
@@ -73,11 +74,14 @@ pub struct ConsumeQueue {
     min: u64,
     /// End of the record that the last entry points to; 0 when there is none.
     max_physical: u64,
-    /// See [`ConsumeQueue::lacks_files`].
-    lacks_files: bool,
     sync: QueueSync,
     /// On the heap, since most queues have none.
     extension: Option<Box<QueueExtension>>,
+    /// What each entry weighs, and where that is counted when entries go that were there.
+    weight: u64,
+    census: Arc<Census>,
+    /// Whether recovery has cut off what was surely there: the log is to be walked from its beginning.
+    lost_entries: bool,
 }
 
 impl ConsumeQueue {
@@ -92,6 +96,7 @@ impl ConsumeQueue {
         if let Some(extension) = &extension {
             sync = sync.with_units(extension.sync());
         }
+        let weight = weight_of(&topic, queue_id);
         Self {
             disk,
             options,
@@ -102,9 +107,11 @@ impl ConsumeQueue {
             write: 0,
             min: 0,
             max_physical: 0,
-            lacks_files: false,
             sync,
             extension,
+            weight,
+            census: Arc::default(),
+            lost_entries: false,
         }
     }
 
@@ -136,6 +143,16 @@ impl ConsumeQueue {
     #[must_use]
     pub fn max_physical(&self) -> PhysicalOffset {
         PhysicalOffset(self.max_physical)
+    }
+
+    /// Where its files begin.
+    pub(super) fn file_bases(&self) -> Vec<u64> {
+        self.files.iter().map(|file| file.base).collect()
+    }
+
+    /// How many entries a file holds.
+    pub(super) fn entries_per_file(&self) -> u64 {
+        self.file_bytes() / QUEUE_ENTRY_BYTES
     }
 
     /// Whether it has any file.
@@ -314,49 +331,6 @@ impl ConsumeQueue {
             || self.extension.as_ref().is_some_and(|extension| extension.is_open())
     }
 
-    /// Removes all files and the directory: the topic was deleted.
-    ///
-    /// # Errors
-    /// What the operating system says; what was removed before stays removed.
-    pub fn destroy(&mut self) -> Result<(), StoreError> {
-        while let Some(file) = self.files.pop() {
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-        }
-        (self.write, self.min, self.max_physical) = (0, 0, 0);
-        self.remove_directory()?;
-        self.extension.as_mut().map_or(Ok(()), |extension| extension.destroy())
-    }
-
-    /// Removes all files when everything that they point to lies before `log_min`. The numbers go on: the next entry begins
-    /// a file at its own. Tells whether there was anything to remove.
-    ///
-    /// # Errors
-    /// As [`ConsumeQueue::destroy`].
-    pub fn remove_expired(&mut self, log_min: PhysicalOffset) -> Result<bool, StoreError> {
-        if self.files.is_empty() || self.max_physical() > log_min {
-            return Ok(false);
-        }
-        let (write, max_physical) = (self.write, self.max_physical);
-        self.destroy()?;
-        (self.write, self.min, self.max_physical) = (write, write, max_physical);
-        Ok(true)
-    }
-
-    /// A queue of the same name that holds nothing: what an owner is left with who gives this one away.
-    #[must_use]
-    pub fn emptied(&self) -> Self {
-        Self::new(Arc::clone(&self.disk), Arc::clone(&self.options), self.topic.clone(), self.queue_id)
-    }
-
-    fn remove_directory(&self) -> Result<(), StoreError> {
-        match self.disk.remove_dir(&self.directory) {
-            // A queue without entries never had one.
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreError::io("remove", &self.directory)(error)),
-            _ => Ok(()),
-        }
-    }
-
     fn file_bytes(&self) -> u64 {
         self.options.queue_file_bytes()
     }
@@ -378,6 +352,7 @@ impl ConsumeQueue {
         }
         self.write = expected;
         self.min = expected;
+        self.census.give(self.weight.wrapping_mul(expected / QUEUE_ENTRY_BYTES));
         Ok(())
     }
 

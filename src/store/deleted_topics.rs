@@ -40,9 +40,14 @@ impl DeletedTopics {
     pub fn load(disk: &dyn Disk, options: &StoreOptions, warnings: &mut Vec<String>) -> Result<Self, StoreError> {
         let path = Self::path(options);
         let loaded = config_files::load(disk, &path, |text| serde_json::from_str::<BTreeMap<Topic, u64>>(text))?;
+        let of_copy = loaded.is_of_copy();
         match loaded.value {
             Some(below) => {
                 warnings.extend(loaded.warnings);
+                if of_copy {
+                    let aside = config_files::set_aside(disk, &path)?;
+                    warnings.push(format!("it lies in {} now, and its previous state is used", aside.display()));
+                }
                 Ok(Self { below })
             }
             None if loaded.warnings.is_empty() => Ok(Self::default()),

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::census::Census;
 use super::checkpoint::Checkpoint;
 use super::disk::{OpenMode, SharedDisk};
 use super::error::StoreError;
@@ -28,6 +29,9 @@ pub struct Durable {
     saved: Checkpoint,
     log: Synced,
     dispatched: PhysicalOffset,
+    /// What was dispatched from the start up to there weighs so much.
+    weight: u64,
+    census: Arc<Census>,
 }
 
 impl Durable {
@@ -37,8 +41,10 @@ impl Durable {
         file: StateFile,
         checkpoint: Checkpoint,
         log: Synced,
+        census: Arc<Census>,
     ) -> Self {
-        Self { disk, options, file, checkpoint, saved: checkpoint, log, dispatched: log.up_to }
+        let (saved, dispatched) = (checkpoint, log.up_to);
+        Self { disk, options, file, checkpoint, saved, log, dispatched, weight: 0, census }
     }
 
     /// What the checkpoint will say.
@@ -60,9 +66,12 @@ impl Durable {
     }
 
     /// All queues and the index were synced; before that sync every record before `dispatched`, the last one of them
-    /// stored at `newest`, had been given to them.
-    pub fn note_queues(&mut self, dispatched: PhysicalOffset, newest: StoreTime) {
-        self.dispatched = self.dispatched.max(dispatched);
+    /// stored at `newest`, had been given to them; what was given since the start weighs so much in the
+    /// [`census`](super::census).
+    pub fn note_queues(&mut self, dispatched: PhysicalOffset, newest: StoreTime, weight: u64) {
+        if dispatched >= self.dispatched {
+            (self.dispatched, self.weight) = (dispatched, weight);
+        }
         self.checkpoint.queues = self.checkpoint.queues.max(newest);
     }
 
@@ -80,7 +89,8 @@ impl Durable {
             self.checkpoint.save(&*self.disk, &self.options)?;
             self.saved = self.checkpoint;
         }
-        self.file.save(State::new(self.log.up_to, self.dispatched, self.log.newest, &self.checkpoint))
+        let state = State::new(self.log.up_to, self.dispatched, self.log.newest, &self.checkpoint);
+        self.file.save(state.with_queues(self.census.after(self.weight)))
     }
 
     /// Ends a store in order: log, queues, index, then what is known of them, then `abort` goes. It stays, so that the
@@ -97,7 +107,7 @@ impl Durable {
         if let Some(index) = parts.index {
             index.sync()?;
         }
-        self.note_queues(parts.dispatched, parts.newest);
+        self.note_queues(parts.dispatched, parts.newest, parts.weight);
         // The open index file counts too: it is on the disk, and the next start need not build it again.
         parts.index.iter().for_each(|index| self.note_index(index.newest_time));
         self.save()?;
@@ -126,6 +136,8 @@ pub struct CloseParts<'a> {
     pub dispatched: PhysicalOffset,
     /// Store time of the last of these.
     pub newest: StoreTime,
+    /// What those since the start weigh in the [`census`](super::census).
+    pub weight: u64,
 }
 
 /// Whether the store was not closed in order; then makes the file that says so while it is open.

@@ -42,7 +42,7 @@ impl Disk for FileDisk {
         let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         match fs::metadata(path) {
             Ok(metadata) => Ok(Some(entry_of(name, &metadata))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link(path) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -56,7 +56,13 @@ impl Disk for FileDisk {
         let mut entries = Vec::new();
         for found in listing {
             let found = found?;
-            entries.push(entry_of(found.file_name().to_string_lossy().into_owned(), &fs::metadata(found.path())?));
+            let name = found.file_name().to_string_lossy().into_owned();
+            match fs::metadata(found.path()) {
+                Ok(metadata) => entries.push(entry_of(name, &metadata)),
+                // Somebody has removed it meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !is_link(&found.path()) => {}
+                Err(error) => return Err(io::Error::new(error.kind(), format!("{name} in it: {error}"))),
+            }
         }
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
@@ -227,6 +233,11 @@ fn write_zeros(file: &File, range: Range<u64>) -> io::Result<()> {
         at += len;
     }
     Ok(())
+}
+
+/// Whether a path that leads to nothing is a link that does so: a file that is missed is not one that never was.
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
 fn entry_of(name: String, metadata: &fs::Metadata) -> Entry {

@@ -21,8 +21,10 @@ use crate::protocol::units::{PhysicalOffset, StoreTime};
 pub struct Settled {
     /// They have every record before here.
     pub up_to: PhysicalOffset,
-    /// Store time of the last of these.
+    /// Store time of the newest of these, or of an older one.
     pub newest: StoreTime,
+    /// What was dispatched since the start weighs in the [`census`](super::census).
+    pub weight: u64,
 }
 
 /// Syncs; held by the one thread that does so.
@@ -104,7 +106,7 @@ impl Flusher {
                 Ok(false) => {
                     let settled = round.settled;
                     self.round = None;
-                    self.durable.note_queues(settled.up_to, settled.newest);
+                    self.durable.note_queues(settled.up_to, settled.newest, settled.weight);
                     return self.durable.save().map(|()| false);
                 }
                 Err(error) => {
@@ -134,6 +136,7 @@ impl Flusher {
             preparation: &self.preparation,
             dispatched: settled.up_to,
             newest: settled.newest,
+            weight: settled.weight,
         })
     }
 }

@@ -36,6 +36,8 @@ pub struct Index {
     files: Vec<IndexFile>,
     /// Files that have become full and that nobody was told of since.
     sealed: Vec<IndexSync>,
+    /// Whether files are gone since what they say cannot be, so that the log has records before the end which are not indexed.
+    lost_files: bool,
 }
 
 /// How much of the index is known to be on the disk.
@@ -78,7 +80,7 @@ impl Index {
     /// No files yet.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>) -> Self {
-        Self { disk, options, files: Vec::new(), sealed: Vec::new() }
+        Self { disk, options, files: Vec::new(), sealed: Vec::new(), lost_files: false }
     }
 
     /// Takes in the files under `index/`. After an unclean stop (`trust` says how much is known) what the checkpoint
@@ -95,17 +97,21 @@ impl Index {
     ) -> Result<Self, StoreError> {
         let mut index = Self::new(disk, options);
         let directory = index.options.index_dir();
+        let mut gap = false;
         for entry in index.disk.list(&directory).map_err(StoreError::io("list", &directory))? {
             let path = directory.join(&entry.name);
-            let named = entry.name.len() == NAME_DIGITS && !entry.is_dir;
-            let Some(name) = entry.name.parse().ok().filter(|_| named) else {
+            let Some(name) = entry.name.parse().ok().filter(|_| entry.name.len() == NAME_DIGITS) else {
                 warnings.push(format!("{}: not an index file, passed over", path.display()));
                 continue;
             };
+            if entry.is_dir {
+                return Err(StoreError::StrayFile { path, problem: "it is a directory" });
+            }
             let expected = index.options.index_file_bytes();
             if entry.len == 0 {
                 // Made in the moment in which the last broker ended.
                 index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+                gap = true;
                 continue;
             }
             if entry.len != expected {
@@ -113,13 +119,27 @@ impl Index {
                 return Err(StoreError::WrongLength { path, found: entry.len, expected, key });
             }
             let mut file = IndexFile::open(&index.disk, &index.options, path.clone(), name)?;
-            if file.keep(trust)? {
-                index.files.push(file);
-            } else {
-                drop(file);
-                index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            let kept = file.keep(trust)?;
+            if kept && !index.files.last().is_none_or(|previous| file.follows(previous)) {
+                // One of the two has another one's name, so that what is missing may lie anywhere.
+                warnings
+                    .push(format!("{}: index files are out of order, all are made again from the log", path.display()));
+                index.cut(PhysicalOffset(0))?;
+                gap = true;
             }
+            if kept && !gap && file.is_plausible() {
+                index.files.push(file);
+                continue;
+            }
+            // Files are filled one after the other: behind one that is missing nothing is known to be whole.
+            if kept {
+                warnings.push(format!("{}: not whole, what is missing is indexed again from the log", path.display()));
+            }
+            drop(file);
+            index.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            gap = true;
         }
+        index.lost_files = gap;
         Ok(index)
     }
 
@@ -127,6 +147,12 @@ impl Index {
     #[must_use]
     pub fn newest(&self) -> Option<PhysicalOffset> {
         self.files.last().map(|file| file.header().end).filter(|_| self.files.iter().any(|file| file.entries() > 0))
+    }
+
+    /// Whether records behind [`Index::newest`] are to be indexed again though the store was closed in order.
+    #[must_use]
+    pub(super) fn has_lost_files(&self) -> bool {
+        self.lost_files
     }
 
     /// Indexes a record under each of its keys. Replaying a record changes nothing.

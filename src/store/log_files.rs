@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::disk::{Disk, Entry, OpenMode};
 use super::error::StoreError;
 use super::layout::{StoreOptions, base_of};
+use super::log_damage;
 use super::segment::Segment;
 
 /// Opens and maps every segment, whole and readable, in order.
@@ -17,8 +18,9 @@ pub(super) fn load(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<Arc<Se
     for directory in options.log_dirs() {
         for entry in disk.list(&directory).map_err(StoreError::io("list", &directory))? {
             let path = directory.join(&entry.name);
+            let problem = if entry.is_dir { "it is a directory" } else { "its name is not an offset" };
             let Some(base) = base_of(&entry.name).filter(|_| !entry.is_dir) else {
-                return Err(StoreError::StrayFile { path, problem: "its name is not an offset" });
+                return Err(StoreError::StrayFile { path, problem });
             };
             found.push((base, path, entry));
         }
@@ -64,6 +66,7 @@ pub(super) fn cut(
 ) -> Result<Vec<Arc<Segment>>, StoreError> {
     while segments.last().is_some_and(|last| last.base() > end) {
         let Some(segment) = segments.pop() else { break };
+        log_damage::refuse_misplaced(&segment)?;
         remove(disk, segment.path())?;
     }
     let Some(last) = segments.pop_if(|last| end < last.base() + last.len() as u64) else { return Ok(segments) };

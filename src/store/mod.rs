@@ -14,6 +14,7 @@
 //! promised.
 
 pub mod appender;
+pub mod census;
 pub mod checkpoint;
 pub mod commitlog;
 pub mod config_files;
@@ -29,7 +30,9 @@ pub mod flusher;
 pub mod index;
 pub mod layout;
 pub mod lock;
+mod log_damage;
 mod log_files;
+mod lost_entries;
 pub mod offline;
 pub mod offset_table;
 pub mod open;
@@ -50,6 +53,7 @@ pub mod timer_files;
 pub mod view;
 
 pub use appender::{Appender, MappedAppender, StagedAppender};
+pub use census::Census;
 pub use checkpoint::Checkpoint;
 pub use commitlog::{CommitLog, Placed};
 pub use consumequeue::{ConsumeQueue, Placement, QueueEntry, QueueRead, QueueSnapshot};

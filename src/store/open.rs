@@ -1,7 +1,7 @@
 //! Opening a store: lock, look, walk, mend, and hand out the parts.
 
-use std::collections::BTreeSet;
-use std::io::ErrorKind;
+mod lasting;
+
 use std::sync::Arc;
 
 use super::appender::{Appender, MappedAppender};
@@ -9,14 +9,16 @@ use super::checkpoint::Checkpoint;
 use super::commitlog::CommitLog;
 use super::consumequeue::ConsumeQueue;
 use super::deleted_topics::DeletedTopics;
-use super::disk::{SharedDisk, create_lasting_dir, parent_of};
+use super::disk::SharedDisk;
 use super::durable::{self, CloseParts, Durable};
 use super::error::StoreError;
 use super::flush::{LogFlush, Synced};
 use super::index::{Index, Trust};
 use super::layout::StoreOptions;
 use super::lock::StoreLock;
+use super::log_damage;
 use super::log_files;
+use super::lost_entries;
 use super::positions::Positions;
 use super::preparation::Preparation;
 use super::queues::Queues;
@@ -126,6 +128,7 @@ impl OpenStore {
             preparation: &self.log.preparation(),
             dispatched: view.written(),
             newest: view.positions().newest_store_time(),
+            weight: self.queues.weight().wrapping_sub(self.queues.census().after(0)),
         })
     }
 }
@@ -178,8 +181,14 @@ impl Opening {
             false => None,
         };
         report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
+        if let Some(state) = state {
+            log_damage::refuse_lost_end(&segments, &mut queues, state.durable())?;
+        } else {
+            lost_entries::destroy_misnamed(&mut queues, &segments, report.log_min, &mut report.warnings)?;
+        }
         if state.is_none() || *unclean {
-            self.cut_foreign_tails(&mut queues, &segments, report.log_min)?;
+            let durable = state.map_or(PhysicalOffset(0), |state| state.durable());
+            lost_entries::cut_foreign_tails(&mut queues, &segments, report.log_min, durable)?;
         }
         report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
         if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
@@ -204,19 +213,20 @@ impl Opening {
             deleted.save(&**disk, options)?;
         }
         for queue in queues.idle_mut() {
-            report.queues_cut += usize::from(queue.truncate(walked.end)?);
             queue.correct_min(report.log_min)?;
             queue.close_idle();
         }
         // After our own clean stop what lies behind the end is known to be zeros.
-        let clear = *unclean || state.is_none();
+        let clear = *unclean || state.is_none() || report.torn.is_some();
         let segments = log_files::cut(&**disk, segments, walked.end.0, clear)?;
         let newest = walked.newest.max(state.map_or(checkpoint.log, |state| state.newest()));
         let from = state.map_or(report.walked_from, |state| state.durable());
         let synced = self.sync(&segments, from, &queues, index.as_ref(), Synced { up_to: walked.end, newest })?;
-        let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced);
+        let census = Arc::clone(queues.census());
+        census.begin(queues.weight());
+        let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced, census);
         durable.note_log(synced);
-        durable.note_queues(synced.up_to, newest);
+        durable.note_queues(synced.up_to, newest, 0);
         durable.save()?;
         let log = self.writer(segments, synced, &queues, appender);
         Ok(Opened { log, queues, index, durable, deleted, report })
@@ -250,23 +260,6 @@ impl Opening {
         Err(StoreError::LogMissing { path, queues: topics.len() })
     }
 
-    /// Cuts entries off the ends of queues that do not point to a record of theirs: left over from a cut that was made
-    /// in memory only.
-    fn cut_foreign_tails(
-        &self,
-        queues: &mut Queues,
-        segments: &[Arc<Segment>],
-        log_min: PhysicalOffset,
-    ) -> Result<(), StoreError> {
-        for queue in queues.idle_mut() {
-            queue.cut_tail_unless(|queue, entry| {
-                entry.physical < log_min || recovery::holds_record_of(segments, queue, entry)
-            })?;
-            queue.close_idle();
-        }
-        Ok(())
-    }
-
     /// Where records begin that nobody has checked yet.
     fn checked_from(
         &self,
@@ -296,12 +289,11 @@ impl Opening {
         let checked_from = self.checked_from(segments, checkpoint, state, log_min);
         let indexed = index.map_or(checked_from, |index| match index.newest() {
             // What our own state vouches for needs no second look.
-            Some(_) if state.is_some() => checked_from,
+            Some(_) if state.is_some() && !index.has_lost_files() => checked_from,
             Some(newest) => newest,
             None => log_min,
         });
-        let lacking = queues.idle().filter(|queue| queue.lacks_files()).map(ConsumeQueue::max_physical).min();
-        let queued = if queues.known().next().is_none() { log_min } else { lacking.unwrap_or(checked_from) };
+        let queued = if queues.known().next().is_none() || queues.have_lost_entries() { log_min } else { checked_from };
         let from = checked_from.min(indexed).min(queued).max(log_min);
         if from < checked_from && !recovery::is_border(segments, from) { log_min } else { from }
     }
@@ -316,7 +308,10 @@ impl Opening {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Walked, StoreError> {
         let (log_min, mut from) = (report.log_min, report.walked_from);
-        let durable_time = checkpoint.durable_time();
+        let mut damaged = Vec::new();
+        let (mut counted, mut weight) = (state.and_then(|state| Some((state.dispatched(), state.queues()?))), 0);
+        // Who closes a store in order syncs all of it first.
+        let durable_time = if self.unclean { checkpoint.durable_time() } else { checkpoint.log };
         let durable = state.map_or(DurableUpTo::Time(durable_time), |state| DurableUpTo::Position(state.durable()));
         let trusted = self.checked_from(segments, checkpoint, state, log_min);
         let mut walk = Walk { segments, durable, trusted, check_crc: self.options.check_crc, progress };
@@ -331,63 +326,47 @@ impl Opening {
                 began: from,
                 unclean: self.unclean,
                 added: 0,
+                counted_from: counted.map_or(PhysicalOffset(u64::MAX), |(dispatched, _)| dispatched),
+                weight: 0,
                 again_from: None,
             };
             let walked = walk.run(from, &mut replay)?;
             report.entries_added += replay.added;
             let mut again = replay.again_from;
+            // A round from behind that place counts less than there is.
+            weight = if counted.is_some_and(|(dispatched, _)| from <= dispatched) { replay.weight } else { weight };
             if let Some(index) = built.index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
                 index.cut(walked.end)?;
                 let indexed = index.newest().unwrap_or(log_min);
                 again = Some(again.map_or(indexed, |again| again.min(indexed)));
             }
-            let Some(again) = again else { return Ok(walked) };
+            let Some(again) = again else {
+                for queue in built.queues.idle_mut() {
+                    report.queues_cut += usize::from(queue.truncate(walked.end)?);
+                    queue.close_idle();
+                }
+                // Once only: what cannot be made again from the log does not come by walking it twice.
+                let census = built.queues.census().after(weight);
+                let lost = counted.take().is_some_and(|(_, sum)| census.wrapping_add(sum) != built.queues.weight());
+                if !lost {
+                    damaged.extend(walked.damaged);
+                    return Ok(Walked { damaged, ..walked });
+                }
+                // What the queues have by now is not given to them again, and so is not found to be damaged again.
+                damaged = walked.damaged;
+                let directory = self.options.queues_dir();
+                report.warnings.push(format!(
+                    "{}: entries are missing that were there, or files stand in the wrong place; what the queues lack is \
+                    made again from the log",
+                    directory.display()
+                ));
+                lost_entries::make_room(built.queues, segments, log_min)?;
+                (from, report.walked_from) = (log_min, log_min);
+                continue;
+            };
             // Each round begins where a queue or the index is whole, which the next one will not find fault with.
             from = if recovery::is_border(segments, again) { again } else { log_min };
         }
-    }
-
-    /// What recovery has read may be in the page cache only.
-    fn sync(
-        &self,
-        segments: &[Arc<Segment>],
-        from: PhysicalOffset,
-        queues: &Queues,
-        index: Option<&Index>,
-        synced: Synced,
-    ) -> Result<Synced, StoreError> {
-        let changed = self.unclean || synced.up_to > from;
-        for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
-            segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
-        }
-        self.sync_names()?;
-        for queue in queues.idle() {
-            queue.sync_handle().sync()?;
-        }
-        index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;
-        Ok(synced)
-    }
-
-    /// Makes the directories that will be needed, and the names of all last, whoever has made them: an earlier start may
-    /// have been cut short before it came to that.
-    fn sync_names(&self) -> Result<(), StoreError> {
-        let options = &self.options;
-        let mut directories = options.log_dirs();
-        directories.extend([options.queues_dir(), options.index_dir()]);
-        directories.extend(options.queue_ext_enabled.then(|| options.queue_exts_dir()));
-        for directory in &directories {
-            create_lasting_dir(&*self.disk, directory).map_err(StoreError::io("create", directory))?;
-        }
-        directories.push(options.root().to_path_buf());
-        let parents: BTreeSet<_> = directories.iter().map(|directory| parent_of(directory).to_path_buf()).collect();
-        for directory in parents.into_iter().chain(directories.into_iter().filter(|_| self.unclean)) {
-            match self.disk.sync_dir(&directory) {
-                // A parent that may be entered and not be read: its names are its owner's affair.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-                synced => synced.map_err(StoreError::io("sync", &directory))?,
-            }
-        }
-        Ok(())
     }
 
     fn writer(

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::census::Census;
 use super::consumequeue::ConsumeQueue;
 use super::disk::{Entry, SharedDisk};
 use super::error::StoreError;
@@ -27,6 +28,8 @@ pub struct Queues {
     topics: BTreeMap<Topic, BTreeMap<QueueId, Option<ConsumeQueue>>>,
     /// Those that hold files, in the order in which they were opened.
     open: VecDeque<(Topic, QueueId)>,
+    census: Arc<Census>,
+    lost_entries: bool,
 }
 
 /// The queues of a topic that is no more.
@@ -36,6 +39,7 @@ pub struct DetachedTopic {
     /// Of the queues, and of their extensions.
     directories: Vec<PathBuf>,
     queues: Vec<ConsumeQueue>,
+    census: Arc<Census>,
 }
 
 impl DetachedTopic {
@@ -44,8 +48,8 @@ impl DetachedTopic {
     /// # Errors
     /// What the operating system says; what was removed before stays removed.
     pub fn destroy(self) -> Result<(), StoreError> {
-        let Self { disk, directories, queues } = self;
-        drop(queues);
+        let Self { disk, directories, queues, census } = self;
+        queues.into_iter().for_each(|queue| census.take(queue.weight_in_all()));
         directories.iter().try_for_each(|directory| remove_queues(&disk, directory))
     }
 }
@@ -77,7 +81,14 @@ impl Queues {
     /// No queues yet.
     #[must_use]
     pub fn new(disk: SharedDisk, options: Arc<StoreOptions>) -> Self {
-        Self { disk, options, topics: BTreeMap::new(), open: VecDeque::new() }
+        Self {
+            disk,
+            options,
+            topics: BTreeMap::new(),
+            open: VecDeque::new(),
+            census: Arc::default(),
+            lost_entries: false,
+        }
     }
 
     /// Takes in what lies under `consumequeue/` and finds each queue's end. What is no queue is named in `warnings`.
@@ -103,6 +114,11 @@ impl Queues {
                 let queue = queues.queue_mut(&topic, QueueId(queue_id))?;
                 queue.recover_entries()?;
                 queue.close_idle();
+                if queue.has_lost_entries() {
+                    let of_queue = directory.join(&queue_entry.name);
+                    warnings
+                        .push(format!("{}: entries are damaged, they are made again from the log", of_queue.display()));
+                }
             }
         }
         Ok(queues)
@@ -144,7 +160,7 @@ impl Queues {
         let queues = self.topics.remove(topic).unwrap_or_default().into_values().flatten().collect();
         let mut directories = vec![self.options.queues_dir().join(topic.as_str())];
         directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir().join(topic.as_str())));
-        DetachedTopic { disk: Arc::clone(&self.disk), directories, queues }
+        DetachedTopic { disk: Arc::clone(&self.disk), directories, queues, census: Arc::clone(&self.census) }
     }
 
     /// Destroys the queues of a topic that point to nothing behind a place in the log.
@@ -199,7 +215,8 @@ impl Queues {
         }
         let queues = self.topics.get_mut(topic).expect("was put in above");
         let slot = queues.entry(queue_id).or_insert_with(|| {
-            Some(ConsumeQueue::new(Arc::clone(&self.disk), Arc::clone(&self.options), topic.clone(), queue_id))
+            let (disk, options) = (Arc::clone(&self.disk), Arc::clone(&self.options));
+            Some(ConsumeQueue::new(disk, options, topic.clone(), queue_id).counted_by(&self.census))
         });
         slot.as_mut().ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
     }
@@ -225,6 +242,28 @@ impl Queues {
             table.set(queue.topic(), queue.queue_id(), queue.max_offset());
         }
         table
+    }
+
+    /// Where what the queues add up to is kept.
+    pub(super) fn census(&self) -> &Arc<Census> {
+        &self.census
+    }
+
+    /// What the queues that have no owner add up to, see [`census`](super::census).
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        self.idle().fold(0, |sum, queue| sum.wrapping_add(queue.weight_in_all()))
+    }
+
+    /// Whether any queue lacks entries that are to be made again from the log.
+    #[must_use]
+    pub(super) fn have_lost_entries(&self) -> bool {
+        self.lost_entries || self.idle().any(ConsumeQueue::has_lost_entries)
+    }
+
+    /// Notes that a queue was destroyed which is to be made again.
+    pub(super) fn note_lost_entries(&mut self) {
+        self.lost_entries = true;
     }
 
     /// The furthest that any queue points into the log.

@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 use super::consumequeue::{ConsumeQueue, QueueEntry};
 use super::error::StoreError;
+use super::layout::file_name;
+use super::log_damage;
 use super::replay::Replay;
 use super::segment::Segment;
 use crate::protocol::message::{MAGIC_BLANK, MAGIC_V1, RecordError, RecordHead};
@@ -135,6 +137,9 @@ impl Walk<'_> {
         let head = match RecordHead::parse(rest) {
             Ok(head) if head.physical_offset == walked.end => head,
             Ok(head) => {
+                if at == 0 {
+                    log_damage::refuse_misplaced(segment)?;
+                }
                 let value = head.physical_offset.0 as i64;
                 walked.torn = Some(RecordError::Number { field: "physical offset", value });
                 return Ok(Step::LogEnd);
@@ -172,15 +177,24 @@ impl Walk<'_> {
     fn ended(&self, segment: &Segment, walked: Walked) -> Result<Walked, StoreError> {
         let durable = match self.durable {
             DurableUpTo::Position(position) if walked.end < position => position.0,
-            // The record that the checkpoint's time was taken from lies behind this place. Zeros are left alone: who
-            // takes away the last segment of a store knows what he does, and Java's broker opens it too.
-            DurableUpTo::Time(time) if walked.torn.is_some() && walked.newest <= time && time.0 > 0 => walked.end.0 + 1,
+            // The record that the checkpoint's time was taken from lies behind this place. A log that just ends is left
+            // alone: who takes away the last segment of a store knows what he does, and Java's broker opens it too.
+            DurableUpTo::Time(time)
+                if walked.newest <= time && time.0 > 0 && log_damage::is_followed(self.segments, walked.end)? =>
+            {
+                walked.end.0 + 1
+            }
             _ => return Ok(walked),
         };
         let at = walked.end.0 - segment.base();
+        // Behind the last byte of a segment there is another file, which is missing.
+        let (path, at) = match at == segment.len() as u64 {
+            true => (segment.path().with_file_name(file_name(walked.end.0)), 0),
+            false => (segment.path().into(), at),
+        };
         let missing = RecordError::Cut { needed: 1, left: 0 };
         Err(StoreError::BrokenFrame {
-            path: segment.path().into(),
+            path,
             at,
             offset: walked.end.0,
             durable,
@@ -278,18 +292,38 @@ pub(super) fn is_border(segments: &[Arc<Segment>], at: PhysicalOffset) -> bool {
 
 /// Whether a queue's entry points to a record of that very queue.
 pub(super) fn holds_record_of(segments: &[Arc<Segment>], queue: &ConsumeQueue, entry: &QueueEntry) -> bool {
+    number_of_record(segments, queue, entry).is_some()
+}
+
+/// The same, of the one that has this number there.
+pub(super) fn is_entry_of(
+    segments: &[Arc<Segment>],
+    queue: &ConsumeQueue,
+    offset: QueueOffset,
+    entry: &QueueEntry,
+) -> bool {
+    number_of_record(segments, queue, entry) == Some(offset)
+}
+
+/// The number that the record of an entry has in its queue; `None` if the entry points to no record of that queue.
+pub(super) fn number_of_record(
+    segments: &[Arc<Segment>],
+    queue: &ConsumeQueue,
+    entry: &QueueEntry,
+) -> Option<QueueOffset> {
     let at = entry.physical;
     let found = segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0));
     let record = found.and_then(|segment| {
         let from = (at.0 - segment.base()) as usize;
         RecordHead::parse(segment.bytes(from, segment.len() - from)?).ok()
     });
-    record.is_some_and(|head| {
+    let head = record.filter(|head| {
         head.physical_offset == at
             && i64::from(head.total_size) == i64::from(entry.size)
             && head.queue_id == queue.queue_id()
             && head.topic == queue.topic().as_str()
-    })
+    });
+    head.map(|head| head.queue_offset)
 }
 
 #[cfg(test)]

@@ -38,6 +38,10 @@ pub(super) struct Replay<'a> {
     pub(super) unclean: bool,
     /// Entries that were added.
     pub(super) added: u64,
+    /// Records from here on are counted,
+    pub(super) counted_from: PhysicalOffset,
+    /// and what the entries that they have weigh: see [`census`](super::census).
+    pub(super) weight: u64,
     /// Where a lagging queue is whole up to: the walk must be done again from there.
     pub(super) again_from: Option<PhysicalOffset>,
 }
@@ -76,8 +80,10 @@ impl Replay<'_> {
             // Its first file has not reached the disk, and the walk began before it was made: all of it is made again.
             queue.destroy()?;
         }
+        let weight = if record.physical_offset < self.counted_from { 0 } else { queue.weight() };
         let replaces = damaged && offset < queue.max_offset();
         if !replaces && entry.end() <= queue.max_physical() {
+            self.weight = self.weight.wrapping_add(weight);
             return Ok(true);
         }
         if is_impossible(queue, offset, entry) {
@@ -89,6 +95,7 @@ impl Replay<'_> {
             self.again_from = Some(again);
             return Ok(true);
         }
+        self.weight = self.weight.wrapping_add(weight);
         let was_open = queue.is_open();
         let extension = (queue.is_extended() && !damaged).then(|| Extension {
             store_time: record.store_time,

@@ -16,7 +16,7 @@ use super::layout::StoreOptions;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 const FILE: &str = "ferromq.state";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SLOT_BYTES: usize = 512;
 const HEAD_BYTES: usize = 7;
 
@@ -37,6 +37,8 @@ pub struct State {
     newest_ms: i64,
     /// The checkpoint of that moment: Java's broker writes its own when it stops, or once a minute.
     checkpoint_ms: [i64; 3],
+    /// What the entries of all queues before `dispatched` add up to, see [`census`](super::census).
+    queues: Option<u64>,
 }
 
 impl State {
@@ -49,7 +51,20 @@ impl State {
         checkpoint: &Checkpoint,
     ) -> Self {
         let checkpoint_ms = [checkpoint.log.0, checkpoint.queues.0, checkpoint.index.0];
-        Self { sequence: 0, durable: durable.0, dispatched: dispatched.0, newest_ms: newest.0, checkpoint_ms }
+        Self {
+            sequence: 0,
+            durable: durable.0,
+            dispatched: dispatched.0,
+            newest_ms: newest.0,
+            checkpoint_ms,
+            queues: None,
+        }
+    }
+
+    /// With what the queues add up to.
+    #[must_use]
+    pub fn with_queues(self, queues: u64) -> Self {
+        Self { queues: Some(queues), ..self }
     }
 
     /// What vouches for nothing, whatever the checkpoint says.
@@ -81,6 +96,12 @@ impl State {
     #[must_use]
     pub fn dispatched(&self) -> PhysicalOffset {
         PhysicalOffset(self.dispatched)
+    }
+
+    /// What the queues added up to, where that is known.
+    #[must_use]
+    pub fn queues(&self) -> Option<u64> {
+        self.queues
     }
 
     /// Store time of the newest durable record.

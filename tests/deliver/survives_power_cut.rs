@@ -101,6 +101,38 @@ async fn every_acknowledged_message_is_in_its_queue_and_found_by_its_keys() {
     cluster.stop().await;
 }
 
+/// A start does not walk over more of the log than is to be written between two rounds of syncs, however long ago the last
+/// round was by the clock.
+#[actix::test]
+async fn a_start_walks_over_the_last_part_of_the_log_only() {
+    const PART_BYTES: u64 = 4 << 10;
+    let disk = PowerDisk::new();
+    let shared: SharedDisk = disk.clone();
+    let cluster = Cluster::start_with(|options| BrokerOptions {
+        disk: shared,
+        flush_every: Duration::from_millis(1),
+        flush_queues_every: Duration::from_secs(3_600),
+        flush_queues_every_bytes: PART_BYTES,
+        ..with_small_files(options)
+    })
+    .await;
+    let store = cluster.directory.path().join("store");
+    let state = store.join("ferromq.state");
+    let mut client = Raw::connect(cluster.broker.address()).await;
+    let (begun, mut number) = (disk.writes(&state), 0);
+    // Each part of the log gets its round, which may end when the next part is begun.
+    while disk.writes(&state) < begun + 3 {
+        send(&mut client, number).await;
+        number += 1;
+        assert!(number < 10_000, "the state is written though no hour is over");
+    }
+    let left = tempfile::tempdir().unwrap();
+    disk.cut(&store, &left.path().join("store"));
+    let report = open(FileDisk::shared(), with_small_files(small(&left)).store, &mut |_| {}).unwrap().report;
+    assert!(report.walked_from.0 >= 2 * PART_BYTES, "{report:?}");
+    cluster.stop().await;
+}
+
 /// The power may go at any moment, also while files are made and synced.
 #[actix::test]
 async fn whenever_it_comes() {

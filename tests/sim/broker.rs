@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use fastrand::Rng;
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
+use ferromq::store::census::weight_of;
 use ferromq::store::dispatch::Marks;
 use ferromq::store::index::key_hash;
 use ferromq::store::lock::StoreLock;
@@ -55,6 +56,8 @@ pub(crate) struct SimBroker {
     entries: Vec<Entry>,
     keys: Vec<(i32, PhysicalOffset, StoreTime)>,
     newest: StoreTime,
+    /// What was dispatched weighs in the census.
+    weight: u64,
     settled: Settled,
     _lock: StoreLock,
 }
@@ -99,7 +102,8 @@ impl SimBroker {
             entries: Vec::new(),
             keys: Vec::new(),
             newest,
-            settled: Settled { up_to: end, newest },
+            weight: 0,
+            settled: Settled { up_to: end, newest, weight: 0 },
             _lock: lock,
         }
     }
@@ -231,6 +235,7 @@ impl SimBroker {
                 .then(|| Extension { store_time: record.store_time, bit_map: Vec::new() });
             let (topic, queue_id) = (Topic::parse(record.topic).unwrap(), record.queue_id);
             let offset = record.queue_offset;
+            self.weight = self.weight.wrapping_add(weight_of(&topic, queue_id));
             self.entries.push(Entry { topic, queue_id, offset, entry, extension });
         }
         self.put_entries()?;
@@ -277,7 +282,7 @@ impl SimBroker {
     /// Queues and index have everything that was read.
     fn settle(&mut self) {
         if self.entries.is_empty() && self.keys.is_empty() {
-            self.settled = Settled { up_to: self.cursor.position(), newest: self.newest };
+            self.settled = Settled { up_to: self.cursor.position(), newest: self.newest, weight: self.weight };
         }
     }
 }

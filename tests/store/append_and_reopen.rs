@@ -395,7 +395,8 @@ fn the_index_is_whole_after_a_loss_of_power() {
             let synced = LogFlush::new(store.log.view()).sync().unwrap();
             store.index.as_ref().unwrap().current().unwrap().sync().unwrap();
             store.durable.note_log(synced);
-            store.durable.note_queues(synced.up_to, synced.newest);
+            let weight = store.queues.weight();
+            store.durable.note_queues(synced.up_to, synced.newest, weight);
             store.durable.save().unwrap();
         }
     }

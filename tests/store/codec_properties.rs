@@ -136,7 +136,8 @@ proptest! {
         fs::write(options.index_dir().join(u64::MAX.to_string()), "").unwrap();
         let mut warnings = Vec::new();
         let mut index = Index::load(FileDisk::shared(), options, trust, &mut warnings).unwrap();
-        prop_assert_eq!(warnings.len(), 1);
+        // One for the name, and one for an index file that cannot have been written so.
+        prop_assert!((1..=2).contains(&warnings.len()), "{:?}", warnings);
         for (begin, end) in [range, (StoreTime(0), StoreTime(i64::MAX)), (StoreTime(i64::MIN), StoreTime(i64::MAX))] {
             prop_assert!(index.lookup("T", &key, 64, begin, end).unwrap().records.len() <= 64);
         }

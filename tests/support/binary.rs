@@ -88,6 +88,23 @@ impl Ferromq {
         serving
     }
 
+    /// Starts a server and kills it after so long, or as soon as it says that it serves. Tells whether it came so far.
+    ///
+    /// # Panics
+    /// If it ends by itself.
+    pub(crate) fn kill_while_it_starts(&self, arguments: &str, after: Duration) -> bool {
+        let mut command = self.command(arguments);
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let (out, err) = (lines(process.stdout.take().unwrap()), lines(process.stderr.take().unwrap()));
+        let said = out.recv_timeout(after);
+        let _ = process.kill();
+        let _ = process.wait();
+        match said {
+            Err(RecvTimeoutError::Disconnected) => panic!("{arguments}: does not start: {}", rest(&err)),
+            said => said.is_ok(),
+        }
+    }
+
     fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.path()).env("HOME", self.path()).env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");

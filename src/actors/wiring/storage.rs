@@ -40,7 +40,11 @@ impl Wiring<'_> {
         let flush_parts = FlushParts {
             flusher: Flusher::new(LogFlush::new(view.clone()), durable, log.preparation()),
             positions: Arc::clone(view.positions()),
-            times: FlushTimes { log_every: options.flush_every, queues_every: options.flush_queues_every },
+            times: FlushTimes {
+                log_every: options.flush_every,
+                queues_every: options.flush_queues_every,
+                queues_every_bytes: options.flush_queues_every_bytes,
+            },
             synced: synced.clone(),
             sync_bell: Arc::clone(&sync_bell),
             doorbell: Arc::clone(&doorbell),

@@ -34,22 +34,12 @@ impl ConsumeQueue {
         for entry in &found {
             self.take_in(entry)?;
         }
-        self.remove_behind_gap()?;
         (self.write, self.min, self.max_physical) = (0, 0, 0);
-        let mut first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
-        self.find_end(first)?;
-        // Where nothing of these has reached the disk, the end lies further ahead.
-        while first > 0 && self.max_physical == 0 {
-            first -= 1;
-            self.find_end(first)?;
+        if self.has_gap() {
+            return self.begin_anew();
         }
-        self.min = self.files.first().map_or(0, |file| file.base);
-        self.clear_behind_end()
-    }
-
-    /// Looks for the end in the files from this one on.
-    fn find_end(&mut self, first: usize) -> Result<(), StoreError> {
-        let mut previous_end = 0;
+        let first = self.files.len().saturating_sub(FILES_LOOKED_THROUGH);
+        let Some(mut previous_end) = self.end_before(first)? else { return self.begin_anew() };
         for index in first..self.files.len() {
             let base = self.files.get(index).map_or(0, |file| file.base);
             let passed = self.scan(index, base, |entry| {
@@ -64,7 +54,11 @@ impl ConsumeQueue {
                 break;
             }
         }
-        Ok(())
+        if self.is_followed_by_older()? {
+            return self.begin_anew();
+        }
+        self.min = self.files.first().map_or(0, |file| file.base);
+        self.clear_behind_end()
     }
 
     /// Takes in the files of the extension and finds its end.
@@ -74,6 +68,52 @@ impl ConsumeQueue {
         }
         let named = self.last_named()?;
         self.extension.as_mut().map_or(Ok(()), |extension| extension.recover(named))
+    }
+
+    /// Where the records of the files before `first` end. Those are full, and of each only the first and the last entry are
+    /// looked at; `None` if one of these is not valid, or points to before the one in front of it.
+    fn end_before(&self, first: usize) -> Result<Option<u64>, StoreError> {
+        let mut end = 0;
+        for (index, base) in self.files.iter().take(first).map(|file| file.base).enumerate() {
+            for at in [base, base + self.file_bytes() - QUEUE_ENTRY_BYTES] {
+                let (mut looked_at, mut follows) = (false, false);
+                self.scan(index, at, |entry| {
+                    let goes_on = !std::mem::replace(&mut looked_at, true);
+                    if goes_on && entry.is_valid() {
+                        follows = entry.is_blank() || entry.physical.0 >= end;
+                        end = if entry.is_blank() { end } else { entry.end().0 };
+                    }
+                    goes_on && follows
+                })?;
+                if !follows {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(end))
+    }
+
+    /// Gives up all entries, of which some are not what was put here: they are to be made again from the log.
+    fn begin_anew(&mut self) -> Result<(), StoreError> {
+        self.remove_files()?;
+        self.lost_entries = true;
+        Ok(())
+    }
+
+    /// Whether a file behind the end begins with an entry that points to before it: such a file has another one's name.
+    fn is_followed_by_older(&self) -> Result<bool, StoreError> {
+        let (write, end) = (self.write, self.max_physical);
+        for (index, base) in self.files.iter().map(|file| file.base).enumerate().filter(|(_, base)| *base >= write) {
+            let mut is_older = false;
+            self.scan(index, base, |entry| {
+                is_older |= !entry.is_blank() && entry.physical.0 < end;
+                false
+            })?;
+            if is_older {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Cuts off every entry from the first one on whose record does not end by `log_end`.
@@ -111,13 +151,16 @@ impl ConsumeQueue {
     /// Cuts entries off the end until one is blank or passes the test.
     ///
     /// # Errors
-    /// What the operating system says. The queue must not be appended to then.
-    pub(crate) fn cut_tail_unless(&mut self, holds: impl Fn(&Self, &QueueEntry) -> bool) -> Result<(), StoreError> {
+    /// What the operating system, or the test, says. The queue must not be appended to then.
+    pub(crate) fn cut_tail_unless(
+        &mut self,
+        holds: impl Fn(&Self, &QueueEntry) -> Result<bool, StoreError>,
+    ) -> Result<(), StoreError> {
         let before = self.write;
         let first = self.files.first().map_or(self.write, |file| file.base);
         while self.write > first {
             let entry = self.entry_at(self.write - QUEUE_ENTRY_BYTES)?;
-            if entry.is_blank() || holds(self, &entry) {
+            if entry.is_blank() || holds(self, &entry)? {
                 break;
             }
             self.write -= QUEUE_ENTRY_BYTES;
@@ -196,17 +239,22 @@ impl ConsumeQueue {
     }
 
     /// What the last entries name of the extension.
-    fn last_named(&mut self) -> Result<Named, StoreError> {
-        let first = self.files.first().map_or(self.write, |file| file.base);
-        let looked_through = FILES_LOOKED_THROUGH as u64 * self.file_bytes();
-        let least = self.write.saturating_sub(looked_through).max(first);
-        let mut named = if self.write == first { Named::NoEntries } else { Named::Nothing };
-        let mut at = self.write;
-        while at > least && !matches!(named, Named::UpTo(_)) {
-            at -= QUEUE_ENTRY_BYTES;
-            named = self.entry_at(at)?.unit_address().map_or(named, Named::UpTo);
+    fn last_named(&self) -> Result<Named, StoreError> {
+        if self.files.first().is_none_or(|first| self.write == first.base) {
+            return Ok(Named::NoEntries);
         }
-        Ok(named)
+        let mut last = None;
+        for index in self.files.len().saturating_sub(FILES_LOOKED_THROUGH)..self.files.len() {
+            let base = self.files.get(index).map_or(0, |file| file.base);
+            let mut left = self.write.saturating_sub(base) / QUEUE_ENTRY_BYTES;
+            self.scan(index, base, |entry| {
+                let is_there = left > 0;
+                left = left.saturating_sub(1);
+                last = last.max(entry.unit_address().filter(|_| is_there));
+                is_there
+            })?;
+        }
+        Ok(last.map_or(Named::Nothing, Named::UpTo))
     }
 
     pub(super) fn entry_at(&mut self, at: u64) -> Result<QueueEntry, StoreError> {
@@ -216,12 +264,14 @@ impl ConsumeQueue {
 
     fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let path = self.directory.join(&entry.name);
-        if entry.is_dir {
-            return Ok(());
-        }
         let Some(base) = base_of(&entry.name) else {
-            return Err(StoreError::StrayFile { path, problem: "its name is not an offset" });
+            // Directories of other names are left alone, as by Java's broker.
+            let stray = StoreError::StrayFile { path, problem: "its name is not an offset" };
+            return if entry.is_dir { Ok(()) } else { Err(stray) };
         };
+        if entry.is_dir {
+            return Err(StoreError::StrayFile { path, problem: "it is a directory" });
+        }
         let expected = self.file_bytes();
         if entry.len == 0 {
             // Made in the moment in which the last broker ended. It stays: its name may be what keeps the offsets.
@@ -238,25 +288,10 @@ impl ConsumeQueue {
         Ok(())
     }
 
-    /// Removes what lies behind a file that is missing: the log has what is to stand there and in the files behind it, and
-    /// a queue without gaps is made of it again.
-    fn remove_behind_gap(&mut self) -> Result<(), StoreError> {
+    /// Whether a file between others is missing: after a power cut, whose name was not on the disk yet.
+    fn has_gap(&self) -> bool {
         let expected = self.file_bytes();
-        let follows = |pair: &[QueueFile]| matches!(pair, [a, b] if a.base + expected == b.base);
-        let whole = 1 + self.files.windows(2).take_while(|pair| follows(pair)).count();
-        self.lacks_files = whole < self.files.len();
-        while self.files.len() > whole {
-            let Some(file) = self.files.pop() else { break };
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-        }
-        Ok(())
-    }
-
-    /// Whether files were missing in between, so that what the log has for this queue is to be given to it again from
-    /// [`ConsumeQueue::max_physical`] on.
-    pub(crate) fn lacks_files(&self) -> bool {
-        self.lacks_files
+        self.files.windows(2).any(|pair| matches!(pair, [a, b] if a.base + expected != b.base))
     }
 
     /// Whether it has files but no entries, and the files begin behind an offset.

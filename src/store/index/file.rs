@@ -225,6 +225,23 @@ impl IndexFile {
         Ok(())
     }
 
+    /// Whether it was begun when that one was full.
+    pub(super) fn follows(&self, previous: &Self) -> bool {
+        previous.entries() > 0 && self.header().begin >= previous.header().end
+    }
+
+    /// Whether header and entries agree.
+    pub(super) fn is_plausible(&self) -> bool {
+        let header = self.header();
+        let entries = header.next_entry - 1;
+        let counted = (header.next_entry as u32) <= self.entries_max && (0..=entries).contains(&header.slots_in_use);
+        if !counted || header.begin > header.end {
+            return false;
+        }
+        let entry = |number| self.entry(self.entry_at(number));
+        entries == 0 || (entry(1).physical == header.begin && entry(entries).physical == header.end)
+    }
+
     /// Keeps what is known to be on the disk; false if that is nothing.
     pub(super) fn keep(&mut self, trust: Trust) -> Result<bool, StoreError> {
         let end = self.header().end;

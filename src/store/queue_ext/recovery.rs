@@ -98,11 +98,11 @@ impl QueueExtension {
 
     fn take_in(&mut self, entry: &Entry) -> Result<(), StoreError> {
         let path = self.directory.join(&entry.name);
-        if entry.is_dir {
-            return Ok(());
-        }
         let stray = |problem| StoreError::StrayFile { path: path.clone(), problem };
         let base = base_of(&entry.name).filter(|base| UnitAddress::of_offset(*base).is_some());
+        if entry.is_dir {
+            return base.map_or(Ok(()), |_| Err(stray("it is a directory")));
+        }
         let base = base.ok_or_else(|| stray("its name is not an offset"))?;
         let expected = self.file_bytes;
         if entry.len == 0 {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Plan;
+use crate::protocol::units::PhysicalOffset;
 use crate::protocol::units::{QueueOffset, StoreTime};
 use crate::store::error::StoreError;
 use crate::store::index::Index;
@@ -43,8 +44,10 @@ pub(super) fn build(
         deleted: &store.deleted,
         log_min: plan.log_min,
         began: plan.log_min,
-        unsynced: false,
+        unclean: false,
         added: 0,
+        counted_from: PhysicalOffset(u64::MAX),
+        weight: 0,
         again_from: None,
     };
     let total = plan.log_end.0 - plan.log_min.0;
