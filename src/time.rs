@@ -14,6 +14,11 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Time since this clock was made; never goes back.
     fn elapsed(&self) -> Duration;
+
+    /// The hour of the day, 0 to 23, of the place where the clock stands; that of UTC if it stands nowhere.
+    fn hour_of_day(&self) -> u8 {
+        self.now_ms().div_euclid(3_600_000).rem_euclid(24) as u8
+    }
 }
 
 /// A clock that is handed around.
@@ -55,6 +60,13 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    fn hour_of_day(&self) -> u8 {
+        // The zone is looked up again from time to time. Where the system names none that is known, it is UTC.
+        let zone = jiff::tz::TimeZone::system();
+        let now = jiff::Timestamp::from_millisecond(self.now_ms()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        now.to_zoned(zone).hour().unsigned_abs()
     }
 }
 
@@ -98,5 +110,10 @@ mod tests {
         assert_eq!((clock.now_ms(), clock.elapsed()), (1_000, Duration::ZERO));
         clock.advance(Duration::from_millis(250));
         assert_eq!((clock.now_ms(), clock.elapsed()), (1_250, Duration::from_millis(250)));
+        assert_eq!(clock.hour_of_day(), 0);
+        clock.advance(Duration::from_secs(23 * 3_600 + 3_598));
+        assert_eq!(clock.hour_of_day(), 23);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.hour_of_day(), 0);
     }
 }

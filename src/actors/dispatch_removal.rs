@@ -5,20 +5,26 @@
 //! taken from their actors, and a thread of the pool destroys them. Until that is done nobody gets a queue of these topics.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use actix::{ActorFutureExt, Context, Handler, MessageResult, ResponseActFuture, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::dispatch_actor::{CleanQueues, DispatchActor, RemoveTopics, TopicsWithQueues};
+use super::dispatch_actor::{
+    CleaningOfQueue, DispatchActor, QueueCleaned, QueuesOf, RemoveTopics, ToClean, TopicsWithQueues,
+};
 use super::fault::{guarded, notify};
-use super::queue_actor::{DropExpired, Retire};
+use super::queue_actor::{QueuePorts, Retire};
 use super::queue_directory::QueueKey;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::dispatch::SCHEDULE_TOPIC;
 use crate::store::{ConsumeQueue, DeletedTopics, DetachedTopic, StoreError};
+
+/// Held by whoever removes files of queues. A topic that is deleted may be made again at once: who still removed files of its
+/// old queues then would remove those of the new ones.
+pub type FilesTurn = Arc<tokio::sync::Mutex<()>>;
 
 /// Topics that are going, and those whose records are still ahead.
 #[derive(Default)]
@@ -74,20 +80,22 @@ impl DispatchActor {
         topics.iter().map(|topic| self.parts.queues.detach_topic(topic)).collect()
     }
 
-    /// Queues whose last message is gone from the log.
-    fn clean(&mut self) {
-        let log_min = self.parts.log.min();
-        let idle = self.parts.queues.idle().filter(|queue| queue.has_files() && queue.max_physical() <= log_min);
-        let idle: Vec<QueueKey> =
-            idle.map(|queue| QueueKey { topic: queue.topic().clone(), queue_id: queue.queue_id() }).collect();
-        for key in idle {
-            if let Err(error) = self.rows.open(&key, &mut self.parts) {
-                tracing::error!(%error, "a queue without messages cannot be removed");
-            }
+    fn cleaning_of(&mut self, key: &QueueKey) -> ToClean {
+        let line = self.rows.find(key.topic.as_str(), key.queue_id).line;
+        if let Some(ports) = line.and_then(|line| self.rows.ports(line)) {
+            return ToClean::Owned(Arc::clone(ports));
         }
-        for ports in self.rows.all_but(SCHEDULE_TOPIC) {
-            notify(&ports.drop_expired, DropExpired);
+        let idle = self.parts.queues.idle_one_mut(&key.topic, key.queue_id).filter(|queue| queue.has_files());
+        idle.map_or(ToClean::Nothing, |queue| ToClean::Idle(queue.cleaning()))
+    }
+
+    fn cleaned(&mut self, told: &QueueCleaned) -> Option<Arc<QueuePorts>> {
+        if let Some(queue) = self.parts.queues.idle_one_mut(&told.key.topic, told.key.queue_id) {
+            told.cleaned.tell(queue);
+            return None;
         }
+        let line = self.rows.find(told.key.topic.as_str(), told.key.queue_id).line?;
+        self.rows.ports(line).cloned()
     }
 }
 
@@ -107,9 +115,13 @@ impl Handler<RemoveTopics> for DispatchActor {
         };
         let destroyed = queues.into_actor(self).then(move |queues, actor, ctx| {
             let detached = guarded(actor, ctx, "queues of a deleted topic", |actor, _| actor.detach(queues, &topics));
-            let pool = actor.parts.pool.clone();
+            let (pool, files) = (actor.parts.pool.clone(), FilesTurn::clone(&actor.parts.files));
             let destroy = move || detached.unwrap_or_default().into_iter().try_for_each(DetachedTopic::destroy);
-            async move { (pool.ask(move |_| destroy()).await, topics) }.into_actor(actor)
+            async move {
+                let _turn = files.lock().await;
+                (pool.ask(move |_| destroy()).await, topics)
+            }
+            .into_actor(actor)
         });
         Box::pin(destroyed.map(|(destroyed, topics), actor, _| {
             destroyed??;
@@ -130,10 +142,27 @@ impl Handler<TopicsWithQueues> for DispatchActor {
     }
 }
 
-impl Handler<CleanQueues> for DispatchActor {
-    type Result = ();
+impl Handler<QueuesOf> for DispatchActor {
+    type Result = MessageResult<QueuesOf>;
 
-    fn handle(&mut self, _: CleanQueues, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "CleanQueues", |actor, _| actor.clean());
+    fn handle(&mut self, of: QueuesOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.queues.of_topic(&of.topic))
+    }
+}
+
+impl Handler<CleaningOfQueue> for DispatchActor {
+    type Result = MessageResult<CleaningOfQueue>;
+
+    fn handle(&mut self, of: CleaningOfQueue, ctx: &mut Context<Self>) -> Self::Result {
+        let found = guarded(self, ctx, "CleaningOfQueue", |actor, _| actor.cleaning_of(&of.key));
+        MessageResult(found.unwrap_or(ToClean::Nothing))
+    }
+}
+
+impl Handler<QueueCleaned> for DispatchActor {
+    type Result = Option<Arc<QueuePorts>>;
+
+    fn handle(&mut self, told: QueueCleaned, ctx: &mut Context<Self>) -> Self::Result {
+        guarded(self, ctx, "QueueCleaned", |actor, _| actor.cleaned(&told)).flatten()
     }
 }

@@ -2,7 +2,7 @@
 //! own, since a sync takes as long as the disk takes.
 //!
 //! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
-//! QueueActors, [`IndexDirty`] from the IndexActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
+//! QueueActors, [`IndexDirty`] from the IndexActor, [`SyncQueues`] from the RetentionActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
 //! broker ends: what the kernel did with the unwritten pages is unknown.
 
 use std::sync::Arc;
@@ -53,6 +53,11 @@ pub struct IndexDirty {
     pub sync: IndexSync,
 }
 
+/// Syncs queues and index before it is time: somebody waits to remove what they could be made anew from.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SyncQueues;
+
 /// Sync what waits: sent to itself behind everything that was in the mailbox, which makes the group of a group commit.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -67,6 +72,8 @@ pub struct FlushPorts {
     pub queue_dirty: Recipient<QueueDirty>,
     /// Reports an index file.
     pub index_dirty: Recipient<IndexDirty>,
+    /// Has queues and index synced.
+    pub sync_queues: Recipient<SyncQueues>,
     /// Closes the store.
     pub close: Recipient<CloseStore>,
 }
@@ -77,6 +84,7 @@ impl From<Addr<FlushActor>> for FlushPorts {
             await_sync: flush.clone().recipient(),
             queue_dirty: flush.clone().recipient(),
             index_dirty: flush.clone().recipient(),
+            sync_queues: flush.clone().recipient(),
             close: flush.recipient(),
         }
     }
@@ -187,7 +195,9 @@ impl FlushActor {
                 let settled = round.settled;
                 self.round = None;
                 self.parts.durable.note_queues(settled.up_to, settled.newest);
-                return self.parts.durable.save();
+                self.parts.durable.save()?;
+                self.parts.positions.advance_queues_synced(settled.up_to);
+                return Ok(());
             }
         }
         go_on_later(ctx, "sync of the queues", Self::go_on_syncing);
@@ -307,6 +317,14 @@ impl Handler<IndexDirty> for FlushActor {
 
     fn handle(&mut self, dirty: IndexDirty, ctx: &mut Context<Self>) {
         guarded(self, ctx, "IndexDirty", |actor, _| actor.dirty.indexes.push(dirty.sync));
+    }
+}
+
+impl Handler<SyncQueues> for FlushActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SyncQueues, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SyncQueues", Self::begin_sync_queues);
     }
 }
 

@@ -19,6 +19,7 @@ use super::client_actor::ClientPorts;
 use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
+use super::dispatch_removal::FilesTurn;
 use super::extensions::Extensions;
 use super::fault::Faults;
 use super::filter_actor::FilterPorts;
@@ -36,6 +37,7 @@ use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::PATIENCE;
+use super::retention_actor::RetentionPorts;
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
@@ -88,9 +90,10 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let Tables { state: state_tables, delays, timer } = tables;
     let (filters, publish_filters) = Published::new(state_tables.filters.clone());
     let extensions = wiring.extensions(&filters);
-    let storage = wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
+    let (storage, full) =
+        wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
     let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
-    let aside = wiring.aside(aside, delays, timer, &storage, &state);
+    let aside = wiring.aside(aside, (delays, timer), full, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
@@ -104,7 +107,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
     let State { offsets, registration, filter, slow_groups, .. } = state;
-    let Aside { delay_offsets, levels, transactions, timer } = aside;
+    let Aside { delay_offsets, levels, transactions, timer, retention } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -118,6 +121,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         slow_groups,
         transactions,
         timer,
+        retention,
         log,
         faults,
     };
@@ -148,6 +152,7 @@ struct Storage {
     stats: StatsPorts,
     deleted: DeletedTopics,
     duplicates: Arc<DuplicateFigures>,
+    files: FilesTurn,
 }
 
 /// Threads that may wait for the disk.
@@ -180,6 +185,7 @@ struct Aside {
     levels: Vec<SchedulePorts>,
     transactions: TransactionPorts,
     timer: Option<TimerPorts>,
+    retention: RetentionPorts,
 }
 
 /// A broker that is being made.
@@ -215,7 +221,9 @@ impl Wiring<'_> {
     async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
         let BrokerOptions { clock, idle_limit, connections_max, .. } = self.options;
         let (connections_max, arbiters) = (*connections_max, self.arbiters.connections.clone());
-        let listen = ListenOptions { connections_max, arbiters, ..ListenOptions::new(Arc::clone(clock), *idle_limit) };
+        let stall_limit = self.options.retention.stall_limit;
+        let usual = ListenOptions::new(Arc::clone(clock), *idle_limit);
+        let listen = ListenOptions { connections_max, arbiters, stall_limit, ..usual };
         serve_on(&self.arbiters.hot, listener, router, listen).await
     }
 }

@@ -14,8 +14,9 @@ use tempfile::TempDir;
 /// What is waited for takes less than a second; who waits this long waits in vain.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Files of a store that cost nothing to make.
-const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n";
+/// Files of a store that cost nothing to make, on a disk that may be as full as it likes.
+const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n\
+    diskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100\n";
 
 /// What one run left behind.
 #[derive(Debug)]
