@@ -1,8 +1,9 @@
 //! Follows the log (RocketMQ's *reput*) and fans out: queue entries to the QueueActors, keys to the IndexActor.
 //!
 //! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from the
-//! pull service, [`RemoveTopics`] from the TopicActor, [`QueuesOf`], [`CleaningOfQueue`] and [`QueueCleaned`] from the RetentionActor. Creates QueueActors and owns the directory of them. It is the only
-//! way into the queues while the broker runs. When it dies the broker ends: recovery dispatches what is missing.
+//! pull service, [`RemoveTopics`] from the TopicActor, what [`CleaningPorts`] lead to from the RetentionActor. Creates
+//! QueueActors and owns the directory of them. It is the only way into the queues while the broker runs. When it dies the
+//! broker ends: recovery dispatches what is missing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,22 +11,23 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
-use super::dispatch_removal::{FilesTurn, Removals};
+use super::dispatch_cleaning::{CleaningPorts, FilesTurn};
+use super::dispatch_removal::Removals;
 use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
 use super::extensions::Extensions;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::index_actor::{IndexEntry, IndexKeys};
-use super::queue_actor::{Cleaned, Pull, QueuePorts};
+use super::queue_actor::{Pull, QueuePorts};
 use super::queue_directory::{DirectoryWriter, QueueKey};
 use super::read_pool::ReadPool;
 use super::stats_actor::{PutCounted, TELL_EVERY};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
-use crate::protocol::units::{PhysicalOffset, QueueId, StoreTime};
+use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::dispatch::Marks;
-use crate::store::{ConsumeQueue, LogView, QueueCleaning, Queues, RecordCursor, StoreError};
+use crate::store::{ConsumeQueue, LogView, Queues, RecordCursor, StoreError};
 
 /// Most records taken in one turn: others on this arbiter wait that long.
 pub(super) const RECORDS_PER_TURN: usize = 1024;
@@ -84,43 +86,6 @@ pub struct RemoveTopics {
 #[rtype(result = "Vec<Topic>")]
 pub struct TopicsWithQueues;
 
-/// Which queues does a topic have?
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Vec<QueueId>")]
-pub struct QueuesOf {
-    /// The topic.
-    pub topic: Topic,
-}
-
-/// What is needed to clean a queue?
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "ToClean")]
-pub struct CleaningOfQueue {
-    /// Which.
-    pub key: QueueKey,
-}
-
-/// Who knows how a queue is cleaned.
-pub enum ToClean {
-    /// Nobody: there is no such queue, or it has no files.
-    Nothing,
-    /// It has no actor, and this is what is needed.
-    Idle(QueueCleaning),
-    /// Its actor does.
-    Owned(Arc<QueuePorts>),
-}
-
-/// A thread has found where a queue without an actor begins. Tells the actor that the queue has got meanwhile, who is to be
-/// told instead.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "Option<Arc<QueuePorts>>")]
-pub struct QueueCleaned {
-    /// Which.
-    pub key: QueueKey,
-    /// What was found.
-    pub cleaned: Cleaned,
-}
-
 /// Up to where every record is in its queue and in the index?
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Settled")]
@@ -161,12 +126,8 @@ pub struct DispatchPorts {
     pub remove: Recipient<RemoveTopics>,
     /// Asks which topics have queues.
     pub topics: Recipient<TopicsWithQueues>,
-    /// Asks which queues a topic has.
-    pub queues_of: Recipient<QueuesOf>,
-    /// Asks for what cleans one.
-    pub cleaning: Recipient<CleaningOfQueue>,
-    /// Tells of one that was cleaned.
-    pub cleaned: Recipient<QueueCleaned>,
+    /// Cleans queues.
+    pub cleaning: CleaningPorts,
 }
 
 impl From<Addr<DispatchActor>> for DispatchPorts {
@@ -179,9 +140,7 @@ impl From<Addr<DispatchActor>> for DispatchPorts {
             settled: dispatch.clone().recipient(),
             remove: dispatch.clone().recipient(),
             topics: dispatch.clone().recipient(),
-            queues_of: dispatch.clone().recipient(),
-            cleaning: dispatch.clone().recipient(),
-            cleaned: dispatch.recipient(),
+            cleaning: CleaningPorts::from(dispatch),
         }
     }
 }

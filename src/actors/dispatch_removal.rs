@@ -5,26 +5,19 @@
 //! taken from their actors, and a thread of the pool destroys them. Until that is done nobody gets a queue of these topics.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use actix::{ActorFutureExt, Context, Handler, MessageResult, ResponseActFuture, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::dispatch_actor::{
-    CleaningOfQueue, DispatchActor, QueueCleaned, QueuesOf, RemoveTopics, ToClean, TopicsWithQueues,
-};
+use super::dispatch_actor::{DispatchActor, RemoveTopics, TopicsWithQueues};
+use super::dispatch_cleaning::FilesTurn;
 use super::fault::{guarded, notify};
-use super::queue_actor::{QueuePorts, Retire};
-use super::queue_directory::QueueKey;
+use super::queue_actor::Retire;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::PhysicalOffset;
 use crate::store::{ConsumeQueue, DeletedTopics, DetachedTopic, StoreError};
-
-/// Held by whoever removes files of queues. A topic that is deleted may be made again at once: who still removed files of its
-/// old queues then would remove those of the new ones.
-pub type FilesTurn = Arc<tokio::sync::Mutex<()>>;
 
 /// Topics that are going, and those whose records are still ahead.
 #[derive(Default)]
@@ -79,24 +72,6 @@ impl DispatchActor {
         queues.into_iter().for_each(|queue| self.parts.queues.give_back(queue));
         topics.iter().map(|topic| self.parts.queues.detach_topic(topic)).collect()
     }
-
-    fn cleaning_of(&mut self, key: &QueueKey) -> ToClean {
-        let line = self.rows.find(key.topic.as_str(), key.queue_id).line;
-        if let Some(ports) = line.and_then(|line| self.rows.ports(line)) {
-            return ToClean::Owned(Arc::clone(ports));
-        }
-        let idle = self.parts.queues.idle_one_mut(&key.topic, key.queue_id).filter(|queue| queue.has_files());
-        idle.map_or(ToClean::Nothing, |queue| ToClean::Idle(queue.cleaning()))
-    }
-
-    fn cleaned(&mut self, told: &QueueCleaned) -> Option<Arc<QueuePorts>> {
-        if let Some(queue) = self.parts.queues.idle_one_mut(&told.key.topic, told.key.queue_id) {
-            told.cleaned.tell(queue);
-            return None;
-        }
-        let line = self.rows.find(told.key.topic.as_str(), told.key.queue_id).line?;
-        self.rows.ports(line).cloned()
-    }
 }
 
 impl Handler<RemoveTopics> for DispatchActor {
@@ -139,30 +114,5 @@ impl Handler<TopicsWithQueues> for DispatchActor {
         topics.sort();
         topics.dedup();
         MessageResult(topics)
-    }
-}
-
-impl Handler<QueuesOf> for DispatchActor {
-    type Result = MessageResult<QueuesOf>;
-
-    fn handle(&mut self, of: QueuesOf, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.parts.queues.of_topic(&of.topic))
-    }
-}
-
-impl Handler<CleaningOfQueue> for DispatchActor {
-    type Result = MessageResult<CleaningOfQueue>;
-
-    fn handle(&mut self, of: CleaningOfQueue, ctx: &mut Context<Self>) -> Self::Result {
-        let found = guarded(self, ctx, "CleaningOfQueue", |actor, _| actor.cleaning_of(&of.key));
-        MessageResult(found.unwrap_or(ToClean::Nothing))
-    }
-}
-
-impl Handler<QueueCleaned> for DispatchActor {
-    type Result = Option<Arc<QueuePorts>>;
-
-    fn handle(&mut self, told: QueueCleaned, ctx: &mut Context<Self>) -> Self::Result {
-        guarded(self, ctx, "QueueCleaned", |actor, _| actor.cleaned(&told)).flatten()
     }
 }

@@ -19,8 +19,8 @@ use actix::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::cleaner::Cleaner;
-use super::dispatch_actor::{CleaningOfQueue, QueueCleaned, QueuesOf, TopicsWithQueues};
-use super::dispatch_removal::FilesTurn;
+use super::dispatch_actor::TopicsWithQueues;
+use super::dispatch_cleaning::{CleaningPorts, FilesTurn};
 use super::fault::{Faults, Guarded, OnPanic, guarded};
 use super::flush_actor::SyncQueues;
 use super::index_actor::DetachExpired;
@@ -134,11 +134,7 @@ pub struct Means {
     /// The DispatchActor.
     pub topics: Recipient<TopicsWithQueues>,
     /// The same.
-    pub queues_of: Recipient<QueuesOf>,
-    /// The same.
-    pub cleaning: Recipient<CleaningOfQueue>,
-    /// The same.
-    pub cleaned: Recipient<QueueCleaned>,
+    pub queues: CleaningPorts,
     /// The IndexActor; none when no index is kept.
     pub index: Option<Recipient<DetachExpired>>,
     /// The FlushActor.

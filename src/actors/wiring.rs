@@ -19,7 +19,7 @@ use super::client_actor::ClientPorts;
 use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
-use super::dispatch_removal::FilesTurn;
+use super::dispatch_cleaning::FilesTurn;
 use super::extensions::Extensions;
 use super::fault::Faults;
 use super::filter_actor::FilterPorts;
@@ -54,6 +54,7 @@ use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
 use crate::net::terms::SharedLimit;
 use crate::protocol::codes::request;
+use crate::protocol::refusal::Refusal;
 use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
 /// Codes that store messages.
@@ -85,15 +86,24 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let rules = options.rules(SocketAddr::new(options.store_ip, address.port()));
     let send_limit = SharedLimit::new(rules.send_wait.unwrap_or(PATIENCE.limit));
     let (live, publisher) = Published::new(Live::new(rules));
-    let wiring =
-        Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address, live, send_limit };
+    let (full, publish_full) = Published::new(None);
+    let wiring = Wiring {
+        options: &options,
+        arbiters: &arbiters,
+        hooks,
+        faults: Faults::default(),
+        address,
+        live,
+        send_limit,
+        full,
+        files: FilesTurn::default(),
+    };
     let Tables { state: state_tables, delays, timer } = tables;
     let (filters, publish_filters) = Published::new(state_tables.filters.clone());
     let extensions = wiring.extensions(&filters);
-    let (storage, full) =
-        wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
+    let storage = wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
     let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
-    let aside = wiring.aside(aside, (delays, timer), full, &storage, &state);
+    let aside = wiring.aside(aside, (delays, timer), publish_full, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
@@ -152,7 +162,6 @@ struct Storage {
     stats: StatsPorts,
     deleted: DeletedTopics,
     duplicates: Arc<DuplicateFigures>,
-    files: FilesTurn,
 }
 
 /// Threads that may wait for the disk.
@@ -199,6 +208,10 @@ struct Wiring<'a> {
     live: Published<Live>,
     /// How long a send may wait, for those who hold them to it.
     send_limit: SharedLimit,
+    /// Why nothing is taken, while the disk is too full.
+    full: Published<Option<Refusal>>,
+    /// Held by whoever removes files of queues.
+    files: FilesTurn,
 }
 
 impl Wiring<'_> {

@@ -8,7 +8,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{CleanNow, Means, Removed};
-use crate::actors::dispatch_actor::{CleaningOfQueue, QueueCleaned, QueuesOf, ToClean, TopicsWithQueues};
+use crate::actors::dispatch_actor::TopicsWithQueues;
+use crate::actors::dispatch_cleaning::{CleaningOfQueue, QueueCleaned, QueuesOf, ToClean};
 use crate::actors::fault::{ask, notify};
 use crate::actors::flush_actor::SyncQueues;
 use crate::actors::index_actor::DetachExpired;
@@ -125,7 +126,7 @@ impl Cleaner {
     ) -> Result<bool, Refusal> {
         let mut all = true;
         for topic in ask(&self.means.topics, TopicsWithQueues).await? {
-            for queue_id in ask(&self.means.queues_of, QueuesOf { topic: topic.clone() }).await? {
+            for queue_id in ask(&self.means.queues.queues_of, QueuesOf { topic: topic.clone() }).await? {
                 if self.is_stopping() {
                     return Ok(false);
                 }
@@ -149,10 +150,10 @@ impl Cleaner {
 
     /// Tells how many files of the queue were removed.
     async fn clean_queue(&self, key: &QueueKey, log_min: PhysicalOffset) -> Result<usize, Refusal> {
-        let Means { pool, files, cleaning, .. } = &self.means;
+        let Means { pool, files, queues, .. } = &self.means;
         // Asked for in one's turn: what was asked for before may be about a queue that is no more.
         let _turn = files.lock().await;
-        let (owner, cleaning) = match ask(cleaning, CleaningOfQueue { key: key.clone() }).await? {
+        let (owner, cleaning) = match ask(&queues.cleaning, CleaningOfQueue { key: key.clone() }).await? {
             ToClean::Nothing => return Ok(0),
             ToClean::Idle(cleaning) => (None, cleaning),
             ToClean::Owned(owner) => match ask(&owner.cleaning, CleaningOf).await? {
@@ -178,7 +179,7 @@ impl Cleaner {
         let cleaned = Cleaned { beginning, files };
         let owner = match owner {
             Some(owner) => Some(Arc::clone(owner)),
-            None => ask(&self.means.cleaned, QueueCleaned { key: key.clone(), cleaned }).await?,
+            None => ask(&self.means.queues.cleaned, QueueCleaned { key: key.clone(), cleaned }).await?,
         };
         match owner {
             Some(owner) => ask(&owner.cleaned, cleaned).await,

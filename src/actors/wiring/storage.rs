@@ -7,7 +7,6 @@ use crate::actors::broker::StartError;
 use crate::actors::builder::{QueueWrap, StorageMakers};
 use crate::actors::commitlog_actor::{AppendBatch, CommitLogParts, FlushPolicy};
 use crate::actors::dispatch_actor::{DispatchParts, QueueFactory};
-use crate::actors::dispatch_removal::FilesTurn;
 use crate::actors::doorbell::{Bell, Doorbell};
 use crate::actors::extensions::Extensions;
 use crate::actors::fault::start_unbounded;
@@ -17,21 +16,16 @@ use crate::actors::index_actor::IndexParts;
 use crate::actors::late::Late;
 use crate::actors::open_queues::OpenQueues;
 use crate::actors::preparer::Preparer;
-use crate::actors::published::{Published, Publisher};
+use crate::actors::published::Published;
 use crate::actors::queue_actor::{QueueActor, QueuePorts, QueueShared};
 use crate::actors::queue_directory::Directory;
 use crate::actors::read_pool::{QUESTION_THREADS, ReadPool};
 use crate::actors::stats_actor::{StatsParts, StatsPorts};
 use crate::broker::filter::ConsumerFilters;
-use crate::protocol::refusal::Refusal;
 use crate::store::{CommitLog, LogFlush, LogView};
 
 impl Wiring<'_> {
-    pub(super) fn storage(
-        &self,
-        make: StorageMakers,
-        stored: Stored,
-    ) -> Result<(Storage, Publisher<Option<Refusal>>), StartError> {
+    pub(super) fn storage(&self, make: StorageMakers, stored: Stored) -> Result<Storage, StartError> {
         let Stored { log, recent, queues, index, durable, deleted, extensions } = stored;
         let options = self.options;
         let view = log.view();
@@ -62,8 +56,6 @@ impl Wiring<'_> {
         // Queues are before the writer and have something to say to it.
         let append = Late::default();
         let queue_shared = self.queue_shared(&view, &hold, &flush, &pool, append.clone(), &stats);
-        let (full, publish_full) = Published::new(None);
-        let files = FilesTurn::default();
         let dispatch_parts = DispatchParts {
             log: view.clone(),
             queues,
@@ -75,7 +67,7 @@ impl Wiring<'_> {
             delay_levels_ms: options.store.delay_levels_ms.clone(),
             extensions,
             pool: pool.clone(),
-            files: FilesTurn::clone(&files),
+            files: Arc::clone(&self.files),
             put_counted: stats.put.clone(),
             faults: self.faults.clone(),
         };
@@ -84,7 +76,7 @@ impl Wiring<'_> {
         let duplicates = recent.figures();
         let commit_log_parts = CommitLogParts {
             preparer: self.preparer(&log)?,
-            full,
+            full: self.full.clone(),
             log,
             recent,
             clock: Arc::clone(&options.clock),
@@ -99,21 +91,7 @@ impl Wiring<'_> {
         synced.name(commit_log.synced.clone());
         append.name(commit_log.append.clone());
         let (log, pools) = (view, Pools { deliver: pool, questions });
-        let storage = Storage {
-            commit_log,
-            dispatch,
-            index,
-            flush,
-            hold,
-            directory,
-            pools,
-            log,
-            stats,
-            deleted,
-            duplicates,
-            files,
-        };
-        Ok((storage, publish_full))
+        Ok(Storage { commit_log, dispatch, index, flush, hold, directory, pools, log, stats, deleted, duplicates })
     }
 
     fn stats_parts(&self) -> StatsParts {
