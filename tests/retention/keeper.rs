@@ -1,9 +1,10 @@
 //! A broker whose segments are small, on a disk that is as full as the test says, at a time that the test says.
 
+use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use ferromq::actors::arbiters::supervise_on;
@@ -21,18 +22,42 @@ use tempfile::TempDir;
 
 use crate::raw::{LIMIT, Raw, ask_for, send_to};
 use crate::support::{small, wait_until};
-use crate::watched_disk::{Watch, WatchedDisk};
+use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 pub(crate) const SEGMENT_BYTES: u64 = 16 * 1024;
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// How full the disk is said to be, in percent.
+/// A disk that is said to be so full, in percent, and that may take its time with removing a file of a queue.
 #[derive(Debug)]
-pub(crate) struct Used(AtomicU32);
+struct Used {
+    percent: AtomicU32,
+    removal: Mutex<Removal>,
+    changed: Condvar,
+}
+
+/// What becomes of the next file of a queue that is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Removal {
+    AtOnce,
+    WillWait,
+    Waits,
+}
 
 impl Watch for Used {
+    fn before(&self, call: Call, path: &Path) -> io::Result<()> {
+        let is_of_a_queue = path.components().any(|part| part.as_os_str() == "consumequeue");
+        let mut removal = self.removal.lock().unwrap();
+        if call == Call::Remove && is_of_a_queue && *removal == Removal::WillWait {
+            *removal = Removal::Waits;
+            while *removal == Removal::Waits {
+                removal = self.changed.wait(removal).unwrap();
+            }
+        }
+        Ok(())
+    }
+
     fn space(&self, _: Space) -> Space {
-        let used = u64::from(self.0.load(Ordering::SeqCst));
+        let used = u64::from(self.percent.load(Ordering::SeqCst));
         Space { total: 100, free: 100 - used, usable: 100 - used }
     }
 }
@@ -57,7 +82,11 @@ impl Keeper {
 
     pub(crate) async fn start_in(directory: TempDir, change: impl FnOnce(BrokerOptions) -> BrokerOptions) -> Self {
         let clock = ManualClock::at(at_hour_five());
-        let used = Arc::new(Used(AtomicU32::new(10)));
+        let used = Arc::new(Used {
+            percent: AtomicU32::new(10),
+            removal: Mutex::new(Removal::AtOnce),
+            changed: Condvar::new(),
+        });
         let rules =
             RetentionRules { segment_pause: Duration::ZERO, queue_pause: Duration::ZERO, ..RetentionRules::default() };
         let options = small(&directory);
@@ -115,14 +144,30 @@ impl Keeper {
         self.broker.retention().clean.send(wanted).await.unwrap().unwrap()
     }
 
+    /// Has the next file of a queue wait that is to be removed.
+    pub(crate) fn hold_removal(&self) {
+        *self.used.removal.lock().unwrap() = Removal::WillWait;
+    }
+
+    /// Waits until one does.
+    pub(crate) async fn removal_waits(&self) {
+        let waits = || *self.used.removal.lock().unwrap() == Removal::Waits;
+        wait_until(LIMIT, "a file of a queue is being removed", waits).await;
+    }
+
+    pub(crate) fn let_removal_go_on(&self) {
+        *self.used.removal.lock().unwrap() = Removal::AtOnce;
+        self.used.changed.notify_all();
+    }
+
     /// Says how full the disk is, and has it looked at; whether it is too full.
     pub(crate) async fn used(&self, percent: u32) -> bool {
-        self.used.0.store(percent, Ordering::SeqCst);
+        self.used.percent.store(percent, Ordering::SeqCst);
         self.broker.retention().check.send(CheckSpace).await.unwrap()
     }
 
     pub(crate) fn used_from_now_on(&self, percent: u32) {
-        self.used.0.store(percent, Ordering::SeqCst);
+        self.used.percent.store(percent, Ordering::SeqCst);
     }
 
     pub(crate) async fn stop(self) -> TempDir {
