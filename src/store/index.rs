@@ -179,7 +179,6 @@ impl Index {
     }
 
     /// The same files, which are gone from the index from now on, to be destroyed by somebody who has time.
-    #[must_use]
     pub fn detach_expired(&mut self, log_min: PhysicalOffset) -> DetachedFiles {
         let old = self.files.iter().take_while(|file| file.header().end < log_min).count();
         let removed = old.min(self.files.len().saturating_sub(1));

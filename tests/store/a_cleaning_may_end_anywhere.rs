@@ -82,7 +82,8 @@ fn clean(store: &mut OpenStore, disk: &SharedDisk) -> Result<(), StoreError> {
         let queue = store.queues.queue_mut(&Topic::parse("T").unwrap(), QueueId(queue_id)).unwrap();
         outcome = queue.clean(view.min()).map(|_| ()).and(outcome);
     }
-    outcome.and(store.index.as_mut().unwrap().clean(view.min()).map(|_| ()))
+    let index = store.index.as_mut().unwrap().clean(view.min()).map(|_| ());
+    outcome.and(index)
 }
 
 /// Where each message lies, by queue and number.
