@@ -104,6 +104,24 @@ impl Clock for ManualClock {
 mod tests {
     use super::*;
 
+    /// This very test once more, in a process that stands in another place.
+    #[test]
+    fn the_hour_is_that_of_the_place() {
+        const FAR_EAST: &str = "ABC-14";
+        if std::env::var("TZ").is_ok_and(|zone| zone == FAR_EAST) {
+            let clock = SystemClock::new();
+            let of_utc = |clock: &SystemClock| clock.now_ms() / 3_600_000 % 24;
+            let (before, hour, after) = (of_utc(&clock), i64::from(clock.hour_of_day()), of_utc(&clock));
+            assert!([before, after].iter().any(|of_utc| (of_utc + 14) % 24 == hour), "{before} {hour} {after}");
+            return;
+        }
+        let program = std::env::current_exe().expect("this test runs from a file");
+        let run = std::process::Command::new(program).arg("the_hour_is_that_of_the_place").env("TZ", FAR_EAST).output();
+        let run = run.expect("this program runs");
+        let said = String::from_utf8_lossy(&run.stdout).into_owned();
+        assert!(run.status.success() && said.contains("1 passed"), "{said}");
+    }
+
     #[test]
     fn a_manual_clock_moves_only_when_told() {
         let clock = ManualClock::at(1_000);

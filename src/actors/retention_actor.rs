@@ -10,7 +10,6 @@ mod cleaner;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseActFuture, Supervised,
@@ -29,6 +28,7 @@ use super::published::{Published, Publisher};
 use super::read_pool::ReadPool;
 use super::requests::Requests;
 use super::topic_actor::LogBegins;
+use crate::broker::config::RetentionTimes;
 use crate::broker::retention::{Retention, Round, Usage, full};
 use crate::broker::runtime_info::used_percent;
 use crate::net::router::Request;
@@ -39,13 +39,6 @@ use crate::time::SharedClock;
 
 /// The codes that a RetentionActor answers.
 pub const CODES: [i32; 2] = [request::CLEAN_EXPIRED_CONSUMEQUEUE, request::DELETE_EXPIRED_COMMITLOG];
-
-/// The first round begins so long after the start.
-const FIRST_ROUND_AFTER: Duration = Duration::from_secs(60);
-/// Whether there is room is looked at so long after the start,
-const FIRST_CHECK_AFTER: Duration = Duration::from_secs(1);
-/// and this often from then on.
-const CHECK_EVERY: Duration = Duration::from_secs(10);
 
 /// Clean now; answered when that is done.
 #[derive(Clone, Copy, Debug, Message)]
@@ -106,8 +99,8 @@ impl From<Addr<RetentionActor>> for RetentionPorts {
 
 /// The parts that a RetentionActor is made of.
 pub struct RetentionParts {
-    /// How often there is a round (`cleanResourceInterval`).
-    pub every: Duration,
+    /// When there are rounds and checks.
+    pub times: RetentionTimes,
     /// Where it is published why nothing is taken.
     pub full: Publisher<Option<Refusal>>,
     /// What a round is carried out with.
@@ -261,13 +254,13 @@ impl Actor for RetentionActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_later(FIRST_ROUND_AFTER, |actor, ctx| {
+        ctx.run_later(self.parts.times.first_round, |actor, ctx| {
             guarded(actor, ctx, "first round", Self::tick);
-            ctx.run_interval(actor.parts.every, |actor, ctx| {
+            ctx.run_interval(actor.parts.times.rounds_every, |actor, ctx| {
                 guarded(actor, ctx, "round", Self::tick);
             });
         });
-        ctx.run_later(FIRST_CHECK_AFTER, |actor, ctx| {
+        ctx.run_later(self.parts.times.first_check, |actor, ctx| {
             let check = |actor: &mut Self, ctx: &mut Context<Self>| {
                 let looked = actor.look().into_actor(actor);
                 ctx.spawn(looked.map(|usage, actor, ctx| {
@@ -275,7 +268,7 @@ impl Actor for RetentionActor {
                 }));
             };
             check(actor, ctx);
-            ctx.run_interval(CHECK_EVERY, check);
+            ctx.run_interval(actor.parts.times.checks_every, check);
         });
     }
 }

@@ -34,7 +34,7 @@ use crate::store::layout::StoreOptions;
 pub use broker_keys::BROKER_KEYS;
 pub use messages::{FilterSettings, TransactionSettings};
 pub use own_keys::OWN_KEYS;
-pub use retention::RetentionSettings;
+pub use retention::{RetentionSettings, RetentionTimes};
 pub use store_keys::STORE_KEYS;
 pub use update::ConfigUpdate;
 

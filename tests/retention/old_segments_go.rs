@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use ferromq::actors::options::BrokerOptions;
 use ferromq::actors::retention_actor::{CleanNow, Removed};
+use ferromq::broker::config::{RetentionSettings, RetentionTimes};
 use ferromq::protocol::codes::{request, response};
-use ferromq::protocol::command::Serialization;
+use ferromq::protocol::command::{Command, Serialization};
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{QueueId, QueueOffset, StoreTime};
 use ferromq::store::{FileDisk, StoreOptions, open};
@@ -13,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::keeper::{Keeper, SEGMENT_BYTES, figure, files, fill, max_offset, min_offset, succeeded};
 use crate::messages::{bodies, wait_for};
-use crate::raw::{Raw, ask_for, pull_from, send_to};
-use crate::support::small;
+use crate::raw::{LIMIT, Raw, ask_for, pull_from, send_to};
+use crate::support::{small, wait_until};
 
 /// A deletion that waits for nothing is answered within a few milliseconds.
 const AS_LONG_AS_IT_WOULD_TAKE: Duration = Duration::from_millis(200);
@@ -58,6 +59,33 @@ async fn at_any_hour_when_more_of_the_disk_is_used_than_may_be_or_a_tool_wants_i
     succeeded(&client.ask(ask_for(request::DELETE_EXPIRED_COMMITLOG, &[])).await);
     assert_eq!(keeper.clean(CleanNow::QueuesOnly).await.segments, 0);
     assert_eq!(keeper.segments(), 1);
+    keeper.stop().await;
+}
+
+/// Nobody asks for anything.
+#[actix::test]
+async fn by_themselves_from_time_to_time() {
+    let moment = Duration::from_millis(5);
+    let times = RetentionTimes { first_round: moment, rounds_every: moment, first_check: moment, checks_every: moment };
+    let keeper = Keeper::start_with(|options| {
+        let retention = RetentionSettings { times, ..options.retention.clone() };
+        BrokerOptions { retention, ..options }
+    })
+    .await;
+    let mut client = keeper.client().await;
+    let max = fill(&keeper, &mut client, "T", 3).await;
+    keeper.used_from_now_on(95);
+    wait_until(LIMIT, "the young ones are gone by force", || keeper.segments() == 1).await;
+    let full = |code| move |reply: &Command| reply.code == code;
+    client.ask_until(send_to("T", 0, "", "refused"), full(response::SERVICE_NOT_AVAILABLE)).await;
+    keeper.used_from_now_on(50);
+    client.ask_until(send_to("T", 0, "", "taken"), full(response::SUCCESS)).await;
+    fill(&keeper, &mut client, "T", 3).await;
+    // Until it is four o'clock, and they are old.
+    keeper.after_hours(95).await;
+    wait_until(LIMIT, "the old ones are gone", || keeper.segments() == 1).await;
+    let mut client = keeper.client().await;
+    assert!(min_offset(&mut client, "T", 0).await > max / 2);
     keeper.stop().await;
 }
 
@@ -198,7 +226,7 @@ async fn deleted_topics_are_forgotten_with_their_messages() {
     keeper.after_hours(100).await;
     keeper.clean(CleanNow::AllThatIsOld).await;
     let forgotten = || !std::fs::read_to_string(&path).unwrap().contains("Gone");
-    crate::support::wait_until(crate::raw::LIMIT, "the topic is forgotten", forgotten).await;
+    wait_until(LIMIT, "the topic is forgotten", forgotten).await;
     keeper.stop().await;
 }
 

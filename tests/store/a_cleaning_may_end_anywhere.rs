@@ -191,6 +191,25 @@ fn at_a_call_that_fails_once() {
     }
 }
 
+/// It was taken before, and files are gone since.
+#[test]
+fn who_looks_into_an_older_snapshot_of_a_queue_misses_what_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("store");
+    filled(&root);
+    let mut store = opened(FileDisk::shared(), &root).unwrap();
+    let queue = store.queues.queue_mut(&Topic::parse("T").unwrap(), QueueId(0)).unwrap();
+    let before = queue.snapshot();
+    let last = before.entry(QueueOffset(49)).unwrap().unwrap();
+    assert!(before.entry(QueueOffset(0)).unwrap().is_some());
+    clean(&mut store, &FileDisk::shared()).unwrap();
+    assert_eq!((before.entry(QueueOffset(0)).unwrap(), before.entries(QueueOffset(3), 5).unwrap()), (None, Vec::new()));
+    assert_eq!(before.entry(QueueOffset(49)).unwrap(), Some(last));
+    let log = store.log.view();
+    let time_of = |physical, _| log.with_record(physical, |record| record.store_time);
+    before.offset_by_time(StoreTime(1_003_000), log.min(), time_of).unwrap();
+}
+
 #[test]
 fn who_holds_bytes_of_a_segment_that_is_gone_keeps_them() {
     let directory = tempfile::tempdir().unwrap();

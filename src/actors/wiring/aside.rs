@@ -106,7 +106,7 @@ impl Wiring<'_> {
             log_begins: state.topic.log_begins.clone(),
             clock: Arc::clone(&options.clock),
         };
-        RetentionParts { every: options.retention.every, full, means, faults: self.faults.clone() }
+        RetentionParts { times: options.retention.times, full, means, faults: self.faults.clone() }
     }
 
     /// Makes the actor that speaks for the broker, which knows most of the others.

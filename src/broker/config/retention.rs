@@ -17,8 +17,8 @@ const KEPT_HOURS_FOR_TIMES: u64 = 48;
 pub struct RetentionSettings {
     /// What may change while the broker runs.
     pub rules: RetentionRules,
-    /// `cleanResourceInterval`: between two rounds.
-    pub every: Duration,
+    /// When it is looked whether there is something to be removed, and whether there is room.
+    pub times: RetentionTimes,
     /// `destroyMapedFileIntervalForcibly`: a client that takes nothing of an answer for so long is let go, so that it pins no
     /// removed segment.
     pub stall_limit: Duration,
@@ -26,8 +26,28 @@ pub struct RetentionSettings {
 
 impl Default for RetentionSettings {
     fn default() -> Self {
-        let (every, stall_limit) = (Duration::from_secs(10), Duration::from_secs(120));
-        Self { rules: RetentionRules::default(), every, stall_limit }
+        let stall_limit = Duration::from_secs(120);
+        Self { rules: RetentionRules::default(), times: RetentionTimes::default(), stall_limit }
+    }
+}
+
+/// When the RetentionActor looks. All but `rounds_every` is fixed in RocketMQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetentionTimes {
+    /// From the start to the first round.
+    pub first_round: Duration,
+    /// `cleanResourceInterval`: between two rounds.
+    pub rounds_every: Duration,
+    /// From the start to the first look whether there is room.
+    pub first_check: Duration,
+    /// Between two of these.
+    pub checks_every: Duration,
+}
+
+impl Default for RetentionTimes {
+    fn default() -> Self {
+        let seconds = Duration::from_secs;
+        Self { first_round: seconds(60), rounds_every: seconds(10), first_check: seconds(1), checks_every: seconds(10) }
     }
 }
 
@@ -49,6 +69,6 @@ pub(super) fn retention(settings: &Settings) -> Result<RetentionSettings, Settin
         queue_pause: settings.millis("deleteConsumeQueueFilesInterval"),
         pinned_limit: settings.millis("redeleteHangedFileInterval"),
     };
-    let every = settings.millis("cleanResourceInterval");
-    Ok(RetentionSettings { rules, every, stall_limit: settings.millis("destroyMapedFileIntervalForcibly") })
+    let times = RetentionTimes { rounds_every: settings.millis("cleanResourceInterval"), ..RetentionTimes::default() };
+    Ok(RetentionSettings { rules, times, stall_limit: settings.millis("destroyMapedFileIntervalForcibly") })
 }
