@@ -142,6 +142,10 @@ pub struct Means {
 pub struct RetentionActor {
     parts: RetentionParts,
     retention: Retention,
+    /// Whether a round of its own accord is going on,
+    goes_round: bool,
+    /// and whether a tool wants queues and index looked through with the next one, wherever the log begins.
+    queues_wanted: bool,
     /// Held by the round that is going on.
     cleaner: Arc<Mutex<Cleaner>>,
     /// Whether the broker stops: a round that is going on ends with the next file.
@@ -157,7 +161,8 @@ impl RetentionActor {
         let stopping = Arc::new(AtomicBool::new(false));
         let cleaner = Cleaner::new(parts.means.clone(), Arc::clone(&stopping));
         let cleaner = Arc::new(Mutex::new(cleaner));
-        Self { parts, retention: Retention::default(), cleaner, stopping, stopped: None }
+        let retention = Retention::default();
+        Self { parts, retention, goes_round: false, queues_wanted: false, cleaner, stopping, stopped: None }
     }
 
     /// How full the disks are, as the pool sees them.
@@ -199,14 +204,15 @@ impl RetentionActor {
         if matches!(wanted, CleanNow::AllThatIsOld) {
             self.retention.request();
         }
+        let queues_too = std::mem::take(&mut self.queues_wanted) || matches!(wanted, CleanNow::QueuesOnly);
         Box::pin(self.look().into_actor(self).then(move |usage, actor, ctx| {
             let decided = guarded(actor, ctx, "usage of the disks", |actor, _| match wanted {
                 CleanNow::QueuesOnly => None,
-                _ => actor.decide(&usage),
+                CleanNow::Due | CleanNow::AllThatIsOld => actor.decide(&usage),
             });
             let cleaner = Arc::clone(&actor.cleaner);
             // In a task of its own, so that a panic of it is heard of here.
-            let round = actix_rt::spawn(async move { cleaner.lock().await.run(decided.flatten(), wanted).await });
+            let round = actix_rt::spawn(async move { cleaner.lock().await.run(decided.flatten(), queues_too).await });
             let round = async { round.await.unwrap_or_else(|_| Err(Refusal::error("a round of cleaning panicked"))) };
             round.into_actor(actor)
         }))
@@ -214,14 +220,11 @@ impl RetentionActor {
 
     /// A round of its own accord, unless one is going on.
     fn tick(&mut self, ctx: &mut Context<Self>) {
-        self.tick_for(CleanNow::Due, ctx);
-    }
-
-    fn tick_for(&mut self, wanted: CleanNow, ctx: &mut Context<Self>) {
-        if matches!(wanted, CleanNow::Due) && self.cleaner.try_lock().is_err() {
+        if std::mem::replace(&mut self.goes_round, true) {
             return;
         }
-        ctx.spawn(self.clean(wanted).map(|removed, _, _| {
+        ctx.spawn(self.clean(CleanNow::Due).map(|removed, actor, _| {
+            actor.goes_round = false;
             if let Err(refusal) = removed {
                 tracing::error!(?refusal, "what is old cannot be removed now; trying again with the next round");
             }
@@ -273,7 +276,12 @@ impl Actor for RetentionActor {
     }
 }
 
-impl Supervised for RetentionActor {}
+impl Supervised for RetentionActor {
+    // What it waited for is gone with the context.
+    fn restarting(&mut self, _: &mut Context<Self>) {
+        self.goes_round = false;
+    }
+}
 
 impl Guarded for RetentionActor {
     const NAME: &'static str = "RetentionActor";
@@ -287,16 +295,17 @@ impl Guarded for RetentionActor {
 impl Handler<Requests> for RetentionActor {
     type Result = ();
 
-    /// A tool is told at once that its request is taken: carrying it out may last for longer than it would wait.
+    /// A tool is told at once that its request is taken: carrying it out may last for longer than it would wait. What comes
+    /// while a round is going on is for the next one.
     fn handle(&mut self, requests: Requests, ctx: &mut Context<Self>) {
         guarded(self, ctx, "Requests", |actor, ctx| {
             for Request { command, reply, .. } in requests.ready(ctx.address()) {
-                let wanted = match command.code {
-                    request::CLEAN_EXPIRED_CONSUMEQUEUE => CleanNow::QueuesOnly,
-                    _ => CleanNow::AllThatIsOld,
-                };
                 tracing::info!(code = command.code, "a tool wants what is old removed");
-                actor.tick_for(wanted, ctx);
+                match command.code {
+                    request::CLEAN_EXPIRED_CONSUMEQUEUE => actor.queues_wanted = true,
+                    _ => actor.retention.request(),
+                }
+                actor.tick(ctx);
                 reply.succeed();
             }
         });

@@ -55,10 +55,10 @@ async fn at_any_hour_when_more_of_the_disk_is_used_than_may_be_or_a_tool_wants_i
     keeper.used(10).await;
     fill(&keeper, &mut client, "T", 3).await;
     assert_eq!(keeper.clean(CleanNow::Due).await, NOTHING);
+    keeper.settled().await;
     // Tools do not wait until that is done.
     succeeded(&client.ask(ask_for(request::DELETE_EXPIRED_COMMITLOG, &[])).await);
-    assert_eq!(keeper.clean(CleanNow::QueuesOnly).await.segments, 0);
-    assert_eq!(keeper.segments(), 1);
+    wait_until(LIMIT, "the tool had them removed", || keeper.segments() == 1).await;
     keeper.stop().await;
 }
 
@@ -207,9 +207,14 @@ async fn never_before_queues_and_index_are_on_the_disk() {
     keeper.after_hours(100).await;
     let clean = || keeper.broker.retention().clean.send(CleanNow::AllThatIsOld);
     assert_eq!(clean().await.unwrap().unwrap(), NOTHING);
-    // That round had them synced.
-    keeper.settled().await;
-    assert_eq!(clean().await.unwrap().unwrap().segments, 2);
+    // That round has them synced, as far as they have come then, and so does each that is kept from something.
+    let all_gone = async {
+        while keeper.segments() > 1 {
+            clean().await.unwrap().unwrap();
+        }
+    };
+    let all_gone = timeout(LIMIT, all_gone).await;
+    assert!(all_gone.is_ok(), "no other sync is needed: {:?} {:?}", keeper.log.positions(), keeper.broker.faults());
     keeper.stop().await;
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{CleanNow, Means, Removed};
+use super::{Means, Removed};
 use crate::actors::dispatch_actor::TopicsWithQueues;
 use crate::actors::dispatch_cleaning::{CleaningOfQueue, QueueCleaned, QueuesOf, ToClean};
 use crate::actors::fault::{ask, notify};
@@ -31,6 +31,8 @@ pub(super) struct Cleaner {
     cleaned_to: PhysicalOffset,
     /// Removed segments that somebody may still read.
     pinned: Vec<Pinned>,
+    /// Whether it was told that nothing can go although room is short.
+    stuck: bool,
 }
 
 /// A removed segment.
@@ -43,10 +45,10 @@ struct Pinned {
 
 impl Cleaner {
     pub(super) fn new(means: Means, stopping: Arc<AtomicBool>) -> Self {
-        Self { means, stopping, cleaned_to: PhysicalOffset(0), pinned: Vec::new() }
+        Self { means, stopping, cleaned_to: PhysicalOffset(0), pinned: Vec::new(), stuck: false }
     }
 
-    pub(super) async fn run(&mut self, round: Option<Round>, wanted: CleanNow) -> Result<Removed, Refusal> {
+    pub(super) async fn run(&mut self, round: Option<Round>, queues_too: bool) -> Result<Removed, Refusal> {
         let rules = self.means.live.load().rules.retention.clone();
         let mut removed = Removed::default();
         if let Some(round) = round {
@@ -56,11 +58,11 @@ impl Cleaner {
         }
         self.report_pinned(&rules);
         let log_min = self.means.log.min();
-        if log_min > self.cleaned_to || matches!(wanted, CleanNow::QueuesOnly) {
+        if log_min > self.cleaned_to || queues_too {
             let hurries = round.is_some_and(|round| round.forced);
             let pause = if hurries { Duration::ZERO } else { rules.queue_pause };
-            if self.clean_queues(log_min, pause, &mut removed).await? && self.clean_index(log_min, &mut removed).await?
-            {
+            if self.clean_queues(log_min, pause, &mut removed).await? {
+                self.clean_index(log_min, &mut removed).await?;
                 notify(&self.means.log_begins, LogBegins { at: log_min });
                 self.cleaned_to = log_min;
             }
@@ -81,9 +83,11 @@ impl Cleaner {
         if count < expired(round, rules, now_ms, PhysicalOffset(u64::MAX), &row) {
             notify(&self.means.sync_queues, SyncQueues);
         }
-        if count == 0 && round.cause == Cause::Space {
+        let is_stuck = count == 0 && round.cause == Cause::Space;
+        if is_stuck && !std::mem::replace(&mut self.stuck, is_stuck) {
             tracing::warn!("the disk is filling up, and no segment of the log is old enough to be removed");
         }
+        self.stuck &= is_stuck;
         for number in 0..count {
             if number > 0 {
                 tokio::time::sleep(rules.segment_pause).await;
@@ -187,9 +191,8 @@ impl Cleaner {
         }
     }
 
-    /// Tells whether the index begins where the log begins now.
-    async fn clean_index(&self, log_min: PhysicalOffset, removed: &mut Removed) -> Result<bool, Refusal> {
-        let Some(index) = self.means.index.as_ref().filter(|_| !self.is_stopping()) else { return Ok(true) };
+    async fn clean_index(&self, log_min: PhysicalOffset, removed: &mut Removed) -> Result<(), Refusal> {
+        let Some(index) = self.means.index.as_ref().filter(|_| !self.is_stopping()) else { return Ok(()) };
         let detached = ask(index, DetachExpired { log_min }).await?;
         match self.means.pool.ask(move |_| detached.destroy()).await? {
             Ok(files) => removed.index_files += files,
@@ -197,7 +200,7 @@ impl Cleaner {
                 tracing::error!(%error, "an old file of the index cannot be removed; the next start finds it")
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 
