@@ -128,6 +128,8 @@ pub struct FlushActor {
     awaited: bool,
     dirty: Dirty,
     round: Option<Round>,
+    /// Whether the DispatchActor is being asked how far a round would reach.
+    asking: bool,
     scheduled: bool,
 }
 
@@ -148,7 +150,7 @@ impl FlushActor {
     /// An actor that owns these parts.
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
-        Self { parts, awaited: false, dirty: Dirty::default(), round: None, scheduled: false }
+        Self { parts, awaited: false, dirty: Dirty::default(), round: None, asking: false, scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -173,11 +175,14 @@ impl FlushActor {
 
     /// Asks how far the queues have come. The answer is older than the syncs that follow it, so it holds after them.
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
-        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| self.round.is_none()) else { return };
+        let is_under_way = self.asking || self.round.is_some();
+        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| !is_under_way) else { return };
+        self.asking = true;
         let settled = dispatch.settled.send(SettledUpTo);
         ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
             // What is dirty was told of before that answer, and may lie in the mailbox: it is taken in first.
             go_on_later(ctx, "sync of the queues", move |actor, ctx| {
+                actor.asking = false;
                 if let Some(settled) = settled.ok().filter(|_| actor.round.is_none()) {
                     let left = std::mem::take(&mut actor.dirty);
                     actor.round = Some(Round { settled, left });
