@@ -45,6 +45,10 @@ interop *ARGS:
     cargo build --release --locked
     tests/interop/run {{ARGS}}
 
+# The store on a simulated disk with any seeds, as 0..10000: crashes, failing calls, a full disk.
+sim SEEDS:
+    FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test sim
+
 # A fuzz target of fuzz/ (needs a nightly compiler and cargo-fuzz), for so many seconds.
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}

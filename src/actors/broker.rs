@@ -30,6 +30,7 @@ use super::index_actor::{CurrentFile, IndexPorts};
 use super::offset_actor::{OffsetPorts, Persist};
 use super::options::BrokerOptions;
 use super::registration_actor::{RegistrationPorts, Unregister};
+use super::retention_actor::{RetentionPorts, StopCleaning};
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::timer_actor::{PersistTimer, TimerPorts};
@@ -116,6 +117,7 @@ pub(super) struct Parts {
     pub(super) slow_groups: SlowGroupPorts,
     pub(super) transactions: TransactionPorts,
     pub(super) timer: Option<TimerPorts>,
+    pub(super) retention: RetentionPorts,
     pub(super) log: LogView,
     pub(super) faults: Faults,
 }
@@ -149,6 +151,12 @@ impl Broker {
     #[must_use]
     pub fn slow_groups(&self) -> &SlowGroupPorts {
         &self.parts.slow_groups
+    }
+
+    /// Has what is old removed, and the disk looked at, likewise.
+    #[must_use]
+    pub fn retention(&self) -> &RetentionPorts {
+        &self.parts.retention
     }
 
     /// Where failures that end the broker are declared.
@@ -186,6 +194,7 @@ impl Broker {
 
 impl Parts {
     async fn close(&self) -> Result<(), StopError> {
+        self.retention.stop.send(StopCleaning).await?;
         self.registration.unregister.send(Unregister).await?;
         self.offsets.persist.send(Persist).await?;
         self.filter.persist.send(PersistFilters).await?;

@@ -29,12 +29,8 @@ use crate::store::StoreError;
 use crate::time::SharedClock;
 
 /// The codes that a BrokerActor answers.
-pub const CODES: [i32; 4] = [
-    request::UPDATE_BROKER_CONFIG,
-    request::GET_BROKER_CONFIG,
-    request::GET_BROKER_RUNTIME_INFO,
-    request::DELETE_EXPIRED_COMMITLOG,
-];
+pub const CODES: [i32; 3] =
+    [request::UPDATE_BROKER_CONFIG, request::GET_BROKER_CONFIG, request::GET_BROKER_RUNTIME_INFO];
 
 /// The parts that a BrokerActor is made of.
 pub struct BrokerParts {
@@ -156,10 +152,6 @@ impl Handler<Requests> for BrokerActor {
                 match command.code {
                     request::UPDATE_BROKER_CONFIG => actor.update(&command, reply),
                     request::GET_BROKER_RUNTIME_INFO => actor.tell_runtime_info(reply),
-                    request::DELETE_EXPIRED_COMMITLOG => {
-                        tracing::warn!("a tool wants expired files of the log deleted, which this version never does");
-                        reply.succeed();
-                    }
                     _ => reply.send(actor.config()),
                 }
             }

@@ -23,6 +23,7 @@ use super::options::BrokerOptions;
 use super::queue_actor::QueuePorts;
 use super::queue_lock_actor::{QueueLockActor, QueueLockParts, QueueLockPorts};
 use super::registration_actor::{RegistrationActor, RegistrationParts, RegistrationPorts};
+use super::retention_actor::{RetentionActor, RetentionParts, RetentionPorts};
 use super::schedule_actor::{ScheduleActor, ScheduleParts, SchedulePorts};
 use super::slow_group_actor::{SlowGroupActor, SlowGroupParts, SlowGroupPorts};
 use super::stats_actor::{StatsActor, StatsParts, StatsPorts};
@@ -72,6 +73,7 @@ pub(super) struct AsideMakers {
     pub(super) schedule: MakeLevel,
     pub(super) transaction: Make<TransactionParts, TransactionPorts>,
     pub(super) timer: Make<TimerParts, TimerPorts>,
+    pub(super) retention: Make<RetentionParts, RetentionPorts>,
 }
 
 /// Makes the actor of a delay level.
@@ -138,6 +140,8 @@ impl BrokerBuilder {
         aside.delay_offset: DelayOffsetParts => DelayOffsetPorts,
         /// Replaces the TransactionActor.
         aside.transaction: TransactionParts => TransactionPorts,
+        /// Replaces the RetentionActor.
+        aside.retention: RetentionParts => RetentionPorts,
         /// Replaces the TimerActor.
         aside.timer: TimerParts => TimerPorts,
     }
@@ -259,6 +263,7 @@ impl Default for AsideMakers {
             delay_offset: Box::new(|parts, on| supervise_on(on, |_| DelayOffsetActor::new(parts)).into()),
             schedule: Box::new(|parts, on| supervise_on(on, |_| ScheduleActor::new(parts)).into()),
             transaction: Box::new(|parts, on| supervise_on(on, |_| TransactionActor::new(parts)).into()),
+            retention: Box::new(|parts, on| supervise_on(on, |_| RetentionActor::new(parts)).into()),
             timer: Box::new(|parts, on| supervise_on(on, |_| TimerActor::new(parts)).into()),
         }
     }

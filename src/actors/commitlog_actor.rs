@@ -20,6 +20,7 @@ use super::doorbell::{Bell, Doorbell};
 use super::fault::{Faults, Guarded, OnPanic, Terminal, go_on_later, guarded, notify};
 use super::flush_actor::AwaitSync;
 use super::preparer::Preparer;
+use super::published::Published;
 use crate::broker::duplicates::{PutKeys, RecentSends};
 use crate::broker::promises::Promises;
 use crate::protocol::codes::response;
@@ -155,6 +156,8 @@ pub struct CommitLogParts {
     pub sync_bell: Arc<Bell>,
     /// The DispatchActor's.
     pub doorbell: Arc<Doorbell>,
+    /// Why nothing is taken, for as long as the disk is too full.
+    pub full: Published<Option<Refusal>>,
     /// Makes segments ahead of the writer.
     pub preparer: Preparer,
     /// Where a failure that ends the broker is declared.
@@ -208,6 +211,9 @@ impl CommitLogActor {
         if self.sealed {
             let refusal = Refusal::new(response::SERVICE_NOT_AVAILABLE, "the broker is stopping");
             return answer.refuse_all(&refusal, puts.len());
+        }
+        if let Some(full) = &**self.parts.full.load() {
+            return answer.refuse_all(full, puts.len());
         }
         let now = StoreTime(self.parts.clock.now_ms());
         self.outcomes.clear();

@@ -1,8 +1,9 @@
 //! Follows the log (RocketMQ's *reput*) and fans out: queue entries to the QueueActors, keys to the IndexActor.
 //!
 //! Takes [`Appended`], rung through the `Doorbell` by whoever moves the visible end of the log, and [`OpenQueue`] from the
-//! pull service, [`RemoveTopics`] from the TopicActor. Creates QueueActors and owns the directory of them. It is the only
-//! way into the queues while the broker runs. When it dies the broker ends: recovery dispatches what is missing.
+//! pull service, [`RemoveTopics`] from the TopicActor, what [`CleaningPorts`] lead to from the RetentionActor. Creates
+//! QueueActors and owns the directory of them. It is the only way into the queues while the broker runs. When it dies the
+//! broker ends: recovery dispatches what is missing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient};
 
+use super::dispatch_cleaning::{CleaningPorts, FilesTurn};
 use super::dispatch_removal::Removals;
 use super::dispatch_rows::{Found, Rows};
 use super::doorbell::Doorbell;
@@ -84,11 +86,6 @@ pub struct RemoveTopics {
 #[rtype(result = "Vec<Topic>")]
 pub struct TopicsWithQueues;
 
-/// Lets go of the files of queues that point to nothing any more.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct CleanQueues;
-
 /// Up to where every record is in its queue and in the index?
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Settled")]
@@ -121,7 +118,7 @@ pub struct DispatchPorts {
     /// Asks which topics have queues.
     pub topics: Recipient<TopicsWithQueues>,
     /// Cleans queues.
-    pub clean: Recipient<CleanQueues>,
+    pub cleaning: CleaningPorts,
 }
 
 impl From<Addr<DispatchActor>> for DispatchPorts {
@@ -134,7 +131,7 @@ impl From<Addr<DispatchActor>> for DispatchPorts {
             settled: dispatch.clone().recipient(),
             remove: dispatch.clone().recipient(),
             topics: dispatch.clone().recipient(),
-            clean: dispatch.recipient(),
+            cleaning: CleaningPorts::from(dispatch),
         }
     }
 }
@@ -162,8 +159,10 @@ pub struct DispatchParts {
     pub delay_levels_ms: Vec<i64>,
     /// What makes the extensions of entries; none where queues have none.
     pub extensions: Option<Extensions>,
-    /// Destroys queues.
+    /// Destroys queues,
     pub pool: ReadPool,
+    /// which nobody does who removes files of queues at the same time.
+    pub files: FilesTurn,
     /// The StatsActor.
     pub put_counted: Recipient<PutCounted>,
     /// Where faults are declared.

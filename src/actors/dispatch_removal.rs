@@ -9,15 +9,14 @@ use std::collections::HashSet;
 use actix::{ActorFutureExt, Context, Handler, MessageResult, ResponseActFuture, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::dispatch_actor::{CleanQueues, DispatchActor, RemoveTopics, TopicsWithQueues};
+use super::dispatch_actor::{DispatchActor, RemoveTopics, TopicsWithQueues};
+use super::dispatch_cleaning::FilesTurn;
 use super::fault::{guarded, notify};
-use super::queue_actor::{DropExpired, Retire};
-use super::queue_directory::QueueKey;
+use super::queue_actor::Retire;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::dispatch::SCHEDULE_TOPIC;
 use crate::store::{ConsumeQueue, DeletedTopics, DetachedTopic, StoreError};
 
 /// Topics that are going, and those whose records are still ahead.
@@ -73,22 +72,6 @@ impl DispatchActor {
         queues.into_iter().for_each(|queue| self.parts.queues.give_back(queue));
         topics.iter().map(|topic| self.parts.queues.detach_topic(topic)).collect()
     }
-
-    /// Queues whose last message is gone from the log.
-    fn clean(&mut self) {
-        let log_min = self.parts.log.min();
-        let idle = self.parts.queues.idle().filter(|queue| queue.has_files() && queue.max_physical() <= log_min);
-        let idle: Vec<QueueKey> =
-            idle.map(|queue| QueueKey { topic: queue.topic().clone(), queue_id: queue.queue_id() }).collect();
-        for key in idle {
-            if let Err(error) = self.rows.open(&key, &mut self.parts) {
-                tracing::error!(%error, "a queue without messages cannot be removed");
-            }
-        }
-        for ports in self.rows.all_but(SCHEDULE_TOPIC) {
-            notify(&ports.drop_expired, DropExpired);
-        }
-    }
 }
 
 impl Handler<RemoveTopics> for DispatchActor {
@@ -107,9 +90,13 @@ impl Handler<RemoveTopics> for DispatchActor {
         };
         let destroyed = queues.into_actor(self).then(move |queues, actor, ctx| {
             let detached = guarded(actor, ctx, "queues of a deleted topic", |actor, _| actor.detach(queues, &topics));
-            let pool = actor.parts.pool.clone();
+            let (pool, files) = (actor.parts.pool.clone(), FilesTurn::clone(&actor.parts.files));
             let destroy = move || detached.unwrap_or_default().into_iter().try_for_each(DetachedTopic::destroy);
-            async move { (pool.ask(move |_| destroy()).await, topics) }.into_actor(actor)
+            async move {
+                let _turn = files.lock().await;
+                (pool.ask(move |_| destroy()).await, topics)
+            }
+            .into_actor(actor)
         });
         Box::pin(destroyed.map(|(destroyed, topics), actor, _| {
             destroyed??;
@@ -127,13 +114,5 @@ impl Handler<TopicsWithQueues> for DispatchActor {
         topics.sort();
         topics.dedup();
         MessageResult(topics)
-    }
-}
-
-impl Handler<CleanQueues> for DispatchActor {
-    type Result = ();
-
-    fn handle(&mut self, _: CleanQueues, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "CleanQueues", |actor, _| actor.clean());
     }
 }

@@ -119,12 +119,6 @@ impl Rows {
         left
     }
 
-    /// Every queue of every topic but one that has an actor.
-    pub(super) fn all_but<'a>(&'a self, topic: &'a str) -> impl Iterator<Item = &'a Arc<QueuePorts>> {
-        let of_row = move |line: &&Line| self.rows.get(line.row).is_some_and(|row| row.topic.as_str() != topic);
-        self.lines.iter().map(|(_, line)| line).filter(of_row).map(|line| &line.ports)
-    }
-
     /// Adds an entry for the queue on a line.
     pub(super) fn push(&mut self, line: usize, offset: QueueOffset, entry: QueueEntry) {
         if let Some(found) = self.lines.get_mut(line) {

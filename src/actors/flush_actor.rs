@@ -2,7 +2,7 @@
 //! own, since a sync takes as long as the disk takes.
 //!
 //! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
-//! QueueActors, [`IndexDirty`] from the IndexActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
+//! QueueActors, [`IndexDirty`] from the IndexActor, [`SyncQueues`] from the RetentionActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
 //! broker ends: what the kernel did with the unwritten pages is unknown.
 
 use std::sync::Arc;
@@ -54,6 +54,11 @@ pub struct IndexDirty {
     pub sync: IndexSync,
 }
 
+/// Syncs queues and index before it is time: somebody waits to remove what they could be made anew from.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SyncQueues;
+
 /// Sync what waits: sent to itself behind everything that was in the mailbox, which makes the group of a group commit.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
@@ -68,6 +73,8 @@ pub struct FlushPorts {
     pub queue_dirty: Recipient<QueueDirty>,
     /// Reports an index file.
     pub index_dirty: Recipient<IndexDirty>,
+    /// Has queues and index synced.
+    pub sync_queues: Recipient<SyncQueues>,
     /// Closes the store.
     pub close: Recipient<CloseStore>,
 }
@@ -78,6 +85,7 @@ impl From<Addr<FlushActor>> for FlushPorts {
             await_sync: flush.clone().recipient(),
             queue_dirty: flush.clone().recipient(),
             index_dirty: flush.clone().recipient(),
+            sync_queues: flush.clone().recipient(),
             close: flush.recipient(),
         }
     }
@@ -119,6 +127,8 @@ pub struct FlushActor {
     awaited: bool,
     /// Where the log ended when the last round began.
     round_at: PhysicalOffset,
+    /// Whether the DispatchActor is being asked how far a round would reach.
+    asking: bool,
     scheduled: bool,
 }
 
@@ -127,7 +137,7 @@ impl FlushActor {
     #[must_use]
     pub fn new(parts: FlushParts) -> Self {
         let round_at = parts.positions.synced();
-        Self { parts, awaited: false, round_at, scheduled: false }
+        Self { parts, awaited: false, round_at, asking: false, scheduled: false }
     }
 
     fn schedule(&mut self, ctx: &mut Context<Self>) {
@@ -151,13 +161,15 @@ impl FlushActor {
 
     /// Asks how far the queues have come. The answer is older than the syncs that follow it, so it holds after them.
     fn begin_sync_queues(&mut self, ctx: &mut Context<Self>) {
-        let in_round = self.parts.flusher.is_in_round();
-        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| !in_round) else { return };
+        let is_under_way = self.asking || self.parts.flusher.is_in_round();
+        let Some(dispatch) = self.parts.doorbell.dispatch().filter(|_| !is_under_way) else { return };
+        self.asking = true;
         self.round_at = self.parts.positions.synced();
         let settled = dispatch.settled.send(SettledUpTo);
         ctx.spawn(settled.into_actor(self).map(|settled, _, ctx| {
             // What is dirty was told of before that answer, and may lie in the mailbox: it is taken in first.
             go_on_later(ctx, "sync of the queues", move |actor, ctx| {
+                actor.asking = false;
                 if let Ok(settled) = settled {
                     actor.parts.flusher.begin_round(settled);
                     actor.go_on_syncing(ctx);
@@ -169,7 +181,7 @@ impl FlushActor {
     /// A few files at a time, so that a sync of the log never waits for more than those.
     fn go_on_syncing(&mut self, ctx: &mut Context<Self>) {
         match self.parts.flusher.go_on(FILES_PER_TURN) {
-            Ok(false) => {}
+            Ok(false) => self.parts.positions.advance_queues_synced(self.parts.flusher.queues_synced()),
             Ok(true) => go_on_later(ctx, "sync of the queues", Self::go_on_syncing),
             Err(error) if error.is_shortage() => {
                 tracing::error!(%error, "queues and index cannot be synced now, they are with the next round");
@@ -252,6 +264,14 @@ impl Handler<IndexDirty> for FlushActor {
 
     fn handle(&mut self, dirty: IndexDirty, ctx: &mut Context<Self>) {
         guarded(self, ctx, "IndexDirty", |actor, _| actor.parts.flusher.note_index(dirty.sync));
+    }
+}
+
+impl Handler<SyncQueues> for FlushActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SyncQueues, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "SyncQueues", Self::begin_sync_queues);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Owns the key index. Lives off the hot arbiter and may lag behind the log by milliseconds.
 //!
-//! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message. What cannot be written, for want of
+//! Takes [`IndexKeys`] from the DispatchActor, those of several turns in one message, [`DetachExpired`] from the
+//! RetentionActor. What cannot be written, for want of
 //! room above all, is kept and tried again: until then its turns are not over, so that nobody takes it for indexed. When
 //! it dies it goes on with the same files and what is left to do, but for the key that it died of.
 
@@ -13,7 +14,7 @@ use super::dispatch_actor::Turn;
 use super::fault::{Faults, Guarded, OnPanic, Terminal, guarded, notify};
 use super::flush_actor::IndexDirty;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
-use crate::store::{Index, IndexSnapshot, IndexSync};
+use crate::store::{DetachedFiles, Index, IndexSnapshot, IndexSync};
 
 /// Keys of some turns of dispatch, in log order.
 #[derive(Debug, Message)]
@@ -46,6 +47,14 @@ pub struct CurrentFile;
 #[rtype(result = "IndexSnapshot")]
 pub struct IndexSnapshotOf;
 
+/// Gives away the files that point to nothing in a log that begins there, to be removed.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "DetachedFiles")]
+pub struct DetachExpired {
+    /// The beginning of the log.
+    pub log_min: PhysicalOffset,
+}
+
 /// How to reach an IndexActor, or what stands in for one.
 #[derive(Clone)]
 pub struct IndexPorts {
@@ -55,11 +64,18 @@ pub struct IndexPorts {
     pub current: Recipient<CurrentFile>,
     /// Asks for what another thread can search.
     pub snapshot: Recipient<IndexSnapshotOf>,
+    /// Gives old files away.
+    pub detach: Recipient<DetachExpired>,
 }
 
 impl From<Addr<IndexActor>> for IndexPorts {
     fn from(index: Addr<IndexActor>) -> Self {
-        Self { keys: index.clone().recipient(), current: index.clone().recipient(), snapshot: index.recipient() }
+        Self {
+            keys: index.clone().recipient(),
+            current: index.clone().recipient(),
+            snapshot: index.clone().recipient(),
+            detach: index.recipient(),
+        }
     }
 }
 
@@ -184,5 +200,13 @@ impl Handler<IndexSnapshotOf> for IndexActor {
 
     fn handle(&mut self, _: IndexSnapshotOf, _: &mut Context<Self>) -> Self::Result {
         MessageResult(self.parts.index.snapshot())
+    }
+}
+
+impl Handler<DetachExpired> for IndexActor {
+    type Result = MessageResult<DetachExpired>;
+
+    fn handle(&mut self, detach: DetachExpired, _: &mut Context<Self>) -> Self::Result {
+        MessageResult(self.parts.index.detach_expired(detach.log_min))
     }
 }

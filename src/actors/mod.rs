@@ -15,6 +15,7 @@
 //!      ├─ ConsumeStatsService ─ asks OffsetActor, reads in the ReadPool
 //!      ├─ ConsumerService ─ asks ClientActor, OffsetActor and the consumers themselves
 //!      ├─► OffsetActor, QueueLockActor, StatsActor, BrokerActor, LookupService
+//!      ├─► RetentionActor ─ asks DispatchActor, QueueActors and IndexActor, removes in the ReadPool ─► TopicActor
 //!      └─ SlowGroupActor ─ asks OffsetActor, reads in the ReadPool ─► GroupActor
 //! ```
 //!
@@ -26,18 +27,19 @@
 //! | actor | takes | bounded by | when that is used up | after a panic |
 //! |---|---|---|---|---|
 //! | CommitLogActor | AppendBatch, Synced, Seal, CloseTopics, OpenTopics | the budget of sends in flight; other requests in flight; 1 MiB from each actor that follows a queue | connections are read no further; SYSTEM_BUSY | the broker ends |
-//! | DispatchActor | Appended (one at most), OpenQueue, MakeQueue, QueueOf, SettledUpTo, TopicsWithQueues, RemoveTopics, CleanQueues | pulls and other requests in flight | connections are read no further | the broker ends |
-//! | QueueActor | Enqueue, Pull, BoundsOf, SnapshotOf, Warmed, Chosen, AwaitGrowth, CloseIdle, Retire, DropExpired | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
+//! | DispatchActor | Appended (one at most), OpenQueue, MakeQueue, QueueOf, SettledUpTo, TopicsWithQueues, RemoveTopics, QueuesOf, CleaningOfQueue, QueueCleaned | pulls and other requests in flight | connections are read no further | the broker ends |
+//! | QueueActor | Enqueue, Pull, BoundsOf, SnapshotOf, Warmed, Chosen, AwaitGrowth, CloseIdle, Retire, CleaningOf, Cleaned | how far dispatch may be ahead; pulls in flight | dispatch waits | the broker ends |
 //! | HoldActor | Park, Wake, Release, ConnectionClosed | pulls in flight; parked ones by `HoldLimits` | SYSTEM_BUSY | restarts empty, parked pulls are answered |
-//! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty, SyncNow, CloseStore | queues, index files | – | the broker ends |
+//! | FlushActor | AwaitSync (two at most), QueueDirty, IndexDirty, SyncNow, SyncQueues, CloseStore | queues, index files | – | the broker ends |
 //! | ScheduleActor (one per delay level) | NextOf; follows its queue by itself | one turn at a time: 256 messages, 1 MiB | its queue grows | restarts with its offset |
 //! | TransactionActor | CheckNow; its own timer | one round at a time: 64 copies, 1 MiB | – | restarts with the next round |
 //! | TimerActor | PersistTimer; follows its queues by itself | one turn at a time: 256 messages, 1 MiB | its queues grow | begins anew with its queues |
 //! | SlowGroupActor | CheckGroups; its own timer | one round at a time | – | restarts |
+//! | RetentionActor | Requests, CleanNow, CheckSpace, StopCleaning; its own timers | requests in flight; one round at a time | as of requests | restarts with the next round |
 //! | FilterActor | RegisterFilters, UnregisterFilters, PersistFilters | heartbeats in flight | as of requests | restarts with what it published |
 //! | DelayOffsetActor | Delivered, LevelsDelivered, PersistDelays, Requests | one from each level at a time | – | restarts with its table |
-//! | IndexActor | IndexKeys, IndexSnapshotOf, CurrentFile | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
-//! | TopicActor | Requests, CreateOnSend, EnsureTopic, MakeTopic, ApplyOrder, SettingsChanged, Persist | requests in flight, per connection and in all | connections are read no further | restarts with what it published |
+//! | IndexActor | IndexKeys, IndexSnapshotOf, CurrentFile, DetachExpired | how far dispatch may be ahead | dispatch waits | restarts with its files and what is left to do |
+//! | TopicActor | Requests, CreateOnSend, EnsureTopic, MakeTopic, ApplyOrder, SettingsChanged, LogBegins, Persist | requests in flight, per connection and in all | connections are read no further | restarts with what it published |
 //! | GroupActor | Requests, FindGroup, EnsureGroup, CreateOnPull, CreateOnSendBack, SwitchOff, Persist | the same | the same | restarts with what it published |
 //! | OffsetActor | Requests, Commit, OffsetsOf, StoredOffset, CloneOffsets, ForgetGroup, Persist | the same; pulls in flight | the same | restarts with its table |
 //! | ClientActor | Requests, PeerClosed, AskProducer, ProducerOf, ConsumersOf | the same; connections | the same | restarts with the clients that it knows |
@@ -60,6 +62,7 @@ mod consume_stats_service;
 mod consumer_service;
 pub mod delay_offset_actor;
 pub mod dispatch_actor;
+pub mod dispatch_cleaning;
 mod dispatch_removal;
 mod dispatch_rows;
 mod doorbell;
@@ -91,6 +94,7 @@ pub mod read_pool;
 pub mod registration_actor;
 mod reply_service;
 pub mod requests;
+pub mod retention_actor;
 pub mod runtime_info;
 pub mod schedule_actor;
 mod send_back_service;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::arbiters::Layout;
 use super::commitlog_actor::FlushPolicy;
 use super::preparer::PAGES_AHEAD_BYTES;
-use crate::broker::config::{BrokerConfig, FilterSettings, TransactionSettings};
+use crate::broker::config::{BrokerConfig, FilterSettings, RetentionSettings, TransactionSettings};
 use crate::broker::hold::HoldLimits;
 use crate::broker::name_servers::AddressServer;
 use crate::broker::pull::PullLimits;
@@ -114,6 +114,8 @@ pub struct BrokerOptions {
     pub filters: FilterSettings,
     /// What the configuration says about transactions.
     pub transactions: TransactionSettings,
+    /// What is removed and when.
+    pub retention: RetentionSettings,
     /// `consumerFallbehindThreshold`: groups with more bytes of the log before them are switched off; `None` for never.
     pub behind_bytes_max: Option<u64>,
     /// How often is looked for such groups.
@@ -204,6 +206,7 @@ impl BrokerOptions {
             query_results_max: 64,
             filters: FilterSettings::default(),
             transactions: TransactionSettings::default(),
+            retention: RetentionSettings::default(),
             timer: None,
             duplicate_keys_max: 1_000_000,
             behind_bytes_max: None,
@@ -254,6 +257,7 @@ impl BrokerOptions {
                 check_max: self.transactions.check_max,
                 keep_ms: millis(self.transactions.keep),
             },
+            retention: self.retention.rules.clone(),
             topics: self.topics.clone(),
             permission: self.permission(),
             region: self.region.clone(),

@@ -2,7 +2,7 @@
 //!
 //! Takes [`Enqueue`] from the DispatchActor, [`Pull`] from the connections' pull service and from the HoldActor, and
 //! questions ([`BoundsOf`], [`SnapshotOf`]) and [`AwaitGrowth`] from whoever asks, [`CloseIdle`] when too many queues are
-//! open, [`Retire`] and [`DropExpired`] from the DispatchActor. Sends `Park` and `Wake` to the HoldActor, [`QueueDirty`] to
+//! open, [`Retire`] from the DispatchActor, [`CleaningOf`] and [`Cleaned`] from the RetentionActor. Sends `Park` and `Wake` to the HoldActor, [`QueueDirty`] to
 //! the FlushActor, [`GotCounted`] to the StatsActor, cold reads to the pool. When it dies the broker ends: recovery
 //! rebuilds the queue from the log.
 
@@ -38,7 +38,7 @@ use crate::broker::pull::{PullStatus, QueueBounds, Selection};
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::codes::response;
 use crate::protocol::units::{ConsumedOffset, PhysicalOffset, QueueOffset};
-use crate::store::{ConsumeQueue, Extension, LogView, QueueEntry, QueueSnapshot, StoreError};
+use crate::store::{Beginning, ConsumeQueue, Extension, LogView, QueueCleaning, QueueEntry, QueueSnapshot, StoreError};
 use crate::time::SharedClock;
 
 /// Room for entries that a queue keeps from pull to pull: what a pull for 32 messages looks at.
@@ -110,10 +110,39 @@ pub struct Retire {
     pub to: oneshot::Sender<ConsumeQueue>,
 }
 
-/// Lets go of files that point to nothing any more.
+/// What does a thread need that cleans the queue? Nothing of one whose topic is deleted.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Option<QueueCleaning>")]
+pub struct CleaningOf;
+
+/// A thread has found where the queue begins.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub struct DropExpired;
+pub struct Cleaned {
+    /// Where.
+    pub beginning: Beginning,
+    /// What becomes of the files before it.
+    pub files: FilesBefore,
+}
+
+/// What becomes of the files before a queue's beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FilesBefore {
+    /// They are going to be removed; nobody is to look into them any more.
+    Leave,
+    /// They are gone.
+    AreGone,
+}
+
+impl Cleaned {
+    /// Tells a queue.
+    pub(super) fn tell(self, queue: &mut ConsumeQueue) {
+        match self.files {
+            FilesBefore::Leave => queue.begin(self.beginning),
+            FilesBefore::AreGone => queue.let_go(self.beginning),
+        }
+    }
+}
 
 /// The pool has read the entries that a pull looks at.
 #[derive(Debug, Message)]
@@ -147,8 +176,10 @@ pub struct QueuePorts {
     pub await_growth: Recipient<AwaitGrowth>,
     /// Takes the queue away.
     pub retire: Recipient<Retire>,
-    /// Cleans it.
-    pub drop_expired: Recipient<DropExpired>,
+    /// Asks for what another thread can clean.
+    pub cleaning: Recipient<CleaningOf>,
+    /// Tells what has been cleaned.
+    pub cleaned: Recipient<Cleaned>,
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
@@ -160,7 +191,8 @@ impl From<Addr<QueueActor>> for QueuePorts {
             snapshot: queue.clone().recipient(),
             await_growth: queue.clone().recipient(),
             retire: queue.clone().recipient(),
-            drop_expired: queue.recipient(),
+            cleaning: queue.clone().recipient(),
+            cleaned: queue.recipient(),
         }
     }
 }

@@ -16,6 +16,7 @@ use super::fault::ask;
 use super::queue_actor::BoundsOf;
 use super::queue_directory::QueueKey;
 use super::read_pool::ReadPool;
+use super::retention_actor::space_at;
 use super::stats_actor::RuntimeFigures;
 use crate::broker::duplicates::DuplicateFigures;
 use crate::broker::runtime_info::{WITHOUT_COUNTERPART, human_bytes, room, run_time, used_ratio};
@@ -117,10 +118,7 @@ impl RuntimeInfo {
 
 impl OnDisk {
     fn look(log: &LogView, disk: &dyn Disk, store: &StoreOptions) -> Self {
-        // Before the first message there may be no directory yet: it will be made in the one above.
-        let space =
-            |path: &Path| disk.space(path).or_else(|error| path.parent().map_or(Err(error), |above| disk.space(above)));
-        let share = |path: &Path| space(path).map_or(NO_SHARE, used_ratio);
+        let share = |path: &Path| space_at(disk, path).map_or(NO_SHARE, used_ratio);
         let mut cursor = log.cursor(log.min());
         let oldest = cursor.next(log.visible()).ok().flatten().map(|record| record.store_time.0);
         Self {

@@ -110,6 +110,8 @@ struct Due {
     passed_over: Vec<QueueOffset>,
     /// Where the queue begins, if that is behind what was asked for.
     begins: Option<QueueOffset>,
+    /// How many of those passed over are gone from the log, and the first of them.
+    gone: Option<(usize, QueueOffset)>,
     then: Then,
 }
 
@@ -175,8 +177,13 @@ impl ScheduleActor {
     fn note(&mut self, turn: Turn) -> Then {
         let Turn { due, outcomes } = turn;
         let before = self.progress.next();
+        let level = self.parts.level;
         if let Some(begins) = due.begins {
+            tracing::warn!(level, next = %before, %begins, "delayed messages are gone with the log, or with its end");
             self.progress.jump(begins);
+        }
+        if let Some((messages, first)) = due.gone {
+            tracing::warn!(level, messages, %first, "delayed messages are in the log no more");
         }
         due.passed_over.iter().for_each(|entry| self.progress.done(*entry));
         let mut then = due.then;
@@ -257,6 +264,7 @@ impl Look {
             entries: Vec::new(),
             passed_over: Vec::new(),
             begins: (from != next).then_some(from),
+            gone: None,
             then: Then::Grown(max),
         };
         let mut units = queue.unit_reader();
@@ -299,7 +307,8 @@ impl Due {
     fn add(&mut self, log: &LogView, offset: QueueOffset, entry: &QueueEntry) -> Result<(), StoreError> {
         let message = if entry.is_blank() { None } else { log.message(entry.physical)? };
         let Some(message) = message else {
-            tracing::warn!(%offset, at = %entry.physical, "a delayed message is in the log no more");
+            let (gone, first) = self.gone.unwrap_or((0, offset));
+            self.gone = Some((gone + 1, first));
             self.passed_over.push(offset);
             return Ok(());
         };

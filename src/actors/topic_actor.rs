@@ -1,7 +1,7 @@
 //! Owns the topics. Publishes them for those who send and pull, and writes `topics.json`.
 //!
 //! Takes [`CreateOnSend`] from the send service, [`EnsureTopic`] from the ClientActor, [`ApplyOrder`] from the
-//! RegistrationActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes; has the CommitLogActor and
+//! RegistrationActor, [`LogBegins`] from the RetentionActor, [`Requests`] with the topic codes. Tells the RegistrationActor of changes; has the CommitLogActor and
 //! the DispatchActor remove what belongs to a topic that is deleted. When it dies it goes on with the table that it
 //! published last.
 
@@ -36,17 +36,17 @@ use crate::protocol::headers::send::SendHeader;
 use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
+use crate::protocol::units::PhysicalOffset;
 use crate::time::SharedClock;
 
 pub use removal::TopicRemoval;
 pub use settings::{Announce, SettingsChanged};
 
 /// The codes that a TopicActor answers.
-pub const CODES: [i32; 7] = [
+pub const CODES: [i32; 6] = [
     request::UPDATE_AND_CREATE_TOPIC,
     request::DELETE_TOPIC_IN_BROKER,
     request::CLEAN_UNUSED_TOPIC,
-    request::CLEAN_EXPIRED_CONSUMEQUEUE,
     request::GET_ALL_TOPIC_CONFIG,
     request::GET_TOPIC_CONFIG,
     request::GET_SYSTEM_TOPIC_LIST_FROM_BROKER,
@@ -103,6 +103,14 @@ pub struct ApplyOrder {
     pub ordered: KvTable,
 }
 
+/// The log begins later than before: what was deleted before that place is forgotten.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct LogBegins {
+    /// Where it begins.
+    pub at: PhysicalOffset,
+}
+
 /// Write the table down and go on with what waited for that: sent to itself behind everything in the mailbox, so that a
 /// thousand topics made at once are one file written.
 #[derive(Clone, Copy, Debug, Message)]
@@ -124,6 +132,8 @@ pub struct TopicPorts {
     pub apply_order: Recipient<ApplyOrder>,
     /// Changes the settings.
     pub settings: Recipient<SettingsChanged>,
+    /// Tells where the log begins.
+    pub log_begins: Recipient<LogBegins>,
 }
 
 /// The parts that a TopicActor is made of.
@@ -225,7 +235,6 @@ impl TopicActor {
             request::UPDATE_AND_CREATE_TOPIC => {}
             request::DELETE_TOPIC_IN_BROKER => return self.delete(&command, reply, ctx),
             request::CLEAN_UNUSED_TOPIC => return self.clean_unused(reply, ctx),
-            request::CLEAN_EXPIRED_CONSUMEQUEUE => return self.clean_expired(reply),
             _ => return answer(reply, self.tell(&command)),
         }
         match self.update(&command) {
@@ -403,7 +412,8 @@ impl From<actix::Addr<TopicActor>> for TopicPorts {
             ensure: topics.clone().recipient(),
             make: topics.clone().recipient(),
             apply_order: topics.clone().recipient(),
-            settings: topics.recipient(),
+            settings: topics.clone().recipient(),
+            log_begins: topics.recipient(),
         }
     }
 }

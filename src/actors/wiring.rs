@@ -19,6 +19,7 @@ use super::client_actor::ClientPorts;
 use super::commitlog_actor::CommitLogPorts;
 use super::delay_offset_actor::DelayOffsetPorts;
 use super::dispatch_actor::DispatchPorts;
+use super::dispatch_cleaning::FilesTurn;
 use super::extensions::Extensions;
 use super::fault::Faults;
 use super::filter_actor::FilterPorts;
@@ -36,6 +37,7 @@ use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::PATIENCE;
+use super::retention_actor::RetentionPorts;
 use super::schedule_actor::SchedulePorts;
 use super::slow_group_actor::SlowGroupPorts;
 use super::stats_actor::StatsPorts;
@@ -52,6 +54,7 @@ use crate::net::listener::{ListenOptions, Listener, Server};
 use crate::net::router::Router;
 use crate::net::terms::SharedLimit;
 use crate::protocol::codes::request;
+use crate::protocol::refusal::Refusal;
 use crate::store::{self, CommitLog, DeletedTopics, Durable, Index, LogView, OpenStore, Queues};
 
 /// Codes that store messages.
@@ -83,14 +86,24 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let rules = options.rules(SocketAddr::new(options.store_ip, address.port()));
     let send_limit = SharedLimit::new(rules.send_wait.unwrap_or(PATIENCE.limit));
     let (live, publisher) = Published::new(Live::new(rules));
-    let wiring =
-        Wiring { options: &options, arbiters: &arbiters, hooks, faults: Faults::default(), address, live, send_limit };
+    let (full, publish_full) = Published::new(None);
+    let wiring = Wiring {
+        options: &options,
+        arbiters: &arbiters,
+        hooks,
+        faults: Faults::default(),
+        address,
+        live,
+        send_limit,
+        full,
+        files: FilesTurn::default(),
+    };
     let Tables { state: state_tables, delays, timer } = tables;
     let (filters, publish_filters) = Published::new(state_tables.filters.clone());
     let extensions = wiring.extensions(&filters);
     let storage = wiring.storage(storage, Stored { log, recent, queues, index, durable, deleted, extensions })?;
     let state = wiring.state(state, state_tables, &storage, (filters, publish_filters));
-    let aside = wiring.aside(aside, delays, timer, &storage, &state);
+    let aside = wiring.aside(aside, (delays, timer), publish_full, &storage, &state);
     let broker = wiring.broker(publisher, &storage, &state, &aside);
     let router = wiring.router(&storage, &state, &aside, &broker);
     arbiters.settled().await;
@@ -104,7 +117,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
     let faults = wiring.faults;
     let Storage { commit_log, dispatch, index, flush, log, .. } = storage;
     let State { offsets, registration, filter, slow_groups, .. } = state;
-    let Aside { delay_offsets, levels, transactions, timer } = aside;
+    let Aside { delay_offsets, levels, transactions, timer, retention } = aside;
     let parts = Parts {
         commit_log,
         dispatch,
@@ -118,6 +131,7 @@ pub(super) async fn start(builder: BrokerBuilder, arbiters: Arbiters) -> Result<
         slow_groups,
         transactions,
         timer,
+        retention,
         log,
         faults,
     };
@@ -180,6 +194,7 @@ struct Aside {
     levels: Vec<SchedulePorts>,
     transactions: TransactionPorts,
     timer: Option<TimerPorts>,
+    retention: RetentionPorts,
 }
 
 /// A broker that is being made.
@@ -193,6 +208,10 @@ struct Wiring<'a> {
     live: Published<Live>,
     /// How long a send may wait, for those who hold them to it.
     send_limit: SharedLimit,
+    /// Why nothing is taken, while the disk is too full.
+    full: Published<Option<Refusal>>,
+    /// Held by whoever removes files of queues.
+    files: FilesTurn,
 }
 
 impl Wiring<'_> {
@@ -215,7 +234,9 @@ impl Wiring<'_> {
     async fn serve(&self, listener: Listener, router: Router) -> Result<Server, StartError> {
         let BrokerOptions { clock, idle_limit, connections_max, .. } = self.options;
         let (connections_max, arbiters) = (*connections_max, self.arbiters.connections.clone());
-        let listen = ListenOptions { connections_max, arbiters, ..ListenOptions::new(Arc::clone(clock), *idle_limit) };
+        let stall_limit = self.options.retention.stall_limit;
+        let usual = ListenOptions::new(Arc::clone(clock), *idle_limit);
+        let listen = ListenOptions { connections_max, arbiters, stall_limit, ..usual };
         serve_on(&self.arbiters.hot, listener, router, listen).await
     }
 }

@@ -11,6 +11,7 @@ mod broker_keys;
 mod delay_levels;
 mod messages;
 mod own_keys;
+mod retention;
 mod store_keys;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use crate::store::layout::StoreOptions;
 pub use broker_keys::BROKER_KEYS;
 pub use messages::{FilterSettings, TransactionSettings};
 pub use own_keys::OWN_KEYS;
+pub use retention::{RetentionSettings, RetentionTimes};
 pub use store_keys::STORE_KEYS;
 pub use update::ConfigUpdate;
 
@@ -90,6 +92,8 @@ pub struct BrokerConfig {
     pub filters: FilterSettings,
     /// Transactions.
     pub transactions: TransactionSettings,
+    /// What is removed and when.
+    pub retention: RetentionSettings,
     /// `consumerFallbehindThreshold`, with `disableConsumeIfConsumerReadSlowly`: groups further behind are switched off.
     pub behind_bytes_max: Option<u64>,
     /// `timerWheelEnable` and `timerMaxDelaySec`: messages may have a delivery time of their own.
@@ -237,6 +241,7 @@ impl BrokerConfig {
             flush: flush(&settings),
             filters: messages::filters(&settings)?,
             transactions: messages::transactions(&settings),
+            retention: retention::retention(&settings)?,
             timer: messages::timer(&settings),
             duplicate_keys_max: settings.number("duplicateKeysMax"),
             behind_bytes_max: settings

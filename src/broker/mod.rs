@@ -18,6 +18,7 @@ pub mod pull;
 pub mod queue_locks;
 pub mod reply;
 pub mod reset_offset;
+pub mod retention;
 pub mod rules;
 pub mod runtime_info;
 pub mod schedule;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::config::BrokerConfig;
 use super::pull::PullLimits;
 use super::pull::admission::PullRules;
+use super::retention::RetentionRules;
 use super::send::SendRules;
 use super::topics::TopicSettings;
 use super::transaction::check::CheckRules;
@@ -25,6 +26,8 @@ pub struct Rules {
     pub limits: PullLimits,
     /// About half messages.
     pub check: CheckRules,
+    /// About what is old.
+    pub retention: RetentionRules,
     /// About topics.
     pub topics: TopicSettings,
     /// `brokerPermission`.
@@ -87,6 +90,18 @@ impl Rules {
             "accessMessageInMemoryMaxRatio" => self.limits.memory_bytes = limits.memory_bytes,
             "transactionTimeOut" => self.check.timeout_ms = millis(config.transactions.timeout),
             "transactionCheckMax" => self.check.check_max = config.transactions.check_max,
+            "fileReservedTime" => {
+                self.retention.keep = config.retention.rules.keep;
+                self.check.keep_ms = millis(config.transactions.keep);
+            }
+            "deleteWhen" => self.retention.hours.clone_from(&config.retention.rules.hours),
+            "diskMaxUsedSpaceRatio" => self.retention.used_max = config.retention.rules.used_max,
+            "cleanFileForciblyEnable" => self.retention.forces = config.retention.rules.forces,
+            "diskSpaceCleanForciblyRatio" => self.retention.force_above = config.retention.rules.force_above,
+            "diskSpaceWarningLevelRatio" => self.retention.refuse_above = config.retention.rules.refuse_above,
+            "deleteCommitLogFilesInterval" => self.retention.segment_pause = config.retention.rules.segment_pause,
+            "deleteConsumeQueueFilesInterval" => self.retention.queue_pause = config.retention.rules.queue_pause,
+            "redeleteHangedFileInterval" => self.retention.pinned_limit = config.retention.rules.pinned_limit,
             "autoCreateTopicEnable" => self.topics.auto_create = config.topics.auto_create,
             "regionId" => self.region.clone_from(&config.region),
             "traceOn" => self.trace_on = config.trace_on,
@@ -145,6 +160,7 @@ mod tests {
                 check_max: config.transactions.check_max,
                 keep_ms: millis(config.transactions.keep),
             },
+            retention: config.retention.rules.clone(),
             topics: config.topics.clone(),
             permission: config.permission,
             region: config.region.clone(),
@@ -183,6 +199,7 @@ mod tests {
                 Kind::Number { .. } if key.default == "5" => "6",
                 Kind::Number { .. } => "5",
                 Kind::Word(words) => words[1],
+                Kind::Text if key.name == "deleteWhen" => "05",
                 Kind::Text => "other",
             };
             let update = before.updated(format!("{}={value}", key.name).as_bytes()).unwrap();

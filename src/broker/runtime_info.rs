@@ -9,10 +9,16 @@ use crate::store::disk::Space;
 /// Which share of a file system is used, of what this process could have: 0 to 1 in whole hundredths, rounded up.
 #[must_use]
 pub fn used_ratio(space: Space) -> f64 {
+    f64::from(used_percent(space)) / 100.0
+}
+
+/// The same in percent.
+#[must_use]
+pub fn used_percent(space: Space) -> u32 {
     let used = space.total.saturating_sub(space.free);
     match used.saturating_add(space.usable) {
-        0 => 0.0,
-        whole => (u128::from(used) * 100).div_ceil(u128::from(whole)) as f64 / 100.0,
+        0 => 0,
+        whole => (u128::from(used) * 100).div_ceil(u128::from(whole)) as u32,
     }
 }
 

@@ -129,6 +129,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         persist_delays_every: config.flush.delay_offsets_interval,
         filters: config.filters,
         transactions: config.transactions,
+        retention: config.retention.clone(),
         timer: config.timer,
         duplicate_keys_max: config.duplicate_keys_max,
         behind_bytes_max: config.behind_bytes_max,

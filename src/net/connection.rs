@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::budget::Budget;
 use super::bulk::STEP_BYTES;
@@ -38,12 +38,14 @@ pub(super) struct Shared {
     pub(super) unserved: Budget,
     /// Who has it may be read on while that is spent: one frame after the other then arrives, and none waits for the others.
     pub(super) turn: Arc<Semaphore>,
+    /// A client that takes nothing of an answer for so long is let go.
+    pub(super) stall_limit: Duration,
 }
 
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Arc<Shared>) {
     let (input, output) = stream.into_split();
-    let writer = actix_rt::spawn(write(output, Arc::clone(&peer)));
+    let writer = actix_rt::spawn(write(output, Arc::clone(&peer), shared.stall_limit));
     let ending = Ending { peer: Arc::clone(&peer), router: Arc::clone(&shared.router) };
     let ended = Reader::new(Arc::clone(&peer), shared).run(input).await;
     if let Err(error) = ended {
@@ -213,7 +215,7 @@ impl Drop for EndsByPanic {
     }
 }
 
-async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
+async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>, stall_limit: Duration) {
     let _ends = EndsByPanic(Arc::clone(&peer));
     let mut out = BytesMut::new();
     loop {
@@ -226,14 +228,14 @@ async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
                 peer.outgoing().await;
                 continue;
             }
-            Outgoing::Acks => write_all(&stream, &out).await,
+            Outgoing::Acks => write_all(&stream, &out, stall_limit).await,
             Outgoing::Bulk(mut bulk) => {
                 out.extend_from_slice(&bulk.head);
                 let mut written = Ok(());
                 while written.is_ok() {
                     let step = STEP_BYTES.saturating_sub(out.len()).max(1);
                     bulk.source.fill(&mut out, step);
-                    written = write_all(&stream, &out).await;
+                    written = write_all(&stream, &out, stall_limit).await;
                     out.clear();
                     if bulk.source.remaining() == 0 {
                         break;
@@ -244,17 +246,24 @@ async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>) {
         };
         out.clear();
         if let Err(error) = written {
-            tracing::debug!(peer = %peer.remote, %error, "cannot write");
+            match error.kind() {
+                io::ErrorKind::TimedOut => {
+                    tracing::warn!(peer = %peer.remote, ?stall_limit, "a client takes nothing of its answers and is let go");
+                }
+                _ => tracing::debug!(peer = %peer.remote, %error, "cannot write"),
+            }
             return peer.close();
         }
     }
 }
 
-async fn write_all(stream: &OwnedWriteHalf, mut bytes: &[u8]) -> io::Result<()> {
+async fn write_all(stream: &OwnedWriteHalf, mut bytes: &[u8], stall_limit: Duration) -> io::Result<()> {
     while !bytes.is_empty() {
         match stream.try_write(bytes) {
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                timeout(stall_limit, stream.writable()).await??
+            }
             Err(error) => return Err(error),
         }
     }

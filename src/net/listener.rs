@@ -26,6 +26,9 @@ pub const UNSERVED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Most bytes of replies that wait to be written to all connections of a listener; beyond that, those with much waiting get
 /// no more.
 pub const REPLY_BYTES_IN_ALL_MAX: usize = 256 * 1024 * 1024;
+/// How long a client may take nothing of an answer that is on its way to it. Until it does, the answer may keep a segment of
+/// the log on the disk that has been removed.
+const STALL_LIMIT: Duration = Duration::from_secs(120);
 /// How often connections are looked over.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 /// How often a stop looks whether the last replies have left.
@@ -45,6 +48,8 @@ pub struct ListenOptions {
     pub clock: SharedClock,
     /// Connections with neither read nor write for this long are closed.
     pub idle_limit: Duration,
+    /// Connections whose client takes nothing of an answer for this long are closed.
+    pub stall_limit: Duration,
     /// Connections that may be open at once; those beyond are closed as they come.
     pub connections_max: usize,
     /// See [`UNSERVED_BYTES_MAX`].
@@ -58,7 +63,7 @@ impl ListenOptions {
     #[must_use]
     pub fn new(clock: SharedClock, idle_limit: Duration) -> Self {
         let (connections_max, unserved_bytes_max) = (usize::MAX, UNSERVED_BYTES_MAX);
-        Self { clock, idle_limit, connections_max, unserved_bytes_max, arbiters: Vec::new() }
+        Self { clock, idle_limit, stall_limit: STALL_LIMIT, connections_max, unserved_bytes_max, arbiters: Vec::new() }
     }
 }
 
@@ -106,6 +111,7 @@ impl Listener {
             frame_bytes_max: FRAME_BYTES_MAX,
             unserved: Budget::new(options.unserved_bytes_max),
             turn: Arc::new(Semaphore::new(1)),
+            stall_limit: options.stall_limit,
         };
         let acceptor = Acceptor {
             terms,

@@ -11,6 +11,7 @@
 //!
 //! What is deliberately absent: the records themselves and filters.
 
+mod cleaning;
 mod entry;
 mod recovery;
 mod removal;
@@ -20,6 +21,8 @@ mod warm;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(super) use cleaning::remove_for_good;
+pub use cleaning::{Beginning, QueueCleaning};
 pub use entry::QueueEntry;
 pub use search::QueueSnapshot;
 pub use warm::WarmUp;
@@ -421,25 +424,46 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_queue_goes_and_its_numbers_go_on() {
+    fn of_an_expired_queue_the_last_file_stays_and_its_numbers_go_on() {
         let directory = tempfile::tempdir().unwrap();
         let options = Arc::new(StoreOptions { queue_file_bytes: 200, ..StoreOptions::at(directory.path()) });
         let topic = Topic::parse("T").unwrap();
-        let mut queue = ConsumeQueue::new(Arc::new(FileDisk), options, topic, QueueId(0));
+        let opened = || ConsumeQueue::new(Arc::new(FileDisk), Arc::clone(&options), topic.clone(), QueueId(0));
+        let mut queue = opened();
         for number in 0..25 {
             queue.append(entry(number * 100), QueueOffset(number)).unwrap();
         }
-        let files = queue.directory.clone();
-        assert!(!queue.remove_expired(PhysicalOffset(2_499)).unwrap(), "its last record is there");
-        assert!(queue.remove_expired(PhysicalOffset(2_500)).unwrap());
-        assert!(!files.exists());
-        assert_eq!((queue.min_offset(), queue.max_offset()), (QueueOffset(25), QueueOffset(25)));
-        assert!(!queue.remove_expired(PhysicalOffset(2_500)).unwrap());
-        assert_eq!(queue.append(entry(2_400), QueueOffset(24)).unwrap(), Placement::Duplicate);
-        assert_eq!(queue.append(entry(2_500), QueueOffset(25)).unwrap(), Placement::InStep(QueueOffset(25)));
-        assert_eq!(queue.entry(QueueOffset(25)).unwrap(), Some(entry(2_500)));
-        queue.destroy().unwrap();
-        assert!(!files.exists());
-        queue.destroy().unwrap();
+        assert_eq!(queue.clean(PhysicalOffset(2_400)).unwrap(), 2, "its last record is there");
+        assert_eq!((queue.min_offset(), queue.max_offset()), (QueueOffset(24), QueueOffset(25)));
+        assert_eq!(queue.clean(PhysicalOffset(2_500)).unwrap(), 0);
+        let files: Vec<_> =
+            std::fs::read_dir(&queue.directory).unwrap().map(|file| file.unwrap().file_name()).collect();
+        assert_eq!(files, ["00000000000000000400"]);
+        // The next start knows the numbers too.
+        let mut reopened = opened();
+        reopened.recover().unwrap();
+        reopened.correct_min(PhysicalOffset(2_500)).unwrap();
+        for mut queue in [queue, reopened] {
+            assert_eq!((queue.min_offset(), queue.max_offset()), (QueueOffset(25), QueueOffset(25)));
+            assert_eq!(queue.append(entry(2_400), QueueOffset(24)).unwrap(), Placement::Duplicate);
+            assert_eq!(queue.append(entry(2_500), QueueOffset(25)).unwrap(), Placement::InStep(QueueOffset(25)));
+            assert_eq!(queue.entry(QueueOffset(25)).unwrap(), Some(entry(2_500)));
+        }
+    }
+
+    /// The entry of a damaged record is blank: it says nothing about those before it.
+    #[test]
+    fn a_file_that_ends_with_a_blank_entry_stays_as_long_as_another_of_its_records_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Arc::new(StoreOptions { queue_file_bytes: 200, ..StoreOptions::at(directory.path()) });
+        let mut queue = ConsumeQueue::new(Arc::new(FileDisk), options, Topic::parse("T").unwrap(), QueueId(0));
+        for number in 0..25 {
+            queue.append(entry(number * 100), QueueOffset(number)).unwrap();
+        }
+        (7..10).for_each(|number| assert!(queue.blank(QueueOffset(number)).unwrap()));
+        assert_eq!(queue.clean(PhysicalOffset(600)).unwrap(), 0);
+        assert_eq!(queue.min_offset(), QueueOffset(6));
+        assert_eq!(queue.clean(PhysicalOffset(601)).unwrap(), 1);
+        assert_eq!(queue.min_offset(), QueueOffset(10));
     }
 }

@@ -59,6 +59,12 @@ impl Durable {
         self.log
     }
 
+    /// Queues and index are known to be on the disk for every record before here.
+    #[must_use]
+    pub fn dispatched(&self) -> PhysicalOffset {
+        self.dispatched
+    }
+
     /// The log was synced.
     pub fn note_log(&mut self, synced: Synced) {
         self.log = synced;

@@ -119,6 +119,12 @@ impl Flusher {
         Ok(true)
     }
 
+    /// Up to where queues and index are on the disk, and that is written down.
+    #[must_use]
+    pub fn queues_synced(&self) -> PhysicalOffset {
+        self.durable.dispatched()
+    }
+
     /// Syncs everything and writes down that the store was closed in order; see [`Durable::close`].
     ///
     /// # Errors

@@ -9,6 +9,7 @@ mod file;
 mod reader;
 mod search;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,13 +56,34 @@ pub enum Trust {
 #[derive(Clone, Debug)]
 pub struct IndexSync {
     file: SharedFile,
-    path: std::path::PathBuf,
+    path: PathBuf,
     /// Store time of its newest entry: once a *full* file is synced, the checkpoint's index time.
     pub newest_time: StoreTime,
     /// Whether it takes no more entries.
     pub is_full: bool,
     /// Whether somebody was told that it is to be synced.
     told: Arc<AtomicBool>,
+}
+
+/// Files that point to nothing any more. Those that are not destroyed are part of the index again after the next start.
+#[derive(Debug)]
+#[must_use = "the files stay on the disk otherwise"]
+pub struct DetachedFiles {
+    disk: SharedDisk,
+    paths: Vec<PathBuf>,
+}
+
+impl DetachedFiles {
+    /// Removes the files. Tells how many.
+    ///
+    /// # Errors
+    /// What the operating system says; what was removed before stays removed.
+    pub fn destroy(self) -> Result<usize, StoreError> {
+        for path in &self.paths {
+            self.disk.remove_file(path).map_err(StoreError::io("remove", path))?;
+        }
+        Ok(self.paths.len())
+    }
 }
 
 impl IndexSync {
@@ -181,12 +203,15 @@ impl Index {
     /// # Errors
     /// What the operating system says.
     pub fn clean(&mut self, log_min: PhysicalOffset) -> Result<usize, StoreError> {
+        self.detach_expired(log_min).destroy()
+    }
+
+    /// The same files, which are gone from the index from now on, to be destroyed by somebody who has time.
+    pub fn detach_expired(&mut self, log_min: PhysicalOffset) -> DetachedFiles {
         let old = self.files.iter().take_while(|file| file.header().end < log_min).count();
         let removed = old.min(self.files.len().saturating_sub(1));
-        for file in self.files.drain(..removed) {
-            self.disk.remove_file(file.path()).map_err(StoreError::io("remove", file.path()))?;
-        }
-        Ok(removed)
+        let paths = self.files.drain(..removed).map(|file| file.path().to_path_buf()).collect();
+        DetachedFiles { disk: Arc::clone(&self.disk), paths }
     }
 
     /// Removes the newest files that point to `log_end` or behind it: the log was cut, and what is appended there next

@@ -14,6 +14,7 @@ pub struct Positions {
     visible: AtomicU64,
     synced: AtomicU64,
     dispatched: AtomicU64,
+    queues_synced: AtomicU64,
     newest_store_time: AtomicI64,
 }
 
@@ -27,6 +28,7 @@ impl Positions {
             visible: AtomicU64::new(end.0),
             synced: AtomicU64::new(synced.0),
             dispatched: AtomicU64::new(end.0),
+            queues_synced: AtomicU64::new(synced.0),
             newest_store_time: AtomicI64::new(newest.0),
         }
     }
@@ -55,6 +57,13 @@ impl Positions {
         PhysicalOffset(self.dispatched.load(Ordering::Acquire))
     }
 
+    /// End of what is known to be on the disk in queues and index as well. What lies before it may go from the log: nobody
+    /// will need it to make them anew.
+    #[must_use]
+    pub fn queues_synced(&self) -> PhysicalOffset {
+        PhysicalOffset(self.queues_synced.load(Ordering::Acquire))
+    }
+
     /// Store time of the newest record below `written`, or an older one.
     #[must_use]
     pub fn newest_store_time(&self) -> StoreTime {
@@ -76,6 +85,12 @@ impl Positions {
     /// Notes that everything up to `to` was sent to queues and index.
     pub fn advance_dispatched(&self, to: PhysicalOffset) {
         self.dispatched.fetch_max(to.0, Ordering::AcqRel);
+    }
+
+    /// Notes that everything up to `to` is on the disk in queues and index too, and that this was written down.
+    pub fn advance_queues_synced(&self, to: PhysicalOffset) {
+        debug_assert!(to <= self.written(), "only what exists can be synced");
+        self.queues_synced.fetch_max(to.0, Ordering::AcqRel);
     }
 
     /// Notes what the writer has published.

@@ -21,6 +21,7 @@
 //! # Source
 //! `ConsumeQueueExt` 4.9.7 (measured: store fixture `e-queue-ext`; rolling and recovery read).
 
+mod cleaning;
 mod reader;
 mod recovery;
 mod unit;
@@ -29,6 +30,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(super) use cleaning::ExtensionFiles;
 pub use reader::UnitReader;
 pub(super) use recovery::Named;
 pub use unit::{Extension, UNIT_BYTES_MAX, UNIT_HEAD_BYTES, Unit, UnitAddress};

@@ -195,6 +195,17 @@ impl Queues {
         self.topics.iter().flat_map(|(topic, queues)| queues.keys().map(move |queue_id| (topic, *queue_id)))
     }
 
+    /// The queues of a topic, whoever owns them.
+    #[must_use]
+    pub fn of_topic(&self, topic: &Topic) -> Vec<QueueId> {
+        self.topics.get(topic).into_iter().flat_map(BTreeMap::keys).copied().collect()
+    }
+
+    /// A queue that is there and has no owner.
+    pub fn idle_one_mut(&mut self, topic: &Topic, queue_id: QueueId) -> Option<&mut ConsumeQueue> {
+        self.topics.get_mut(topic)?.get_mut(&queue_id)?.as_mut()
+    }
+
     /// The queues that have no owner.
     pub fn idle(&self) -> impl Iterator<Item = &ConsumeQueue> {
         self.topics.values().flat_map(BTreeMap::values).flatten()

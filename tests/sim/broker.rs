@@ -110,6 +110,14 @@ impl SimBroker {
 
     /// One step of one of the actors.
     pub(crate) fn step(&mut self, model: &mut Model, rng: &mut Rng) -> Result<(), StoreError> {
+        match self.act(model, rng) {
+            // Tried again by whoever it was, when there is room.
+            Err(error) if error.is_shortage() => Ok(()),
+            acted => acted,
+        }
+    }
+
+    fn act(&mut self, model: &mut Model, rng: &mut Rng) -> Result<(), StoreError> {
         match rng.u8(..100) {
             0..35 => self.send(model, rng),
             35..50 => self.sync_log(model),
@@ -138,7 +146,10 @@ impl SimBroker {
         self.dispatch(model, usize::MAX)?;
         self.put_keys()?;
         let current = self.index.as_ref().and_then(Index::current);
-        self.flusher.close(self.settled, current.as_ref())
+        self.flusher.close(self.settled, current.as_ref())?;
+        let is_marked = self.disk.bytes(&self.plan.options.file("abort")).is_some();
+        assert_eq!(is_marked, self.settled.up_to < self.log.end(), "who has not done all says so");
+        Ok(())
     }
 
     /// A few producers' messages in one batch, some of them batches themselves.

@@ -33,7 +33,7 @@ pub(crate) struct Faults {
     pub(crate) fail: Option<(Call, u64)>,
     /// Listings lack an entry, from the one on after so many others.
     pub(crate) short_list: Option<u64>,
-    /// Syncs of such paths say that they were done and were not: a fault that no store survives.
+    /// Syncs of such paths say that they were done and were not: which no store survives, and so no test may.
     pub(crate) deaf: Option<fn(&Path) -> bool>,
 }
 
@@ -127,19 +127,6 @@ impl SimDisk {
         match state.world.node(path)? {
             Node::File(id) => Some(state.world.file(id).bytes()),
             Node::Directory => None,
-        }
-    }
-
-    /// Every file.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.state().world.all_files().into_iter().map(|(path, _)| path).collect()
-    }
-
-    /// Flips a bit of a file, as a medium does that grows old.
-    pub(crate) fn flip(&self, path: &Path, at: usize, bit: u8) {
-        let mut state = self.state();
-        if let Some(Node::File(id)) = state.world.node(path) {
-            state.world.file(id).flip(at, bit);
         }
     }
 }

@@ -10,15 +10,18 @@ mod world;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Seeds of a test run.
-const SEEDS: Range<u64> = 0..2_000;
+use crate::world::Crash;
 
-/// Those that were asked for, as `FROM..TO` in `FERROMQ_SIM_SEEDS`, or the usual ones.
-fn seeds() -> Range<u64> {
-    let Ok(asked) = std::env::var("FERROMQ_SIM_SEEDS") else { return SEEDS };
+/// Which syncs do nothing.
+type Deaf = fn(&Path) -> bool;
+
+/// Those that were asked for, as `FROM..TO` in `FERROMQ_SIM_SEEDS`, or the first ones.
+fn seeds(usual: u64) -> Range<u64> {
+    let Ok(asked) = std::env::var("FERROMQ_SIM_SEEDS") else { return 0..usual };
     let (from, to) = asked.split_once("..").expect("FERROMQ_SIM_SEEDS is FROM..TO");
     from.parse().unwrap()..to.parse().unwrap()
 }
@@ -49,6 +52,53 @@ fn each(seeds: Range<u64>, run: impl Fn(u64) + Sync) {
 
 /// Nothing acknowledged is lost, nothing seen is taken back, and queues, index and log agree, whatever happens when.
 #[test]
-fn seeds_of_everything() {
-    each(seeds(), run::run);
+fn crashes_at_any_moment() {
+    each(seeds(700), run::with_crashes);
+}
+
+#[test]
+fn calls_that_fail() {
+    each(seeds(300), run::with_failures);
+}
+
+#[test]
+fn a_disk_that_is_full_for_a_while() {
+    each(seeds(200), run::on_a_small_disk);
+}
+
+/// Each call of a store that is opened, worked with, closed and opened again is the last one once.
+#[test]
+fn each_call_is_the_last() {
+    for (seed, crash) in [(1, Crash::Kill), (2, Crash::PowerCut), (3, Crash::PowerCut)] {
+        let calls = run::crash_at(seed, None, crash);
+        each(1..(calls + 1), |call| {
+            run::crash_at(seed, Some(call), crash);
+        });
+    }
+}
+
+/// A disk that does not sync what it is told to is found out: the checks above can fail, and each of these syncs is needed.
+#[test]
+fn syncs_that_do_nothing_are_noticed() {
+    const DEAF: [(&str, Deaf); 9] = [
+        ("the log", |path| is_file_in(path, &["commitlog", "log1", "log2"])),
+        ("queues", |path| is_file_in(path, &["consumequeue"])),
+        ("extensions of queues", |path| is_file_in(path, &["consumequeue_ext"])),
+        ("the index", |path| is_file_in(path, &["index"])),
+        ("the names of segments", |path| ["commitlog", "log1", "log2"].iter().any(|name| path.ends_with(name))),
+        ("the names of queue files", |path| path.ancestors().nth(2).is_some_and(|up| up.ends_with("consumequeue"))),
+        ("the names of queues", |path| path.ancestors().nth(1).is_some_and(|up| up.ends_with("consumequeue"))),
+        ("the names of topics", |path| path.ends_with("consumequeue")),
+        ("the names in the root", |path| path.parent() == Some(Path::new("/sim"))),
+    ];
+    for (what, deaf) in DEAF {
+        let found = (0..300).find(|seed| catch_unwind(|| run::with_deaf_syncs(*seed, deaf)).is_err());
+        assert!(found.is_some(), "syncs of {what} can be left out, and nobody notices");
+    }
+}
+
+fn is_file_in(path: &Path, directories: &[&str]) -> bool {
+    let is_file =
+        path.file_name().is_some_and(|name| name.len() >= 17 && name.as_encoded_bytes().iter().all(u8::is_ascii_digit));
+    is_file && path.components().any(|part| directories.iter().any(|name| part.as_os_str() == *name))
 }

@@ -1,109 +1,175 @@
 //! A run: a broker at work, a crash, what is left, and on.
 
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use fastrand::Rng;
 use ferromq::protocol::units::PhysicalOffset;
-use ferromq::store::{OpenStore, open};
+use ferromq::store::{OpenStore, StoreError, open};
 
 use crate::broker::{Plan, Policy, SimBroker};
-use crate::disk::{Faults, SimDisk};
+use crate::disk::{Call, Faults, SimDisk};
 use crate::model::Model;
 use crate::world::Crash;
 
 /// Opened, worked with and left so many times.
 const LIVES: usize = 6;
 const STEPS: usize = 70;
+static ROOTS: AtomicU64 = AtomicU64::new(0);
+/// What can fail. After a failed sync nobody knows what is on the disk.
+const CALLS: [Call; 7] = [Call::Open, Call::Write, Call::Allocate, Call::Sync, Call::SyncDir, Call::Remove, Call::List];
 
-/// One seed.
-pub(crate) fn run(seed: u64) {
-    let mut rng = Rng::with_seed(seed);
-    let disk = SimDisk::new(rng.u64(..));
-    let plan = Plan::of(&mut rng, &format!("/sim/{seed}"));
-    let mut model = Model::default();
-    let mut last = None;
+/// A store and what is known of it.
+struct Run {
+    disk: SimDisk,
+    plan: Plan,
+    model: Model,
+    rng: Rng,
+    /// How the last life ended; a stop in order counts as a kill, since all is there then.
+    last: Option<Crash>,
+    /// Syncs of such paths do nothing.
+    deaf: Option<fn(&Path) -> bool>,
+}
+
+impl Run {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let disk = SimDisk::new(rng.u64(..));
+        // No two runs of this process may have a store of the same name.
+        let root = format!("/sim/{}", ROOTS.fetch_add(1, Ordering::Relaxed));
+        let plan = Plan::of(&mut rng, &root);
+        Self { disk, plan, model: Model::default(), rng, last: None, deaf: None }
+    }
+
+    /// Up to where everything must be there.
+    fn least(&self) -> PhysicalOffset {
+        let promises = self.model.promises;
+        match (self.last, self.plan.policy) {
+            (Some(Crash::Kill) | None, _) => promises.published,
+            (Some(Crash::PowerCut), Policy::Sync) => promises.lasting.max(promises.shown),
+            (Some(Crash::PowerCut), Policy::Async) => promises.lasting,
+        }
+    }
+
+    fn open(&self) -> Result<OpenStore, StoreError> {
+        open(self.disk.shared(), self.plan.options.clone(), &mut |_| {})
+    }
+
+    fn set_faults(&self, faults: Faults) {
+        self.disk.set_faults(Faults { deaf: self.deaf, ..faults });
+    }
+
+    fn check(&mut self, store: &mut OpenStore) {
+        self.set_faults(Faults::default());
+        let least = self.least();
+        self.model.check(store, &self.plan.options, least);
+    }
+
+    /// Opens the store. Now and then that is cut short too, or fails, and is tried again.
+    fn open_whatever_happens(&mut self, faults: fn(&mut Rng) -> Faults) -> OpenStore {
+        loop {
+            let faults = if self.rng.u8(..) < 100 { faults(&mut self.rng) } else { Faults::default() };
+            self.set_faults(faults);
+            match self.open() {
+                Ok(store) => return store,
+                Err(error) => {
+                    assert!(self.disk.is_off() || self.disk.has_failed(), "{error}");
+                    self.crash();
+                }
+            }
+        }
+    }
+
+    fn crash(&mut self) {
+        // What the process left in memory only may be gone, and what a sync failed to write is.
+        let crash = if self.rng.bool() && !self.disk.has_failed() { Crash::Kill } else { Crash::PowerCut };
+        self.disk.crash(crash);
+        self.last = if self.last == Some(Crash::PowerCut) { self.last } else { Some(crash) };
+    }
+
+    /// Works until something ends it.
+    fn live(&mut self, store: OpenStore, faults: fn(&mut Rng) -> Faults) {
+        let mut broker = SimBroker::new(&self.disk, &self.plan, store);
+        if self.rng.u8(..) < 150 {
+            let faults = faults(&mut self.rng);
+            self.set_faults(faults);
+        }
+        let steps = self.rng.usize(1..STEPS);
+        let mut ended = (0..steps).try_for_each(|_| broker.step(&mut self.model, &mut self.rng));
+        if ended.is_ok() && self.rng.u8(..) < 80 {
+            ended = broker.close(&mut self.model);
+        }
+        if let Err(error) = ended {
+            assert!(self.disk.is_off() || self.disk.has_failed() || error.is_shortage(), "{error}");
+        }
+        self.last = None;
+        self.crash();
+    }
+
+    fn lives(&mut self, faults: fn(&mut Rng) -> Faults) {
+        for _ in 0..LIVES {
+            let mut store = self.open_whatever_happens(faults);
+            self.check(&mut store);
+            self.live(store, faults);
+        }
+    }
+}
+
+/// Crashes at any call.
+fn crashes(rng: &mut Rng) -> Faults {
+    Faults { crash_at: Some(rng.u64(1..400)), ..Faults::default() }
+}
+
+/// Calls that fail, and listings that lack something.
+fn failures(rng: &mut Rng) -> Faults {
+    let call = *rng.choice(&CALLS).unwrap();
+    Faults { fail: Some((call, rng.u64(..60))), ..Faults::default() }
+}
+
+/// One seed of crashes.
+pub(crate) fn with_crashes(seed: u64) {
+    Run::new(seed).lives(crashes);
+}
+
+/// One seed of calls that fail.
+pub(crate) fn with_failures(seed: u64) {
+    Run::new(seed).lives(failures);
+}
+
+/// One seed on a disk that is small, and has more room from time to time: nothing is an error then.
+pub(crate) fn on_a_small_disk(seed: u64) {
+    let mut run = Run::new(seed);
     for _ in 0..LIVES {
-        let mut store = open_whatever_happens(&disk, &plan, &model, &mut last, &mut rng);
-        let least = least(&model, &plan, last);
-        if std::env::var_os("FERROMQ_SIM_TRACE").is_some() {
-            for path in disk.files() {
-                let bytes = disk.bytes(&path).unwrap();
-                eprintln!("{} {} {}", path.display(), bytes.len(), bytes.iter().filter(|byte| **byte != 0).count());
-            }
-            eprintln!("{last:?} {:?} {:?}", model.promises, store.report);
-        }
-        model.check(&mut store, &plan.options, least);
-        last = Some(live(&disk, &plan, store, &mut model, &mut rng));
+        run.disk.set_capacity(usize::MAX);
+        let mut store = run.open_whatever_happens(crashes);
+        run.check(&mut store);
+        run.disk.set_capacity(run.rng.usize(..200_000));
+        run.live(store, crashes);
     }
 }
 
-/// Up to where everything must be there.
-fn least(model: &Model, plan: &Plan, last: Option<Crash>) -> PhysicalOffset {
-    let promises = model.promises;
-    match (last, plan.policy) {
-        (Some(Crash::Kill) | None, _) => promises.published,
-        (Some(Crash::PowerCut), Policy::Sync) => promises.lasting.max(promises.shown),
-        (Some(Crash::PowerCut), Policy::Async) => promises.lasting,
-    }
+/// The same work with a crash at one call. Tells how many calls there are.
+pub(crate) fn crash_at(seed: u64, call: Option<u64>, crash: Crash) -> u64 {
+    let mut run = Run::new(seed);
+    run.set_faults(Faults { crash_at: call, ..Faults::default() });
+    let worked = run.open().and_then(|store| {
+        let mut broker = SimBroker::new(&run.disk, &run.plan, store);
+        (0..60).try_for_each(|_| broker.step(&mut run.model, &mut run.rng))?;
+        broker.close(&mut run.model)?;
+        run.open().map(drop)
+    });
+    assert_eq!(worked.is_err(), run.disk.is_off(), "{worked:?}");
+    let calls = run.disk.calls();
+    run.disk.crash(crash);
+    run.last = Some(crash);
+    let mut store = run.open().unwrap();
+    run.check(&mut store);
+    calls
 }
 
-/// Opens the store. Now and then that is cut short too, and tried again.
-fn open_whatever_happens(
-    disk: &SimDisk,
-    plan: &Plan,
-    _model: &Model,
-    last: &mut Option<Crash>,
-    rng: &mut Rng,
-) -> OpenStore {
-    loop {
-        if rng.u8(..) < 100 {
-            disk.set_faults(Faults { crash_at: Some(rng.u64(1..150)), ..Faults::default() });
-        } else {
-            disk.set_faults(Faults::default());
-        }
-        match open(disk.shared(), plan.options.clone(), &mut |_| {}) {
-            Ok(store) => {
-                disk.set_faults(Faults::default());
-                return store;
-            }
-            Err(error) => {
-                assert!(disk.is_off(), "{error}");
-                let crash = crash_of(rng);
-                disk.crash(crash);
-                // What the process left in memory only is not there any more.
-                *last = last.map(|last| if crash == Crash::PowerCut { crash } else { last });
-            }
-        }
-    }
-}
-
-/// Works until something ends it. Tells what that was; `Kill` stands for a stop in order too, since all is there then.
-fn live(disk: &SimDisk, plan: &Plan, store: OpenStore, model: &mut Model, rng: &mut Rng) -> Crash {
-    let mut broker = SimBroker::new(disk, plan, store);
-    if rng.u8(..) < 150 {
-        disk.set_faults(Faults { crash_at: Some(rng.u64(1..400)), ..Faults::default() });
-    }
-    let mut ended = Ok(());
-    for _ in 0..rng.usize(1..STEPS) {
-        ended = broker.step(model, rng);
-        if ended.is_err() {
-            break;
-        }
-    }
-    if ended.is_ok() && rng.u8(..) < 80 {
-        ended = broker.close(model);
-        if ended.is_ok() {
-            assert!(disk.bytes(&plan.options.file("abort")).is_none());
-        }
-    } else {
-        drop(broker);
-    }
-    if let Err(error) = ended {
-        assert!(disk.is_off(), "{error}");
-    }
-    let crash = crash_of(rng);
-    disk.crash(crash);
-    crash
-}
-
-fn crash_of(rng: &mut Rng) -> Crash {
-    if rng.bool() { Crash::Kill } else { Crash::PowerCut }
+/// One seed of power cuts on a disk that does not do some syncs.
+pub(crate) fn with_deaf_syncs(seed: u64, deaf: fn(&Path) -> bool) {
+    let mut run = Run::new(seed);
+    run.deaf = Some(deaf);
+    run.lives(crashes);
 }

@@ -225,14 +225,6 @@ impl File {
         // A mapping of the dead process is not this file any more.
         self.content = Content::Plain(bytes);
     }
-
-    /// Changes a bit of what lasts.
-    pub(crate) fn flip(&mut self, at: usize, bit: u8) {
-        let mut bytes = self.bytes();
-        bytes[at] ^= 1 << bit;
-        self.content = Content::Plain(bytes.clone());
-        self.lasting = bytes;
-    }
 }
 
 impl World {
@@ -283,9 +275,6 @@ impl World {
     }
 
     pub(crate) fn unlink(&mut self, path: &Path) {
-        if std::env::var_os("FERROMQ_SIM_TRACE").is_some() {
-            eprintln!("unlink {}", path.display());
-        }
         self.names.remove(path);
         self.note(path, NameChange::Unlink(path.into()));
     }
@@ -299,7 +288,7 @@ impl World {
     }
 
     fn note(&mut self, path: &Path, change: NameChange) {
-        self.changes.entry(path.parent().unwrap_or(Path::new("/")).into()).or_default().push(change);
+        self.changes.entry(path.parent().unwrap_or_else(|| Path::new("/")).into()).or_default().push(change);
     }
 
     pub(crate) fn sync_dir(&mut self, directory: &Path) {
@@ -337,9 +326,6 @@ impl World {
 
     /// Goes on as after a crash.
     pub(crate) fn crash(&mut self, crash: Crash, rng: &mut Rng) {
-        if std::env::var_os("FERROMQ_SIM_TRACE").is_some() {
-            eprintln!("crash {crash:?} {:?}", self.changes);
-        }
         if crash == Crash::PowerCut {
             for (_, changes) in std::mem::take(&mut self.changes) {
                 let lasting = rng.usize(..=changes.len());

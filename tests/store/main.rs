@@ -1,6 +1,7 @@
 //! The store against files that a RocketMQ 4.9.7 broker wrote, against faults of the disk, and against itself.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_cleaning_may_end_anywhere;
 mod a_record_that_panics;
 mod answers_better_than_java;
 mod any_bytes;

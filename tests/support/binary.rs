@@ -14,8 +14,9 @@ use tempfile::TempDir;
 /// What is waited for takes less than a second; who waits this long waits in vain.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Files of a store that cost nothing to make.
-const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n";
+/// Files of a store that cost nothing to make, on a disk that may be as full as it likes.
+const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n\
+    diskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100\n";
 
 /// What one run left behind.
 #[derive(Debug)]
@@ -64,7 +65,7 @@ impl Ferromq {
     }
 
     pub(crate) fn run_in_environment(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
-        let mut command = self.command(arguments);
+        let mut command = self.command(&self.program, arguments);
         command.envs(environment.iter().copied());
         let Output { status, stdout, stderr } = assert_cmd::Command::from_std(command).timeout(LIMIT).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -75,7 +76,18 @@ impl Ferromq {
 
     /// Starts a server, and waits until it says that it serves.
     pub(crate) fn serve(&self, arguments: &str) -> Serving {
-        let mut command = self.command(arguments);
+        Self::serving(self.command(&self.program, arguments), arguments)
+    }
+
+    /// The same by way of a command that becomes the server, in surroundings that it makes.
+    pub(crate) fn serve_by(&self, before: &[&str], arguments: &str) -> Serving {
+        let (first, others) = before.split_first().unwrap();
+        let mut command = self.command(Path::new(first), "");
+        command.args(others).arg(&self.program).args(arguments.split_whitespace());
+        Self::serving(command, arguments)
+    }
+
+    fn serving(mut command: Command, arguments: &str) -> Serving {
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (lines(process.stdout.take().unwrap()), lines(process.stderr.take().unwrap()));
         // From here on it is ended whatever happens.
@@ -93,7 +105,7 @@ impl Ferromq {
     /// # Panics
     /// If it ends by itself.
     pub(crate) fn kill_while_it_starts(&self, arguments: &str, after: Duration) -> bool {
-        let mut command = self.command(arguments);
+        let mut command = self.command(&self.program, arguments);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (lines(process.stdout.take().unwrap()), lines(process.stderr.take().unwrap()));
         let said = out.recv_timeout(after);
@@ -105,8 +117,8 @@ impl Ferromq {
         }
     }
 
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(&self.program);
+    fn command(&self, program: &Path, arguments: &str) -> Command {
+        let mut command = Command::new(program);
         command.current_dir(self.path()).env("HOME", self.path()).env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");
         command.args(arguments.split_whitespace());
         command

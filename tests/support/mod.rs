@@ -6,6 +6,8 @@ use std::time::Duration;
 use ferromq::actors::broker::Broker;
 use ferromq::actors::namesrv::Namesrv;
 use ferromq::actors::options::{BrokerOptions, NamesrvOptions};
+use ferromq::broker::config::RetentionSettings;
+use ferromq::broker::retention::RetentionRules;
 use ferromq::store::StoreOptions;
 use tempfile::TempDir;
 
@@ -25,7 +27,13 @@ pub(crate) fn small(directory: &TempDir) -> BrokerOptions {
         index_entries: 4_000,
         ..StoreOptions::at(directory.path().join("store"))
     };
-    BrokerOptions { listen: free_port(), store, ..BrokerOptions::at(directory.path()) }
+    BrokerOptions { listen: free_port(), store, retention: on_any_disk(), ..BrokerOptions::at(directory.path()) }
+}
+
+/// Nothing is refused or removed by force, however full the disk is that the tests run on.
+pub(crate) fn on_any_disk() -> RetentionSettings {
+    let rules = RetentionRules { force_above: 100, refuse_above: 100, ..RetentionRules::default() };
+    RetentionSettings { rules, ..RetentionSettings::default() }
 }
 
 /// Options for a name server in the same directory.

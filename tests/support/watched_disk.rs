@@ -36,6 +36,11 @@ pub(crate) trait Watch: Debug + Send + Sync + 'static {
     /// A call has succeeded.
     fn after(&self, _: Call, _: &Path) {}
 
+    /// How much room there is said to be.
+    fn space(&self, real: Space) -> Space {
+        real
+    }
+
     /// A file has got another name.
     fn renamed(&self, _: &Path, _: &Path) {}
 
@@ -100,7 +105,7 @@ impl<W: Watch> Disk for WatchedDisk<W> {
     }
 
     fn space(&self, path: &Path) -> io::Result<Space> {
-        FileDisk.space(path)
+        FileDisk.space(path).map(|real| self.0.space(real))
     }
 }
 

@@ -1,8 +1,8 @@
 //! How a queue ends, and how it is cleaned.
 
-use actix::{Context, Handler};
+use actix::{Context, Handler, MessageResult};
 
-use super::{DropExpired, Pull, QueueActor, Retire};
+use super::{Cleaned, CleaningOf, Pull, QueueActor, Retire};
 use crate::actors::fault::{guarded, notify};
 use crate::actors::hold_actor::Release;
 use crate::broker::pull::admission::no_topic;
@@ -26,16 +26,6 @@ impl QueueActor {
     pub(super) fn refuse_retired(&self, pull: Pull) {
         pull.reply.refuse(no_topic(self.queue.topic().as_str()));
     }
-
-    fn drop_expired(&mut self) {
-        match self.queue.remove_expired(self.shared.log.min()) {
-            Ok(true) => {
-                tracing::info!(topic = %self.queue.topic(), queue = %self.queue.queue_id(), "a queue without messages is removed");
-            }
-            Ok(false) => {}
-            Err(error) => tracing::error!(%error, "a queue without messages cannot be removed"),
-        }
-    }
 }
 
 impl Handler<Retire> for QueueActor {
@@ -46,10 +36,22 @@ impl Handler<Retire> for QueueActor {
     }
 }
 
-impl Handler<DropExpired> for QueueActor {
+impl Handler<CleaningOf> for QueueActor {
+    type Result = MessageResult<CleaningOf>;
+
+    fn handle(&mut self, _: CleaningOf, _: &mut Context<Self>) -> Self::Result {
+        MessageResult((!self.retired).then(|| self.queue.cleaning()))
+    }
+}
+
+impl Handler<Cleaned> for QueueActor {
     type Result = ();
 
-    fn handle(&mut self, _: DropExpired, ctx: &mut Context<Self>) {
-        guarded(self, ctx, "DropExpired", |actor, _| actor.drop_expired());
+    fn handle(&mut self, cleaned: Cleaned, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "Cleaned", |actor, _| {
+            if !actor.retired {
+                cleaned.tell(&mut actor.queue);
+            }
+        });
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Due {
     pub(super) rows: Vec<TimerRow>,
     /// Whether there may be more.
     pub(super) more: bool,
+    /// How many are gone from the log.
+    gone: usize,
 }
 
 impl Work {
@@ -83,6 +85,9 @@ impl Work {
         // A message is delivered when all cancellations are known.
         if !due.more {
             self.due(log, now_ms, &mut due)?;
+            if due.gone > 0 {
+                tracing::warn!(messages = due.gone, "messages with a delivery time are in the log no more");
+            }
             self.forget(now_ms);
         }
         Ok(due)
@@ -212,7 +217,7 @@ impl Work {
 
     fn add(&mut self, log: &LogView, row: TimerRow, now_ms: i64, due: &mut Due) -> Result<(), StoreError> {
         let Some(message) = log.message(row.physical)? else {
-            tracing::warn!(at = %row.physical, "a message with a delivery time is in the log no more");
+            due.gone += 1;
             return Ok(());
         };
         let out_ms = out_ms(&message);

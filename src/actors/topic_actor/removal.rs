@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use actix::{ActorFutureExt, AsyncContext, Context, Recipient, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Recipient, WrapFuture};
 
-use super::TopicActor;
+use super::{LogBegins, TopicActor};
 use crate::actors::commitlog_actor::{CloseTopics, Numbers, OpenTopics};
 use crate::actors::config_writer::ConfigWriter;
-use crate::actors::dispatch_actor::{CleanQueues, RemoveTopics, TopicsWithQueues};
-use crate::actors::fault::{ask, notify};
+use crate::actors::dispatch_actor::{RemoveTopics, TopicsWithQueues};
+use crate::actors::fault::{ask, guarded, notify};
 use crate::actors::registration_actor::TopicsChanged;
 use crate::actors::requests::{answer, success};
 use crate::broker::topics::Changed;
@@ -25,6 +25,7 @@ use crate::protocol::command::Command;
 use crate::protocol::headers::topic::OfTopic;
 use crate::protocol::names::Topic;
 use crate::protocol::refusal::Refusal;
+use crate::protocol::units::PhysicalOffset;
 use crate::store::{DeletedTopics, LogView};
 
 /// Removes what belongs to topics that are deleted.
@@ -44,8 +45,6 @@ pub struct TopicRemoval {
     pub remove: Recipient<RemoveTopics>,
     /// The same.
     pub with_queues: Recipient<TopicsWithQueues>,
-    /// The same.
-    pub clean: Recipient<CleanQueues>,
 }
 
 /// Topics that the writer takes nothing for. Dropped before anything is destroyed, it goes on with them as before.
@@ -141,8 +140,26 @@ impl TopicActor {
         }));
     }
 
-    pub(super) fn clean_expired(&self, reply: ReplyTo) {
-        notify(&self.parts.removal.clean, CleanQueues);
-        reply.succeed();
+    /// Writes down which deletions still matter, if they are fewer.
+    fn forget_deleted(&mut self, before: PhysicalOffset) {
+        let removal = &mut self.parts.removal;
+        let mut deleted = removal.deleted.clone();
+        deleted.forget_before(before);
+        if deleted == removal.deleted {
+            return;
+        }
+        match removal.file.write(&deleted.to_json()) {
+            Ok(()) => removal.deleted = deleted,
+            // What is remembered for too long does no harm: no record lies there any more.
+            Err(error) => tracing::warn!(%error, "cannot write which deleted topics are forgotten; trying again later"),
+        }
+    }
+}
+
+impl Handler<LogBegins> for TopicActor {
+    type Result = ();
+
+    fn handle(&mut self, begins: LogBegins, ctx: &mut Context<Self>) {
+        guarded(self, ctx, "LogBegins", |actor, _| actor.forget_deleted(begins.at));
     }
 }

@@ -264,11 +264,13 @@ impl Look<'_> {
         let mut bytes = 0;
         let entries = queue.entries(from, READ_AT_ONCE)?;
         found.is_over = entries.is_empty();
+        let mut gone = 0;
         for entry in &entries {
             let offset = found.next;
             // Most have ended: they need not be read.
             let half =
                 if self.done.contains(offset) || entry.is_blank() { None } else { self.log.message(entry.physical)? };
+            gone += usize::from(entry.physical < self.log.min() && !self.done.contains(offset) && !entry.is_blank());
             if let Some(half) = half {
                 let verdict = verdict(&half, offset, self.done, &self.rules, self.began_ms, self.now_ms);
                 match verdict {
@@ -287,6 +289,9 @@ impl Look<'_> {
             if found.acts.len() == COPIES_AT_ONCE || bytes >= BYTES_AT_ONCE {
                 break;
             }
+        }
+        if gone > 0 {
+            tracing::warn!(messages = gone, %from, "half messages are gone from the log before they were ended");
         }
         Ok(found)
     }

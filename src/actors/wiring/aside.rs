@@ -14,18 +14,20 @@ use crate::actors::delay_offset_actor::DelayOffsetParts;
 use crate::actors::live::Live;
 use crate::actors::published::Publisher;
 use crate::actors::requests::Requests;
+use crate::actors::retention_actor::{Means, RetentionParts};
 use crate::actors::runtime_info::RuntimeInfo;
 use crate::actors::schedule_actor::{ScheduleParts, SchedulePorts};
 use crate::actors::tables::{DelayTable, TimerTable};
 use crate::actors::timer_actor::TimerParts;
 use crate::actors::transaction_actor::TransactionParts;
+use crate::protocol::refusal::Refusal;
 
 impl Wiring<'_> {
     pub(super) fn aside(
         &self,
         make: AsideMakers,
-        delays: DelayTable,
-        timer: TimerTable,
+        (delays, timer): (DelayTable, TimerTable),
+        full: Publisher<Option<Refusal>>,
         storage: &Storage,
         state: &State,
     ) -> Aside {
@@ -84,7 +86,27 @@ impl Wiring<'_> {
             faults: self.faults.clone(),
         };
         let timer = options.timer.map(|_| (make.timer)(timer_parts(), on));
-        Aside { delay_offsets, levels, transactions, timer }
+        let retention = (make.retention)(self.retention_parts(full, storage, state), on);
+        Aside { delay_offsets, levels, transactions, timer, retention }
+    }
+
+    fn retention_parts(&self, full: Publisher<Option<Refusal>>, storage: &Storage, state: &State) -> RetentionParts {
+        let options = self.options;
+        let means = Means {
+            live: self.live.clone(),
+            log: storage.log.clone(),
+            disk: Arc::clone(&options.disk),
+            store: options.store.clone(),
+            pool: storage.pools.questions.clone(),
+            files: Arc::clone(&self.files),
+            topics: storage.dispatch.topics.clone(),
+            queues: storage.dispatch.cleaning.clone(),
+            index: storage.index.as_ref().map(|index| index.detach.clone()),
+            sync_queues: storage.flush.sync_queues.clone(),
+            log_begins: state.topic.log_begins.clone(),
+            clock: Arc::clone(&options.clock),
+        };
+        RetentionParts { times: options.retention.times, full, means, faults: self.faults.clone() }
     }
 
     /// Makes the actor that speaks for the broker, which knows most of the others.

@@ -21,7 +21,7 @@ use crate::actors::store_reads::StoreReads;
 use crate::actors::waiting_messages::WaitingMessages;
 use crate::actors::{
     broker_actor, client_actor, delay_offset_actor, group_actor, lookup_service, offset_actor, queue_lock_actor,
-    stats_actor, topic_actor,
+    retention_actor, stats_actor, topic_actor,
 };
 use crate::net::budget::Budget;
 use crate::net::exchange::ExchangeHook;
@@ -74,6 +74,7 @@ impl Wiring<'_> {
             .route(&group_actor::CODES, actor(&state.group.requests))
             .route(&queue_lock_actor::CODES, actor(&state.queue_lock.requests))
             .route(&broker_actor::CODES, actor(broker))
+            .route(&retention_actor::CODES, actor(&aside.retention.requests))
             .route(&stats_actor::CODES, actor(&storage.stats.requests))
             .route(&delay_offset_actor::CODES, actor(&aside.delay_offsets.requests))
             .on_closed(move |peer| {

@@ -147,7 +147,6 @@ impl Wiring<'_> {
             open: storage.commit_log.open.clone(),
             remove: storage.dispatch.remove.clone(),
             with_queues: storage.dispatch.topics.clone(),
-            clean: storage.dispatch.clean.clone(),
         }
     }
 

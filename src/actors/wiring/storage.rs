@@ -69,6 +69,7 @@ impl Wiring<'_> {
             delay_levels_ms: options.store.delay_levels_ms.clone(),
             extensions,
             pool: pool.clone(),
+            files: Arc::clone(&self.files),
             put_counted: stats.put.clone(),
             faults: self.faults.clone(),
         };
@@ -77,6 +78,7 @@ impl Wiring<'_> {
         let duplicates = recent.figures();
         let commit_log_parts = CommitLogParts {
             preparer: self.preparer(&log)?,
+            full: self.full.clone(),
             log,
             recent,
             clock: Arc::clone(&options.clock),

@@ -43,7 +43,7 @@ pub struct TransactionSettings {
     pub check_max: u32,
     /// `transactionCheckInterval`: between two rounds of asking.
     pub check_interval: Duration,
-    /// How long a half message may be asked about: as long as messages are kept (`fileReservedTime` at its default).
+    /// How long a half message may be asked about: as long as messages are kept (`fileReservedTime`).
     pub keep: Duration,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn transactions(settings: &Settings) -> TransactionSettings {
         timeout: settings.millis("transactionTimeOut"),
         check_max: settings.number("transactionCheckMax"),
         check_interval: settings.millis("transactionCheckInterval"),
-        keep: TransactionSettings::default().keep,
+        keep: Duration::from_secs(settings.number::<u64>("fileReservedTime") * 3_600),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::broker::retention::RetentionRules;
 use crate::properties_file::{Effect, Notice, Refusal};
 
 fn read(text: &str) -> (BrokerConfig, Vec<Notice>) {
@@ -31,6 +32,7 @@ fn every_key_stands_in_the_tables_once_and_with_a_legal_default() {
 #[test]
 fn the_defaults_are_those_of_the_reference() {
     let config = BrokerConfig::default();
+    assert_eq!(config.retention, RetentionSettings::default());
     assert_eq!(config.listen_port, 10_911);
     assert_eq!(config.store, StoreOptions::at("store"));
     assert_eq!(config.message_bytes_max, 4 * 1024 * 1024);
@@ -46,7 +48,10 @@ fn the_sample_file_of_the_reference_is_taken_unchanged() {
     let (config, notices) = read(include_str!("../../../conf/broker.conf"));
     assert_eq!((config.name.as_str(), config.cluster.as_str(), config.id), ("broker-a", "DefaultCluster", 0));
     assert!(!config.flush.sync);
-    assert_eq!(notices, [Notice::NotYet { keys: vec!["deleteWhen", "fileReservedTime"] }]);
+    let kept = Duration::from_secs(48 * 3_600);
+    let rules = RetentionRules { keep: kept, ..RetentionRules::default() };
+    assert_eq!(config.retention, RetentionSettings { rules, ..RetentionSettings::default() });
+    assert!(notices.is_empty(), "{notices:?}");
 }
 
 #[test]
@@ -77,6 +82,14 @@ fn values_that_mean_nothing_are_refused_with_their_place() {
         (
             "\nmessageDelayLevel=1s 2",
             r#"broker.conf:2: messageDelayLevel: expected times such as "1s 5m 2h", apart by blanks, found "1s 2""#,
+        ),
+        (
+            "deleteWhen=4;24",
+            r#"broker.conf:1: deleteWhen: expected hours from 00 to 23, such as "04" or "03;15", found "4;24""#,
+        ),
+        (
+            "fileReservedTime=24\ntimerWheelEnable=true",
+            r#"broker.conf:1: fileReservedTime: expected 48 or more with timerWheelEnable: messages would be lost, found "24""#,
         ),
         ("brokerName=", r#"broker.conf:1: brokerName: expected a name, found """#),
         (
@@ -143,7 +156,7 @@ fn unset_keys_are_not_shown_and_important_ones_are_few() {
 
 #[test]
 fn a_key_is_used_exactly_if_it_is_read() {
-    let reader = [include_str!("../config.rs"), include_str!("messages.rs")].concat();
+    let reader = [include_str!("../config.rs"), include_str!("messages.rs"), include_str!("retention.rs")].concat();
     // A master's id is 0, in RocketMQ too, whatever the file says.
     let settings = BrokerConfig::settings_at_default();
     for key in settings.keys().filter(|key| key.name != "brokerId") {
@@ -151,4 +164,16 @@ fn a_key_is_used_exactly_if_it_is_read() {
             reader.contains(&format!("(\"{}\")", key.name)) || reader.contains(&format!(", \"{}\")", key.name));
         assert_eq!(key.effect == Effect::Used, is_read, "{}", key.name);
     }
+}
+
+#[test]
+fn hours_and_shares_of_the_disk_are_read() {
+    let rules = |text: &str| read(text).0.retention.rules;
+    assert_eq!(rules("deleteWhen=03;15; 23").hours, [3, 15, 23]);
+    assert!(rules("deleteWhen=").hours.is_empty());
+    assert_eq!([1, 50, 99].map(|used| rules(&format!("diskMaxUsedSpaceRatio={used}")).used_max), [10, 50, 95]);
+    let (config, _) = read("fileReservedTime=5\ndiskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100");
+    let five_hours = Duration::from_secs(5 * 3_600);
+    assert_eq!((config.retention.rules.keep, config.transactions.keep), (five_hours, five_hours));
+    assert_eq!((config.retention.rules.force_above, config.retention.rules.refuse_above), (100, 100));
 }

@@ -173,62 +173,6 @@ impl ConsumeQueue {
         self.cut_extension()
     }
 
-    /// Finds the first entry whose record is still in a log that begins at `log_min`.
-    ///
-    /// Unlike the reference, which looks through the first file only, this goes on to the next ones, so that a pull
-    /// from the beginning always points to something that can be read.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub fn correct_min(&mut self, log_min: PhysicalOffset) -> Result<(), StoreError> {
-        let Some(first) = self.files.first().map(|file| file.base) else { return Ok(()) };
-        if log_min.0 == 0 {
-            self.min = self.min.max(first);
-            return Ok(());
-        }
-        // The beginning never goes back, so what was passed over once need not be looked at again.
-        let mut at = self.min.max(first);
-        while at < self.write {
-            let Some(index) = self.file_of(at) else { break };
-            let file_end = (at - at % self.file_bytes() + self.file_bytes()).min(self.write);
-            at += self.scan(index, at, |entry| entry.physical < log_min)?;
-            if at < file_end {
-                self.min = at;
-                return Ok(());
-            }
-            at = file_end;
-        }
-        self.min = self.min.max(first);
-        Ok(())
-    }
-
-    /// Removes the files whose last entry points to before `log_min`, never the last file, and corrects the minimum. Of the
-    /// extension go those that end before the unit of the first entry that is left.
-    /// Tells how many were removed.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub fn clean(&mut self, log_min: PhysicalOffset) -> Result<usize, StoreError> {
-        let mut removed = 0;
-        while self.files.len() > 1 {
-            let base = self.files.first().map_or(0, |file| file.base);
-            let last = self.entry_at(base + self.file_bytes() - QUEUE_ENTRY_BYTES)?;
-            if last.physical >= log_min {
-                break;
-            }
-            let path = self.files.remove(0).path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            removed += 1;
-        }
-        self.correct_min(log_min)?;
-        if self.extension.is_some() {
-            let first = self.entry_at(self.min)?.unit_address();
-            let Self { extension, .. } = self;
-            extension.as_mut().zip(first).map_or(Ok(()), |(extension, first)| extension.clean(first))?;
-        }
-        Ok(removed)
-    }
-
     /// Cuts off the units of entries that were cut off.
     fn cut_extension(&mut self) -> Result<(), StoreError> {
         if self.extension.is_none() {

@@ -4,7 +4,6 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::ConsumeQueue;
-use crate::protocol::units::PhysicalOffset;
 use crate::store::census::Census;
 use crate::store::error::StoreError;
 
@@ -18,21 +17,6 @@ impl ConsumeQueue {
         self.remove_files()?;
         self.remove_directory()?;
         self.extension.as_mut().map_or(Ok(()), |extension| extension.destroy())
-    }
-
-    /// Removes all files when everything that they point to lies before `log_min`. The numbers go on: the next entry begins
-    /// a file at its own. Tells whether there was anything to remove.
-    ///
-    /// # Errors
-    /// As [`ConsumeQueue::destroy`].
-    pub fn remove_expired(&mut self, log_min: PhysicalOffset) -> Result<bool, StoreError> {
-        if self.files.is_empty() || self.max_physical() > log_min {
-            return Ok(false);
-        }
-        let (write, max_physical) = (self.write, self.max_physical);
-        self.destroy()?;
-        (self.write, self.min, self.max_physical) = (write, write, max_physical);
-        Ok(true)
     }
 
     /// A queue of the same name that holds nothing: what an owner is left with who gives this one away.

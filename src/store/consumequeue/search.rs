@@ -1,5 +1,6 @@
 //! Looking for entries from a thread that may wait for the disk, while the queue's owner goes on.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use super::{ConsumeQueue, QueueEntry};
@@ -65,7 +66,7 @@ impl QueueSnapshot {
         let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
         let holds = |base: &&u64| (**base..**base + self.file_bytes).contains(&at);
         let Some(base) = self.bases.iter().find(holds).filter(|_| at < self.write) else { return Ok(None) };
-        self.open(*base)?.entry_at(at - base).map(Some)
+        self.open(*base)?.map_or(Ok(None), |file| file.entry_at(at - base).map(Some))
     }
 
     /// Up to `count` entries from `from` on; none if there is no such offset. They come from one file, so there may be more
@@ -79,7 +80,7 @@ impl QueueSnapshot {
         let Some(base) = self.bases.iter().find(holds).filter(|_| at < self.write) else { return Ok(Vec::new()) };
         let until = (base + self.file_bytes).min(self.write).min(at + count as u64 * QUEUE_ENTRY_BYTES);
         let mut bytes = vec![0; (until - at) as usize];
-        let EntryFile { file, path } = self.open(*base)?;
+        let Some(EntryFile { file, path }) = self.open(*base)? else { return Ok(Vec::new()) };
         let read = file.read_at(&mut bytes, at - base).map_err(StoreError::io("read", &path))?;
         bytes.truncate(read);
         Ok(bytes.chunks_exact(QUEUE_ENTRY_BYTES as usize).map(QueueEntry::decode).collect())
@@ -104,7 +105,7 @@ impl QueueSnapshot {
         mut store_time_of: impl FnMut(PhysicalOffset, i32) -> Option<StoreTime>,
     ) -> Result<QueueOffset, StoreError> {
         let Some(base) = self.file_by_time(time)? else { return Ok(QueueOffset(0)) };
-        let file = self.open(base)?;
+        let Some(file) = self.open(base)? else { return Ok(self.min_offset()) };
         let entry_bytes = QUEUE_ENTRY_BYTES as i64;
         let mut low = (self.min as i64 - base as i64).max(0);
         let mut high = (self.write.min(base + self.file_bytes) as i64 - base as i64) - entry_bytes;
@@ -150,10 +151,14 @@ impl QueueSnapshot {
         Ok(self.bases.last().copied())
     }
 
-    fn open(&self, base: u64) -> Result<EntryFile, StoreError> {
+    /// One of its files; `None` if that was removed since, with the log that it points to.
+    fn open(&self, base: u64) -> Result<Option<EntryFile>, StoreError> {
         let path = self.directory.join(file_name(base));
-        let file = self.disk.open(&path, OpenMode::ReadOnly).map_err(StoreError::io("open", &path))?;
-        Ok(EntryFile { file, path })
+        match self.disk.open(&path, OpenMode::ReadOnly) {
+            Ok(file) => Ok(Some(EntryFile { file, path })),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::io("open", &path)(error)),
+        }
     }
 }
 

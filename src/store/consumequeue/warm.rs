@@ -44,7 +44,7 @@ impl ConsumeQueue {
     /// What the operating system says when the file has to be opened.
     pub fn warm_up(&self, offset: QueueOffset) -> Result<Option<WarmUp>, StoreError> {
         let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
-        let Some(index) = self.file_of(at).filter(|_| at < self.write) else { return Ok(None) };
+        let Some(index) = self.file_of(at).filter(|_| (self.min..self.write).contains(&at)) else { return Ok(None) };
         let file_bytes = self.file_bytes();
         let until = (at + WARM_BYTES).min(self.write);
         let Some(file) = self.files.get(index) else { return Ok(None) };

@@ -74,20 +74,6 @@ impl QueueExtension {
         self.clear_behind_end()
     }
 
-    /// Removes the files that end before the first unit that is still named, never the last file.
-    ///
-    /// # Errors
-    /// What the operating system says.
-    pub(in crate::store) fn clean(&mut self, first: UnitAddress) -> Result<(), StoreError> {
-        while self.files.len() > 1
-            && self.files.first().is_some_and(|file| file.base + self.file_bytes < first.offset())
-        {
-            let path = self.files.remove(0).path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-        }
-        Ok(())
-    }
-
     pub(super) fn remove_all(&mut self) -> Result<(), StoreError> {
         while let Some(file) = self.files.pop() {
             let path = file.path(&self.directory);

@@ -35,6 +35,11 @@ def _is_free(port):
         return True
 
 
+# Neither broker is to refuse or remove anything because the disk that the checks run on is full.
+ON_ANY_DISK = ("diskSpaceCleanForciblyRatio=100", "diskSpaceWarningLevelRatio=100")
+ON_ANY_DISK_JAVA = ("-Drocketmq.broker.diskSpaceCleanForciblyRatio=1.0", "-Drocketmq.broker.diskSpaceWarningLevelRatio=1.0")
+
+
 class Ferromq:
     """`ferromq standalone`: name server and broker in one process.
 
@@ -52,7 +57,7 @@ class Ferromq:
         """Starts it and gives the seconds until it serves."""
         begin = time.monotonic()
         configuration = self.logs / "broker.conf"
-        configuration.write_text("".join(f"{line}\n" for line in self.settings))
+        configuration.write_text("".join(f"{line}\n" for line in (*ON_ANY_DISK, *self.settings)))
         command = [self.binary, "standalone", "--data", self.data, "--host", HOST, "-c", configuration,
                    "--namesrv-port", str(self.ports.namesrv), "--port", str(self.ports.broker)]
         self._process = Process(self.title, command, self.logs / "ferromq.log")
@@ -119,7 +124,7 @@ class Reference:
                    # Netty and the store of 4.9 reach into the JDK, which has been closed since Java 17.
                    "--add-opens", "java.base/java.nio=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
                    "--add-opens", "java.base/jdk.internal.ref=ALL-UNNAMED",
-                   f"-Drocketmq.home.dir={self.data}", f"-Duser.home={self.data}",
+                   *ON_ANY_DISK_JAVA, f"-Drocketmq.home.dir={self.data}", f"-Duser.home={self.data}",
                    "-cp", f"{self.jars}/*", main, "-c", f"{self.data}/conf/{name}.conf"]
         return Process(name, command, self.logs / f"{name}.log")
 

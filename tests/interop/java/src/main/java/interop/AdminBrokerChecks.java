@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.common.message.MessageQueue;
 
 /** The commands of mqadmin about the broker and the cluster. */
 final class AdminBrokerChecks {
@@ -118,10 +119,22 @@ final class AdminBrokerChecks {
         return "";
     }
 
+    /** What is young stays, whatever is asked for. */
     static String clean(Session session) throws Exception {
+        DefaultMQProducer producer = session.producer();
+        session.createTopic(producer, 1);
+        ConsumeChecks.send(session, producer, "", 0, 10);
+        session.awaitStored(producer, 10);
+        String[] status = {"brokerStatus", "-b", session.options().broker()};
+        String begins = lines(Tool.run(session, status), ":").get("commitLogMinOffset");
         for (String command : List.of("cleanExpiredCQ", "cleanUnusedTopic", "deleteExpiredCommitLog")) {
             equal("success", Tool.run(session, command, "-b", session.options().broker()), command);
             equal("success", Tool.run(session, command, "-c", "DefaultCluster"), command + " of the cluster");
+        }
+        equal(begins, lines(Tool.run(session, status), ":").get("commitLogMinOffset"), "beginning of the log");
+        for (MessageQueue queue : producer.fetchPublishMessageQueues(session.topic())) {
+            equal(0L, producer.minOffset(queue), "first message of " + queue);
+            equal(10L, producer.maxOffset(queue), "messages of " + queue);
         }
         return "";
     }
