@@ -173,7 +173,7 @@ impl Opening {
             // What makes it count for nothing now may be gone after a power cut, and what it vouches for is changed below.
             state_file.save(State::void())?;
         }
-        let mut queues = Queues::load(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
+        let mut queues = Queues::load_entries(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
         let mut deleted = DeletedTopics::load(&**disk, options, &mut report.warnings)?;
         deleted.finish(&mut queues)?;
         let mut index = match options.index_enabled {

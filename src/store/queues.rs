@@ -92,11 +92,21 @@ impl Queues {
     }
 
     /// Takes in what lies under `consumequeue/` and finds each queue's end. What is no queue is named in `warnings`.
-    /// Extensions are left for [`Queues::recover_extensions`].
     ///
     /// # Errors
     /// As [`ConsumeQueue::recover`].
     pub fn load(disk: SharedDisk, options: Arc<StoreOptions>, warnings: &mut Vec<String>) -> Result<Self, StoreError> {
+        let mut queues = Self::load_entries(disk, options, warnings)?;
+        queues.recover_extensions()?;
+        Ok(queues)
+    }
+
+    /// The same without extensions, for who may cut entries off first: what they name is taken for what is there.
+    pub(super) fn load_entries(
+        disk: SharedDisk,
+        options: Arc<StoreOptions>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, StoreError> {
         let mut queues = Self::new(disk, options);
         let root = queues.options.queues_dir();
         for topic_entry in list(&queues.disk, &root)?.into_iter().filter(|entry| entry.is_dir) {
