@@ -49,6 +49,10 @@ interop *ARGS:
 sim SEEDS:
     FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test sim
 
+# Switches off each sync, order and cut of the store in turn, and says whether the simulated disk notices (half an hour).
+mutate *ARGS:
+    tests/sim/mutate {{ARGS}}
+
 # A fuzz target of fuzz/ (needs a nightly compiler and cargo-fuzz), for so many seconds.
 fuzz TARGET SECONDS="60":
     cargo +nightly fuzz run {{TARGET}} -- -max_total_time={{SECONDS}}
