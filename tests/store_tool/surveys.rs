@@ -29,6 +29,8 @@ fn queues_begin_and_end_where_java_said() {
         }
         let log = |key: &str| fixture.manifest["expectedAfterOpen"][key].as_u64().unwrap();
         assert_eq!((survey.log.min, survey.log.end), (log("commitLogMinOffset"), log("commitLogMaxOffset")), "{name}");
+        let times = || fixture.rows("messages").iter().filter_map(|row| row["storeTimestamp"].as_i64());
+        assert_eq!(Some(survey.log.last_stored), times().max(), "{name}: when the last message was stored");
     }
 }
 

@@ -128,15 +128,16 @@ impl OfflineStore {
             entries: EntryReader::new(self.disk.clone(), &self.options),
             log: LogReader::new(self.disk.clone(), self.log.clone(), JUMP_BYTES),
         };
-        let (mut queues, mut queued_up_to) = (Vec::new(), self.log_min());
+        let (mut queues, mut queued_up_to, mut newest) = (Vec::new(), self.log_min(), 0);
         for (index, queue) in self.queues.all().iter().enumerate() {
             let (survey, end) = eyes.queue(index, queue)?;
+            newest = newest.max(survey.last_stored);
             queues.push(survey);
             queued_up_to = queued_up_to.max(end);
         }
         let checkpoint = self.checkpoint;
         Ok(Survey {
-            log: eyes.log(queued_up_to, progress)?,
+            log: eyes.log(queued_up_to, newest, progress)?,
             queues,
             index: self.survey_index()?,
             checkpoint: CheckpointSurvey {
@@ -204,10 +205,11 @@ impl Eyes<'_> {
         Ok(self.log.record(entry.physical)?.ok().map(|head| (head.store_time, head.end())))
     }
 
-    /// The log. Its end is looked for from the last record on that a queue has.
+    /// The log. Its end is looked for from the last record on that a queue has, of which the newest was stored at `newest`.
     fn log(
         &mut self,
         queued_up_to: PhysicalOffset,
+        newest: i64,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<LogSurvey, StoreError> {
         let files = &self.store.log;
@@ -218,7 +220,7 @@ impl Eyes<'_> {
             _ => 0,
         };
         let mut walk = LogWalk::from(self.store, from);
-        let (mut last_stored, total) = (0, files.room_end().saturating_sub(from.0));
+        let (mut last_stored, total) = (newest, files.room_end().saturating_sub(from.0));
         let end = loop {
             match walk.next()? {
                 Met::Record(head) => last_stored = last_stored.max(head.store_time.0),
