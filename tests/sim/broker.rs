@@ -59,6 +59,7 @@ pub(crate) struct SimBroker {
     /// What was dispatched weighs in the census.
     weight: u64,
     settled: Settled,
+    vouched: PhysicalOffset,
     _lock: StoreLock,
 }
 
@@ -104,6 +105,7 @@ impl SimBroker {
             newest,
             weight: 0,
             settled: Settled { up_to: end, newest, weight: 0 },
+            vouched: end,
             _lock: lock,
         }
     }
@@ -127,7 +129,7 @@ impl SimBroker {
                 self.flusher.begin_round(self.settled);
                 Ok(())
             }
-            82..92 => self.flusher.go_on(rng.usize(1..4)).map(|_| ()),
+            82..92 => self.go_on_syncing(model, rng.usize(1..4)),
             92..96 => self.log.preparation().prepare_next().map(|_| ()),
             96..98 => {
                 self.disk.write_back();
@@ -140,8 +142,13 @@ impl SimBroker {
         }
     }
 
+    /// Up to where everything is on the disk, as was written down there.
+    pub(crate) fn vouched(&self) -> PhysicalOffset {
+        self.vouched
+    }
+
     /// Stops in order.
-    pub(crate) fn close(mut self, model: &mut Model) -> Result<(), StoreError> {
+    pub(crate) fn close(&mut self, model: &mut Model) -> Result<(), StoreError> {
         self.sync_log(model)?;
         self.dispatch(model, usize::MAX)?;
         self.put_keys()?;
@@ -209,6 +216,14 @@ impl SimBroker {
             Sent { topic: topic.clone(), queue_id, placed, body, properties: properties.join("\u{2}"), keys }
         };
         (0..count).map(|_| one(rng)).collect()
+    }
+
+    fn go_on_syncing(&mut self, model: &Model, files: usize) -> Result<(), StoreError> {
+        let in_round = self.flusher.is_in_round();
+        if !self.flusher.go_on(files)? && in_round {
+            self.vouched = self.flusher.queues_synced().min(model.promises.lasting);
+        }
+        Ok(())
     }
 
     /// A sync of the log, which keeps the promises up to there.

@@ -54,6 +54,12 @@ impl Model {
         self.check_index(store);
     }
 
+    /// Where the last record with keys lies of those before a place; the beginning where none has any.
+    pub(crate) fn last_with_keys(&self, before: PhysicalOffset) -> PhysicalOffset {
+        let with_keys = self.sent.iter().filter(|sent| !sent.keys.is_empty()).map(|sent| sent.placed.physical);
+        with_keys.filter(|physical| *physical < before).last().unwrap_or_default()
+    }
+
     /// The log is a first part of what was sent. Tells how many records it has.
     fn check_log(&self, view: &LogView) -> usize {
         let mut cursor = view.cursor(view.min());
