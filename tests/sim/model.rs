@@ -56,8 +56,8 @@ impl Model {
 
     /// Where the last record with keys lies of those before a place; the beginning where none has any.
     pub(crate) fn last_with_keys(&self, before: PhysicalOffset) -> PhysicalOffset {
-        let with_keys = self.sent.iter().filter(|sent| !sent.keys.is_empty()).map(|sent| sent.placed.physical);
-        with_keys.filter(|physical| *physical < before).last().unwrap_or_default()
+        let mut with_keys = self.sent.iter().filter(|sent| !sent.keys.is_empty()).map(|sent| sent.placed.physical);
+        with_keys.rfind(|physical| *physical < before).unwrap_or_default()
     }
 
     /// The log is a first part of what was sent. Tells how many records it has.
