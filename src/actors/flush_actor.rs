@@ -2,8 +2,8 @@
 //! own, since a sync takes as long as the disk takes.
 //!
 //! Takes [`AwaitSync`] from the CommitLogActor under SYNC_FLUSH, which it answers with [`Synced`], [`QueueDirty`] from
-//! QueueActors, [`IndexDirty`] from the IndexActor, [`SyncQueues`] from the RetentionActor, [`CloseStore`] at the end. When a sync fails, or it dies, the
-//! broker ends: what the kernel did with the unwritten pages is unknown.
+//! QueueActors, [`IndexDirty`] from the IndexActor, [`SyncQueues`] from the RetentionActor, [`CloseStore`] at the end. When a
+//! sync fails, or it dies, the broker ends: what the kernel did with the unwritten pages is unknown.
 
 use std::sync::Arc;
 use std::time::Duration;

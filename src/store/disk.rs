@@ -215,11 +215,18 @@ pub fn create_lasting_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
         return Ok(());
     }
     disk.create_dir(directory)?;
-    missing.into_iter().rev().try_for_each(|path| match disk.sync_dir(parent_of(path)) {
-        // One of those above that may be entered and not be read: its names are its owner's affair.
+    missing.into_iter().rev().try_for_each(|path| sync_readable_dir(disk, parent_of(path)))
+}
+
+/// Makes the names in a directory last, unless it may be entered and not be read: its names are its owner's affair then.
+///
+/// # Errors
+/// As the operating system says.
+pub fn sync_readable_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+    match disk.sync_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         synced => synced,
-    })
+    }
 }
 
 /// The directory that a path lies in: for a bare name that is the current one, which has no name in it.

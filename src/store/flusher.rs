@@ -130,7 +130,6 @@ impl Flusher {
     /// # Errors
     /// What the operating system says; the next start looks closely then.
     pub fn close(&mut self, settled: Settled, index: Option<&IndexSync>) -> Result<(), StoreError> {
-        self.sync_log()?;
         let left = self.round.take().map(|round| round.left).unwrap_or_default();
         for mut dirty in [left, std::mem::take(&mut self.dirty)] {
             while dirty.sync_one(&mut self.durable)? {}

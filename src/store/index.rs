@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use self::file::IndexFile;
-pub(super) use self::reader::{IndexFileReader, IndexSpan, Indexed};
+pub(super) use self::file::{Header as IndexHeader, IndexEntry};
+pub(super) use self::reader::IndexFileReader;
 pub use self::search::{Found, IndexSnapshot};
 use super::disk::{SharedDisk, SharedFile, create_lasting_dir};
 use super::dispatch::Marks;

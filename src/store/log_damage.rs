@@ -6,6 +6,7 @@ use super::consumequeue::{ConsumeQueue, QueueEntry};
 use super::error::StoreError;
 use super::queues::Queues;
 use super::segment::Segment;
+use super::segments::segment_at;
 use crate::protocol::message::{RecordError, RecordHead};
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
 
@@ -84,8 +85,4 @@ pub(super) fn is_followed(segments: &[Arc<Segment>], end: PhysicalOffset) -> Res
         }
     }
     Ok(false)
-}
-
-fn segment_at(segments: &[Arc<Segment>], at: PhysicalOffset) -> Option<&Arc<Segment>> {
-    segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0))
 }

@@ -16,6 +16,7 @@ use super::layout::file_name;
 use super::log_damage;
 use super::replay::Replay;
 use super::segment::Segment;
+use super::segments::segment_at;
 use crate::protocol::message::{MAGIC_BLANK, MAGIC_V1, RecordError, RecordHead};
 use crate::protocol::properties::{self, keys};
 use crate::protocol::sys_flag;
@@ -279,8 +280,7 @@ pub(super) fn java_start(segments: &[Arc<Segment>], unclean: bool, durable: Stor
 
 /// Whether a place is where a record or a blank begins, or the end of what is there.
 pub(super) fn is_border(segments: &[Arc<Segment>], at: PhysicalOffset) -> bool {
-    let found = segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0));
-    let Some(segment) = found else { return false };
+    let Some(segment) = segment_at(segments, at) else { return false };
     let from = (at.0 - segment.base()) as usize;
     let rest = segment.bytes(from, segment.len() - from).unwrap_or_default();
     match RecordHead::parse(rest) {
@@ -312,8 +312,7 @@ pub(super) fn number_of_record(
     entry: &QueueEntry,
 ) -> Option<QueueOffset> {
     let at = entry.physical;
-    let found = segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0));
-    let record = found.and_then(|segment| {
+    let record = segment_at(segments, at).and_then(|segment| {
         let from = (at.0 - segment.base()) as usize;
         RecordHead::parse(segment.bytes(from, segment.len() - from)?).ok()
     });

@@ -10,6 +10,11 @@ use arc_swap::ArcSwap;
 use super::segment::Segment;
 use crate::protocol::units::PhysicalOffset;
 
+/// The segment that an offset lies in, of some that need not follow each other.
+pub(super) fn segment_at(segments: &[Arc<Segment>], at: PhysicalOffset) -> Option<&Arc<Segment>> {
+    segments.iter().find(|segment| (segment.base()..segment.base() + segment.len() as u64).contains(&at.0))
+}
+
 /// The segments of the log, oldest first, without gaps.
 #[derive(Debug)]
 pub struct Segments {

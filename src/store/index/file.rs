@@ -22,14 +22,14 @@ const STEP_BYTES: u64 = 1 << 20;
 /// 0 begin time i64, 8 end time i64, 16 begin offset i64, 24 end offset i64, 32 slots in use i32, 36 number of the next
 /// entry i32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) begin_time: StoreTime,
-    pub(super) end_time: StoreTime,
-    pub(super) begin: PhysicalOffset,
-    pub(super) end: PhysicalOffset,
-    pub(super) slots_in_use: i32,
+pub(in crate::store) struct Header {
+    pub(in crate::store) begin_time: StoreTime,
+    pub(in crate::store) end_time: StoreTime,
+    pub(in crate::store) begin: PhysicalOffset,
+    pub(in crate::store) end: PhysicalOffset,
+    pub(in crate::store) slots_in_use: i32,
     /// At least 1: entry 0 is never used.
-    pub(super) next_entry: i32,
+    pub(in crate::store) next_entry: i32,
 }
 
 impl Header {
@@ -57,11 +57,12 @@ impl Header {
 /// # Layout
 /// 0 hash of topic and key i32, 4 offset i64, 12 seconds since the file's begin i32, 16 next older entry i32.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IndexEntry {
-    pub(super) hash: i32,
-    pub(super) physical: PhysicalOffset,
-    pub(super) seconds: i32,
-    pub(super) previous: i32,
+pub(in crate::store) struct IndexEntry {
+    pub(in crate::store) hash: i32,
+    pub(in crate::store) physical: PhysicalOffset,
+    pub(in crate::store) seconds: i32,
+    /// Number of the next older entry of the chain, 0 for none.
+    pub(in crate::store) previous: i32,
 }
 
 impl IndexEntry {

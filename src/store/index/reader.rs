@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use super::NAME_DIGITS;
 use super::file::{Header, IndexEntry, entry_at, slot_at};
 use super::search::{FileSnapshot, IndexSnapshot};
-use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::disk::{Disk, OpenMode, SharedFile};
 use crate::store::error::StoreError;
 use crate::store::layout::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES, StoreOptions};
@@ -24,27 +23,6 @@ pub(in crate::store) struct IndexFileReader {
     block_at: u64,
 }
 
-/// What a file's header says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct IndexSpan {
-    pub(in crate::store) begin_time: StoreTime,
-    pub(in crate::store) end_time: StoreTime,
-    pub(in crate::store) begin: PhysicalOffset,
-    pub(in crate::store) end: PhysicalOffset,
-    pub(in crate::store) slots_in_use: i32,
-    /// Number of the next entry, at least 1; entries are counted from 1.
-    pub(in crate::store) next_entry: i32,
-}
-
-/// What an entry says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) struct Indexed {
-    pub(in crate::store) hash: i32,
-    pub(in crate::store) physical: PhysicalOffset,
-    /// Number of the next older entry of the chain, 0 for none.
-    pub(in crate::store) previous: i32,
-}
-
 impl IndexFileReader {
     /// The index files of a store that have any bytes, oldest first, with their lengths.
     pub(in crate::store) fn list(disk: &dyn Disk, options: &StoreOptions) -> Result<Vec<(PathBuf, u64)>, StoreError> {
@@ -60,15 +38,12 @@ impl IndexFileReader {
         Self { file, slots, entries_max, block: Vec::new(), block_at: 0 }
     }
 
-    pub(in crate::store) fn span(&mut self) -> io::Result<IndexSpan> {
-        let header = Header::decode(&self.read(0)?);
-        let Header { begin_time, end_time, begin, end, slots_in_use, next_entry } = header;
-        Ok(IndexSpan { begin_time, end_time, begin, end, slots_in_use, next_entry })
+    pub(in crate::store) fn header(&mut self) -> io::Result<Header> {
+        Ok(Header::decode(&self.read(0)?))
     }
 
-    pub(in crate::store) fn entry(&mut self, number: i32) -> io::Result<Indexed> {
-        let IndexEntry { hash, physical, previous, .. } = IndexEntry::decode(&self.read(entry_at(number, self.slots))?);
-        Ok(Indexed { hash, physical, previous })
+    pub(in crate::store) fn entry(&mut self, number: i32) -> io::Result<IndexEntry> {
+        Ok(IndexEntry::decode(&self.read(entry_at(number, self.slots))?))
     }
 
     /// Number of the newest entry in the chain that a hash belongs to.
@@ -91,21 +66,21 @@ impl IndexFileReader {
     }
 
     pub(in crate::store) fn is_full(&mut self) -> io::Result<bool> {
-        Ok(self.span()?.next_entry as u32 >= self.entries_max)
+        Ok(self.header()?.next_entry as u32 >= self.entries_max)
     }
 
     /// Whether entries and slots stand where they would with these numbers of them; not told of a file without entries.
     pub(in crate::store) fn makes_sense(&mut self) -> io::Result<bool> {
-        let span = self.span()?;
-        if span.next_entry <= 1 || span.next_entry as u32 > self.entries_max {
+        let header = self.header()?;
+        if header.next_entry <= 1 || header.next_entry as u32 > self.entries_max {
             return Ok(false);
         }
-        let (first, last) = (self.entry(1)?, self.entry(span.next_entry - 1)?);
-        if first.physical != span.begin || first.previous != 0 || first.hash < 0 || last.physical != span.end {
+        let (first, last) = (self.entry(1)?, self.entry(header.next_entry - 1)?);
+        if first.physical != header.begin || first.previous != 0 || first.hash < 0 || last.physical != header.end {
             return Ok(false);
         }
         let mut number = self.newest_of(first.hash)?;
-        let mut limit = span.next_entry - 1;
+        let mut limit = header.next_entry - 1;
         while number > 1 && number <= limit {
             let entry = self.entry(number)?;
             if self.slot_of(entry.hash) != self.slot_of(first.hash) {

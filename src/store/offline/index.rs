@@ -14,7 +14,7 @@ use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::disk::OpenMode;
 use crate::store::dispatch::Marks;
 use crate::store::error::StoreError;
-use crate::store::index::{IndexFileReader, IndexSnapshot, IndexSpan, Indexed, KeyHasher};
+use crate::store::index::{IndexEntry, IndexFileReader, IndexHeader, IndexSnapshot, KeyHasher};
 use crate::store::layout::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES};
 
 /// The index beside the log.
@@ -58,7 +58,7 @@ impl OfflineStore {
                 return Ok(false);
             }
             let mut file = OpenFile::begin(self, path.clone())?;
-            if first.is_none() && file.span.next_entry > 1 {
+            if first.is_none() && file.header.next_entry > 1 {
                 first = Some(file.reader.entry(1).map_err(StoreError::io("read", path))?.physical);
             }
             file.severity = Severity::Fault;
@@ -86,7 +86,7 @@ impl OfflineStore {
 struct OpenFile {
     path: PathBuf,
     reader: IndexFileReader,
-    span: IndexSpan,
+    header: IndexHeader,
     /// Number of the entry that comes next.
     next: i32,
     /// The slots as the entries before it make them.
@@ -183,14 +183,14 @@ impl<'a> IndexWalk<'a> {
     }
 
     /// The entry that comes next; `None` behind the last one.
-    fn peek(&mut self, findings: &mut Findings) -> Result<Option<Indexed>, StoreError> {
+    fn peek(&mut self, findings: &mut Findings) -> Result<Option<IndexEntry>, StoreError> {
         loop {
             if self.open.is_none() {
                 let Some(path) = self.files.pop() else { return Ok(None) };
                 self.open = Some(OpenFile::begin(self.store, path)?);
             }
             let Some(open) = &mut self.open else { return Ok(None) };
-            if open.next < open.span.next_entry {
+            if open.next < open.header.next_entry {
                 let entry = open.reader.entry(open.next).map_err(StoreError::io("read", &open.path))?;
                 return Ok(Some(entry));
             }
@@ -213,7 +213,7 @@ impl<'a> IndexWalk<'a> {
     }
 
     /// An entry that is not of the record at which the walk is.
-    fn stray(&mut self, entry: &Indexed, findings: &mut Findings) -> Result<(), StoreError> {
+    fn stray(&mut self, entry: &IndexEntry, findings: &mut Findings) -> Result<(), StoreError> {
         let (before, hashes) = &self.before;
         let is_old = entry.physical < self.store.log_min();
         if is_old || (entry.physical == *before && hashes.contains(&entry.hash)) {
@@ -263,14 +263,14 @@ impl OpenFile {
         let file = store.disk.open(&path, OpenMode::ReadOnly).map_err(StoreError::io("open", &path))?;
         let (slots, entries_max) = (store.options.index_slots, store.options.index_entries);
         let mut reader = IndexFileReader::of(file, slots, entries_max);
-        let mut span = reader.span().map_err(StoreError::io("read", &path))?;
+        let mut header = reader.header().map_err(StoreError::io("read", &path))?;
         let is_full = reader.is_full().map_err(StoreError::io("read", &path))?;
         // After a crash a file that was written to is built again from what is known to be whole in it.
         let severity = if store.unclean && !is_full { Severity::Note } else { Severity::Fault };
-        span.next_entry = span.next_entry.min(entries_max.cast_signed().max(1));
+        header.next_entry = header.next_entry.min(entries_max.cast_signed().max(1));
         let slots = vec![0; slots as usize];
         let last = PhysicalOffset(0);
-        Ok(Self { path, reader, span, next: 1, slots, severity, begins: None, last })
+        Ok(Self { path, reader, header, next: 1, slots, severity, begins: None, last })
     }
 
     fn place(&self, number: i32) -> Place {
@@ -293,7 +293,7 @@ impl OpenFile {
         /// One broken file needs no longer list than this.
         const PROBLEMS_MAX: usize = 20;
         let mut problems = Vec::new();
-        for number in 1..self.span.next_entry {
+        for number in 1..self.header.next_entry {
             let entry = self.reader.entry(number)?;
             let slot = self.reader.slot_of(entry.hash) as usize;
             let place = self.place(number);
@@ -318,7 +318,7 @@ impl OpenFile {
             }
         }
         let Some(begins) = self.begins else { return Ok(problems) };
-        let IndexSpan { begin, end, slots_in_use, .. } = self.span;
+        let IndexHeader { begin, end, slots_in_use, .. } = self.header;
         if (begin, end, slots_in_use) != (begins, self.last, in_use) {
             let problem = format!(
                 "the header tells of offsets {begin} to {end} in {slots_in_use} slots, the entries of {begins} to {} in {in_use}",

@@ -156,14 +156,14 @@ impl OfflineStore {
         for (path, _) in IndexFileReader::list(&*self.disk, &self.options)? {
             let file = self.disk.open(&path, OpenMode::ReadOnly).map_err(StoreError::io("open", &path))?;
             let mut reader = IndexFileReader::of(file, self.options.index_slots, self.options.index_entries);
-            let span = reader.span().map_err(StoreError::io("read", &path))?;
+            let header = reader.header().map_err(StoreError::io("read", &path))?;
             surveys.push(IndexSurvey {
                 file: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-                entries: span.next_entry.unsigned_abs() - 1,
-                begin: span.begin.0,
-                end: span.end.0,
-                first_stored: span.begin_time.0,
-                last_stored: span.end_time.0,
+                entries: header.next_entry.unsigned_abs() - 1,
+                begin: header.begin.0,
+                end: header.end.0,
+                first_stored: header.begin_time.0,
+                last_stored: header.end_time.0,
             });
         }
         Ok(surveys)

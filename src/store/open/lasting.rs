@@ -1,12 +1,11 @@
 //! Making last what a start has found: it may be in the page cache only.
 
 use std::collections::BTreeSet;
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use super::Opening;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::disk::{create_lasting_dir, parent_of};
+use crate::store::disk::{create_lasting_dir, parent_of, sync_readable_dir};
 use crate::store::error::StoreError;
 use crate::store::flush::Synced;
 use crate::store::index::Index;
@@ -48,11 +47,7 @@ impl Opening {
         directories.push(options.root().to_path_buf());
         let parents: BTreeSet<_> = directories.iter().map(|directory| parent_of(directory).to_path_buf()).collect();
         for directory in parents.into_iter().chain(directories.into_iter().filter(|_| self.unclean)) {
-            match self.disk.sync_dir(&directory) {
-                // A parent that may be entered and not be read: its names are its owner's affair.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-                synced => synced.map_err(StoreError::io("sync", &directory))?,
-            }
+            sync_readable_dir(&*self.disk, &directory).map_err(StoreError::io("sync", &directory))?;
         }
         Ok(())
     }
