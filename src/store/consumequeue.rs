@@ -299,9 +299,9 @@ impl ConsumeQueue {
 
     /// Notes that the names of its files may not be on the disk: an earlier start has made them and was cut short.
     pub(crate) fn mistrust_names(&self) {
-        self.sync.note_made_file();
+        self.sync.note_names();
         if let Some(extension) = &self.extension {
-            extension.sync().note_made_file();
+            extension.sync().note_names();
         }
     }
 
@@ -397,7 +397,7 @@ impl ConsumeQueue {
         let mut file = QueueFile::new(base);
         file.create(&self.disk, &self.directory, self.options.queue_file_bytes())?;
         self.files.push(file);
-        self.sync.note_made_file();
+        self.sync.note_names();
         Ok(())
     }
 

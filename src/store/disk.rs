@@ -218,13 +218,15 @@ pub fn create_lasting_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
     missing.into_iter().rev().try_for_each(|path| sync_readable_dir(disk, parent_of(path)))
 }
 
-/// Makes the names in a directory last, unless it may be entered and not be read: its names are its owner's affair then.
+/// Makes the names in a directory last, unless it may be entered and not be read, or lies on a file system that is never
+/// written to or knows no such thing: its names are its owner's affair then.
 ///
 /// # Errors
 /// As the operating system says.
 pub fn sync_readable_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
     match disk.sync_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | ReadOnlyFilesystem) => Ok(()),
         synced => synced,
     }
 }
@@ -232,7 +234,12 @@ pub fn sync_readable_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
 /// The directory that a path lies in: for a bare name that is the current one, which has no name in it.
 #[must_use]
 pub fn parent_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+    parents_of(path).next().unwrap_or_else(|| Path::new("."))
+}
+
+/// That directory and all above it, from the inside out.
+pub fn parents_of(path: &Path) -> impl Iterator<Item = &Path> {
+    path.ancestors().skip(1).map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent })
 }
 
 /// Reads a whole file.

@@ -29,6 +29,8 @@ pub struct Durable {
     saved: Checkpoint,
     log: Synced,
     dispatched: PhysicalOffset,
+    /// The index is known to be on the disk up to this record.
+    indexed: Option<PhysicalOffset>,
     /// What was dispatched from the start up to there weighs so much.
     weight: u64,
     census: Arc<Census>,
@@ -44,7 +46,7 @@ impl Durable {
         census: Arc<Census>,
     ) -> Self {
         let (saved, dispatched) = (checkpoint, log.up_to);
-        Self { disk, options, file, checkpoint, saved, log, dispatched, weight: 0, census }
+        Self { disk, options, file, checkpoint, saved, log, dispatched, indexed: None, weight: 0, census }
     }
 
     /// What the checkpoint will say.
@@ -81,9 +83,14 @@ impl Durable {
         self.checkpoint.queues = self.checkpoint.queues.max(newest);
     }
 
-    /// A full index file was synced; `newest` is the time of its last entry.
+    /// A full index file, or the last one that there will be, was synced; `newest` is the time of its last entry.
     pub fn note_index(&mut self, newest: StoreTime) {
         self.checkpoint.index = self.checkpoint.index.max(newest);
+    }
+
+    /// The index was synced up to a record.
+    pub fn note_indexed(&mut self, newest: PhysicalOffset) {
+        self.indexed = self.indexed.max(Some(newest));
     }
 
     /// Writes both files, the checkpoint only if it has changed.
@@ -96,7 +103,7 @@ impl Durable {
             self.saved = self.checkpoint;
         }
         let state = State::new(self.log.up_to, self.dispatched, self.log.newest, &self.checkpoint);
-        self.file.save(state.with_queues(self.census.after(self.weight)))
+        self.file.save(state.with_queues(self.census.after(self.weight)).with_indexed(self.indexed))
     }
 
     /// Ends a store in order: log, queues, index, then what is known of them, then `abort` goes. It stays, so that the
@@ -112,6 +119,7 @@ impl Durable {
         }
         if let Some(index) = parts.index {
             index.sync()?;
+            self.note_indexed(index.newest);
         }
         self.note_queues(parts.dispatched, parts.newest, parts.weight);
         // The open index file counts too: it is on the disk, and the next start need not build it again.

@@ -161,6 +161,7 @@ impl Dirty {
         }
         let Some(index) = self.indexes.last() else { return Ok(false) };
         index.sync()?;
+        durable.note_indexed(index.newest);
         if let Some(index) = self.indexes.pop().filter(|index| index.is_full) {
             durable.note_index(index.newest_time);
         }

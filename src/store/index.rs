@@ -60,6 +60,8 @@ pub struct IndexSync {
     path: PathBuf,
     /// Store time of its newest entry: once a *full* file is synced, the checkpoint's index time.
     pub newest_time: StoreTime,
+    /// Where the record of that entry lies.
+    pub newest: PhysicalOffset,
     /// Whether it takes no more entries.
     pub is_full: bool,
     /// Whether somebody was told that it is to be synced.
@@ -172,10 +174,12 @@ impl Index {
         self.files.last().map(|file| file.header().end).filter(|_| self.files.iter().any(|file| file.entries() > 0))
     }
 
-    /// Whether records behind [`Index::newest`] are to be indexed again though the store was closed in order.
+    /// Whether there is no reason to index the record at [`Index::newest`] and those behind it again, when the index has
+    /// had that of `indexed`. Of a record with several keys a part may stand in the next file, if the last one is full.
     #[must_use]
-    pub(super) fn has_lost_files(&self) -> bool {
-        self.lost_files
+    pub(super) fn is_whole_up_to(&self, newest: PhysicalOffset, indexed: Option<PhysicalOffset>) -> bool {
+        let goes_on = self.files.last().is_none_or(|last| !last.is_full());
+        !self.lost_files && indexed.is_none_or(|indexed| indexed < newest || (indexed == newest && goes_on))
     }
 
     /// Indexes a record under each of its keys. Replaying a record changes nothing.

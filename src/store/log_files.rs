@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{Disk, Entry, OpenMode};
+use super::disk::{Disk, Entry, OpenMode, parent_of, sync_readable_dir};
 use super::error::StoreError;
 use super::layout::{StoreOptions, base_of};
 use super::log_damage;
@@ -82,6 +82,10 @@ pub(super) fn cut(
     Ok(segments)
 }
 
+/// Removes a segment for good: were the one behind it to come back after a power cut, in another directory perhaps, and this
+/// one not, the log would have a gap.
 fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    disk.remove_file(path).map_err(StoreError::io("remove", path))
+    disk.remove_file(path).map_err(StoreError::io("remove", path))?;
+    let directory = parent_of(path);
+    sync_readable_dir(disk, directory).map_err(StoreError::io("sync", directory))
 }

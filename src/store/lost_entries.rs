@@ -58,6 +58,31 @@ pub(super) fn cut_foreign_tails(
     Ok(())
 }
 
+/// Destroys the queues that begin behind their first entry although the log has lost nothing, to be made again from it.
+///
+/// # Errors
+/// What the operating system says.
+pub(super) fn destroy_beheaded(
+    queues: &mut Queues,
+    log_min: PhysicalOffset,
+    warnings: &mut Vec<String>,
+) -> Result<(), StoreError> {
+    if log_min.0 > 0 {
+        return Ok(());
+    }
+    let mut destroyed = false;
+    for queue in queues.idle_mut().filter(|queue| queue.file_bases().first().is_some_and(|base| *base > 0)) {
+        let (topic, queue_id) = (queue.topic(), queue.queue_id());
+        warnings.push(format!("queue {queue_id} of {topic}: its first files are gone; it is made again from the log"));
+        queue.destroy()?;
+        destroyed = true;
+    }
+    if destroyed {
+        queues.note_lost_entries();
+    }
+    Ok(())
+}
+
 /// Of a store of which nothing is known to add up: destroys the queues whose first file has another one's name, to be made
 /// again from the log.
 ///

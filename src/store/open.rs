@@ -174,6 +174,9 @@ impl Opening {
             state_file.save(State::void())?;
         }
         let mut queues = Queues::load_entries(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
+        if *unclean {
+            self.sync_config_names()?;
+        }
         let mut deleted = DeletedTopics::load(&**disk, options, &mut report.warnings)?;
         deleted.finish(&mut queues)?;
         let mut index = match options.index_enabled {
@@ -181,19 +184,11 @@ impl Opening {
             false => None,
         };
         report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
-        if let Some(state) = state {
-            log_damage::refuse_lost_end(&segments, &mut queues, state.durable())?;
-        } else {
-            lost_entries::destroy_misnamed(&mut queues, &segments, report.log_min, &mut report.warnings)?;
-        }
-        if state.is_none() || *unclean {
-            let durable = state.map_or(PhysicalOffset(0), |state| state.durable());
-            lost_entries::cut_foreign_tails(&mut queues, &segments, report.log_min, durable)?;
-        }
+        self.take_foreign_entries(&mut queues, &segments, state, &mut report)?;
         report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
         if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
             // Should this start fail half way, the next one must not take half-built queues for whole ones.
-            state_file.save(State::new(state.durable(), report.walked_from, state.newest(), &checkpoint))?;
+            state_file.save(state.changed_from(report.walked_from))?;
         }
         if *unclean {
             // Of an entry, or of a unit, a part may be missing after a power cut, and nothing in it would tell. The walk
@@ -226,10 +221,32 @@ impl Opening {
         census.begin(queues.weight());
         let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced, census);
         durable.note_log(synced);
+        index.as_ref().and_then(Index::newest).into_iter().for_each(|newest| durable.note_indexed(newest));
         durable.note_queues(synced.up_to, newest, 0);
         durable.save()?;
         let log = self.writer(segments, synced, &queues, appender);
         Ok(Opened { log, queues, index, durable, deleted, report })
+    }
+
+    /// Takes out of queues what cannot be theirs, and refuses a log that lacks what they point to.
+    fn take_foreign_entries(
+        &self,
+        queues: &mut Queues,
+        segments: &[Arc<Segment>],
+        state: Option<State>,
+        report: &mut Report,
+    ) -> Result<(), StoreError> {
+        lost_entries::destroy_beheaded(queues, report.log_min, &mut report.warnings)?;
+        if let Some(state) = state {
+            log_damage::refuse_lost_end(segments, queues, state.durable())?;
+        } else {
+            lost_entries::destroy_misnamed(queues, segments, report.log_min, &mut report.warnings)?;
+        }
+        if state.is_none() || self.unclean {
+            let durable = state.map_or(PhysicalOffset(0), |state| state.durable());
+            lost_entries::cut_foreign_tails(queues, segments, report.log_min, durable)?;
+        }
+        Ok(())
     }
 
     fn load_index(
@@ -289,7 +306,7 @@ impl Opening {
         let checked_from = self.checked_from(segments, checkpoint, state, log_min);
         let indexed = index.map_or(checked_from, |index| match index.newest() {
             // What our own state vouches for needs no second look.
-            Some(_) if state.is_some() && !index.has_lost_files() => checked_from,
+            Some(newest) if state.is_some_and(|state| index.is_whole_up_to(newest, state.indexed())) => checked_from,
             Some(newest) => newest,
             None => log_min,
         });
@@ -309,7 +326,7 @@ impl Opening {
     ) -> Result<Walked, StoreError> {
         let (log_min, mut from) = (report.log_min, report.walked_from);
         let mut damaged = Vec::new();
-        let (mut counted, mut weight) = (state.and_then(|state| Some((state.dispatched(), state.queues()?))), 0);
+        let (mut counted, mut weight) = (state.and_then(|state| state.queues()), 0);
         // Who closes a store in order syncs all of it first.
         let durable_time = if self.unclean { checkpoint.durable_time() } else { checkpoint.log };
         let durable = state.map_or(DurableUpTo::Time(durable_time), |state| DurableUpTo::Position(state.durable()));
@@ -326,7 +343,7 @@ impl Opening {
                 began: from,
                 unclean: self.unclean,
                 added: 0,
-                counted_from: counted.map_or(PhysicalOffset(u64::MAX), |(dispatched, _)| dispatched),
+                counted_from: counted.map_or(PhysicalOffset(u64::MAX), |(place, _)| place),
                 weight: 0,
                 again_from: None,
             };
@@ -334,7 +351,7 @@ impl Opening {
             report.entries_added += replay.added;
             let mut again = replay.again_from;
             // A round from behind that place counts less than there is.
-            weight = if counted.is_some_and(|(dispatched, _)| from <= dispatched) { replay.weight } else { weight };
+            weight = if counted.is_some_and(|(place, _)| from <= place) { replay.weight } else { weight };
             if let Some(index) = built.index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
                 index.cut(walked.end)?;
                 let indexed = index.newest().unwrap_or(log_min);

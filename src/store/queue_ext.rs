@@ -181,7 +181,7 @@ impl QueueExtension {
         let mut file = QueueFile::new(base);
         file.create(&self.disk, &self.directory, self.file_bytes)?;
         self.files.push(file);
-        self.sync.note_made_file();
+        self.sync.note_names();
         Ok(self.files.len() - 1)
     }
 

@@ -24,8 +24,8 @@ pub struct QueueSync {
 struct Unsynced {
     disk: SharedDisk,
     directory: PathBuf,
-    /// Whether a file was made since the last sync: its name must last too, and the names of the directories above it.
-    made_file: AtomicBool,
+    /// Whether a file was made or removed since the last sync: that must last too, and the names of the directories above.
+    names_changed: AtomicBool,
     /// One more than the base of the file that was listed last, 0 for none: spares the lock for every entry but the
     /// first.
     listed: AtomicU64,
@@ -36,8 +36,8 @@ struct Unsynced {
 
 impl QueueSync {
     pub(super) fn new(disk: SharedDisk, directory: PathBuf) -> Self {
-        let (made_file, listed, told) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(false));
-        let files = Arc::new(Unsynced { disk, directory, made_file, listed, told, bases: Mutex::default() });
+        let (names_changed, listed, told) = (AtomicBool::new(false), AtomicU64::new(0), AtomicBool::new(false));
+        let files = Arc::new(Unsynced { disk, directory, names_changed, listed, told, bases: Mutex::default() });
         Self { files, units: None }
     }
 
@@ -46,9 +46,9 @@ impl QueueSync {
         Self { units: Some(Arc::clone(&units.files)), ..self }
     }
 
-    /// Notes that the queue got a new file.
-    pub(super) fn note_made_file(&self) {
-        self.files.made_file.store(true, Ordering::Release);
+    /// Notes that the queue got a new file, or that one was taken from its end.
+    pub(super) fn note_names(&self) {
+        self.files.names_changed.store(true, Ordering::Release);
     }
 
     /// Whether there is something to be synced that nobody was told of; who asks is to tell.
@@ -82,11 +82,11 @@ impl Unsynced {
             self.listed.store(0, Ordering::Release);
             std::mem::take(&mut *bases)
         };
-        let made_file = self.made_file.swap(false, Ordering::AcqRel);
+        let names_changed = self.names_changed.swap(false, Ordering::AcqRel);
         let mut left = taken.as_slice();
-        let synced = self.sync_files(&mut left).and_then(|()| if made_file { self.sync_names() } else { Ok(()) });
+        let synced = self.sync_files(&mut left).and_then(|()| if names_changed { self.sync_names() } else { Ok(()) });
         if synced.is_err() {
-            self.put_back(left, made_file);
+            self.put_back(left, names_changed);
         }
         synced
     }
@@ -116,8 +116,8 @@ impl Unsynced {
         })
     }
 
-    fn put_back(&self, left: &[u64], made_file: bool) {
-        self.made_file.fetch_or(made_file, Ordering::AcqRel);
+    fn put_back(&self, left: &[u64], names_changed: bool) {
+        self.names_changed.fetch_or(names_changed, Ordering::AcqRel);
         let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
         for base in left {
             if !bases.contains(base) {

@@ -16,7 +16,7 @@ use super::layout::StoreOptions;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 const FILE: &str = "ferromq.state";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const SLOT_BYTES: usize = 512;
 const HEAD_BYTES: usize = 7;
 
@@ -37,8 +37,10 @@ pub struct State {
     newest_ms: i64,
     /// The checkpoint of that moment: Java's broker writes its own when it stops, or once a minute.
     checkpoint_ms: [i64; 3],
-    /// What the entries of all queues before `dispatched` add up to, see [`census`](super::census).
-    queues: Option<u64>,
+    /// A place in the log, and what the entries of all queues before it add up to, see [`census`](super::census).
+    queues: Option<(u64, u64)>,
+    /// Where the newest record of the index lay, if it had any.
+    indexed: Option<u64>,
 }
 
 impl State {
@@ -58,13 +60,27 @@ impl State {
             newest_ms: newest.0,
             checkpoint_ms,
             queues: None,
+            indexed: None,
         }
     }
 
     /// With what the queues add up to.
     #[must_use]
     pub fn with_queues(self, queues: u64) -> Self {
-        Self { queues: Some(queues), ..self }
+        Self { queues: Some((self.dispatched, queues)), ..self }
+    }
+
+    /// What is known once queues and index are changed from a place on. What they were before is remembered, so that a loss
+    /// is noticed by the next start too.
+    #[must_use]
+    pub fn changed_from(self, place: PhysicalOffset) -> Self {
+        Self { dispatched: place.0, ..self }
+    }
+
+    /// With the newest record of the index.
+    #[must_use]
+    pub fn with_indexed(self, newest: Option<PhysicalOffset>) -> Self {
+        Self { indexed: newest.map(|newest| newest.0), ..self }
     }
 
     /// What vouches for nothing, whatever the checkpoint says.
@@ -98,10 +114,16 @@ impl State {
         PhysicalOffset(self.dispatched)
     }
 
-    /// What the queues added up to, where that is known.
+    /// Where that is known, what the queues added up to for the records before a place.
     #[must_use]
-    pub fn queues(&self) -> Option<u64> {
-        self.queues
+    pub fn queues(&self) -> Option<(PhysicalOffset, u64)> {
+        self.queues.map(|(place, sum)| (PhysicalOffset(place), sum))
+    }
+
+    /// Where the newest record of the index lay, if it had any.
+    #[must_use]
+    pub fn indexed(&self) -> Option<PhysicalOffset> {
+        self.indexed.map(PhysicalOffset)
     }
 
     /// Store time of the newest durable record.

@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(crate) topics: usize,
     pub(crate) queues: u32,
     pub(crate) body_bytes: usize,
+    /// Whether old segments go.
+    pub(crate) retention: bool,
 }
 
 /// An entry on its way into its queue.
@@ -46,12 +48,12 @@ struct Entry {
 
 /// The parts of an open store, with what is between them.
 pub(crate) struct SimBroker {
-    disk: SimDisk,
-    plan: Plan,
-    log: CommitLog,
-    queues: Queues,
-    index: Option<Index>,
-    flusher: Flusher,
+    pub(crate) disk: SimDisk,
+    pub(crate) plan: Plan,
+    pub(crate) log: CommitLog,
+    pub(crate) queues: Queues,
+    pub(crate) index: Option<Index>,
+    pub(crate) flusher: Flusher,
     cursor: RecordCursor,
     entries: Vec<Entry>,
     keys: Vec<(i32, PhysicalOffset, StoreTime)>,
@@ -80,7 +82,8 @@ impl Plan {
         }
         let policy = if rng.bool() { Policy::Sync } else { Policy::Async };
         let body_bytes = *rng.choice(&[20, 300, 1_500]).unwrap();
-        Self { policy, options, topics: rng.usize(1..4), queues: rng.u32(1..4), body_bytes }
+        let (topics, queues, retention) = (rng.usize(1..4), rng.u32(1..4), rng.bool());
+        Self { policy, options, topics, queues, body_bytes, retention }
     }
 }
 
@@ -130,8 +133,9 @@ impl SimBroker {
                 Ok(())
             }
             82..92 => self.go_on_syncing(model, rng.usize(1..4)),
-            92..96 => self.log.preparation().prepare_next().map(|_| ()),
-            96..98 => {
+            92..94 => self.log.preparation().prepare_next().map(|_| ()),
+            94..97 => self.keep_house(model, rng),
+            97..98 => {
                 self.disk.write_back();
                 Ok(())
             }

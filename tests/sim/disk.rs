@@ -121,6 +121,30 @@ impl SimDisk {
         (state.is_off, state.faults, state.run) = (false, Faults::default(), state.run + 1);
     }
 
+    /// The files in a directory and those below it, in order.
+    pub(crate) fn files_under(&self, directory: &Path) -> Vec<PathBuf> {
+        let files = self.state().world.all_files();
+        files.into_iter().map(|(path, _)| path).filter(|path| path.starts_with(directory)).collect()
+    }
+
+    /// A file is gone for good.
+    pub(crate) fn lose(&self, path: &Path) {
+        let mut state = self.state();
+        state.world.unlink(path);
+        state.world.sync_dir(path.parent().unwrap());
+    }
+
+    /// A bit of a file is another one, on the medium too.
+    pub(crate) fn flip(&self, path: &Path, at: usize, bit: u8) {
+        let mut state = self.state();
+        if let Some(Node::File(id)) = state.world.node(path) {
+            let file = state.world.file(id);
+            let byte = file.bytes()[at] ^ (1 << bit);
+            file.write(at, &[byte]);
+            file.sync();
+        }
+    }
+
     /// A file's bytes.
     pub(crate) fn bytes(&self, path: &Path) -> Option<Vec<u8>> {
         let mut state = self.state();
@@ -380,7 +404,13 @@ impl DiskFile for SimFile {
     }
 
     fn map(&self, len: u64) -> io::Result<Mapping> {
-        Ok(self.begin(None)?.world.file(self.id).map(len as usize))
+        let mut state = self.begin(None)?;
+        let file = state.world.file(self.id);
+        if self.path.components().any(|part| part.as_os_str() == "index") {
+            // Stores of what was there already cannot be seen; a start makes an index file that it does not trust anew.
+            file.write_all_again();
+        }
+        Ok(file.map(len as usize))
     }
 
     fn modified_ms(&self) -> io::Result<i64> {

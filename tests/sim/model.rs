@@ -1,6 +1,7 @@
 //! What was stored and what was promised of it, and whether a store that was opened keeps to that.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
@@ -31,10 +32,21 @@ pub(crate) struct Promises {
 }
 
 /// All of it, in the order of the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Model {
     pub(crate) sent: Vec<Sent>,
     pub(crate) promises: Promises,
+    /// Where the log begins: at least as far as segments are gone for good, at most as far as they were to go.
+    pub(crate) min: Range<PhysicalOffset>,
+    /// The last offsets that were written down, and the last that were to be.
+    pub(crate) offsets: Range<u64>,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        let begin = PhysicalOffset(0);
+        Self { sent: Vec::new(), promises: Promises::default(), min: begin..begin, offsets: 0..0 }
+    }
 }
 
 impl Model {
@@ -44,6 +56,14 @@ impl Model {
     /// When anything is missing, or there that should not be.
     pub(crate) fn check(&mut self, store: &mut OpenStore, options: &StoreOptions, least: PhysicalOffset) {
         let view = store.log.view();
+        let (least_min, most_min) = (self.min.start, self.min.end);
+        assert!(
+            (least_min..=most_min).contains(&view.min()),
+            "the log begins at {}, not in {:?}",
+            view.min(),
+            self.min
+        );
+        self.min = view.min()..most_min;
         let kept = self.check_log(&view);
         let end = view.written();
         assert!(end >= least, "the log ends at {end}, before {least}; {:?}", store.report);
@@ -60,10 +80,10 @@ impl Model {
         with_keys.rfind(|physical| *physical < before).unwrap_or_default()
     }
 
-    /// The log is a first part of what was sent. Tells how many records it has.
+    /// The log is a first part of what was sent. Tells how many records it has, with those that have expired.
     fn check_log(&self, view: &LogView) -> usize {
         let mut cursor = view.cursor(view.min());
-        let mut number = 0;
+        let mut number = self.sent.partition_point(|sent| sent.placed.physical < view.min());
         while let Some(record) = cursor.next(view.written()).expect("every record of the log can be read") {
             let sent = self.sent.get(number).expect("nothing is in the log that was not sent");
             let found = (record.physical_offset, record.queue_offset, record.topic, record.queue_id);
@@ -86,7 +106,8 @@ impl Model {
         }
         for ((topic, queue_id), row) in rows {
             let name = format!("{topic}-{}", queue_id.0);
-            let max = QueueOffset(row.len() as u64);
+            let expired = row.partition_point(|sent| sent.placed.physical < view.min());
+            let (min, max) = (QueueOffset(expired as u64), QueueOffset(row.len() as u64));
             assert_eq!(
                 store.log.offsets().next(&topic, queue_id),
                 max,
@@ -94,8 +115,8 @@ impl Model {
                 store.report
             );
             let queue = store.queues.queue_mut(&topic, queue_id).unwrap();
-            assert_eq!((queue.min_offset(), queue.max_offset()), (QueueOffset(0), max), "{name}");
-            for (number, sent) in row.into_iter().enumerate() {
+            assert_eq!((queue.min_offset(), queue.max_offset()), (min, max), "{name}");
+            for (number, sent) in row.into_iter().enumerate().skip(expired) {
                 let offset = QueueOffset(number as u64);
                 assert_eq!(sent.placed.queue_offset, offset, "{name}: numbers are dense");
                 let found = queue.entry(offset).unwrap().unwrap();
@@ -121,6 +142,7 @@ impl Model {
     /// Each key leads to its records and to no others.
     fn check_index(&self, store: &OpenStore) {
         let Some(index) = &store.index else { return };
+        let log_min = store.log.view().min();
         let mut by_hash: BTreeMap<i32, (String, String, Vec<PhysicalOffset>)> = BTreeMap::new();
         for sent in &self.sent {
             for key in sent.keys.iter().collect::<BTreeSet<_>>() {
@@ -132,7 +154,8 @@ impl Model {
         for (topic, key, expected) in by_hash.into_values() {
             let found = index.lookup(&topic, &key, usize::MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
             // A record that has a key twice may be found twice.
-            let records: Vec<_> = found.records.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+            let records: BTreeSet<_> = found.records.into_iter().filter(|record| *record >= log_min).collect();
+            let expected = expected.into_iter().filter(|record| *record >= log_min).collect();
             assert_eq!(records, expected, "{topic} {key}; {:?}", store.report);
         }
     }

@@ -9,6 +9,7 @@ use ferromq::store::{OpenStore, StoreError, open};
 
 use crate::broker::{Plan, Policy, SimBroker};
 use crate::disk::{Call, Faults, SimDisk};
+use crate::housekeeping::offsets_in;
 use crate::model::Model;
 use crate::world::Crash;
 
@@ -20,25 +21,25 @@ static ROOTS: AtomicU64 = AtomicU64::new(0);
 const CALLS: [Call; 7] = [Call::Open, Call::Write, Call::Allocate, Call::Sync, Call::SyncDir, Call::Remove, Call::List];
 
 /// A store and what is known of it.
-struct Run {
-    disk: SimDisk,
-    plan: Plan,
-    model: Model,
-    rng: Rng,
+pub(crate) struct Run {
+    pub(crate) disk: SimDisk,
+    pub(crate) plan: Plan,
+    pub(crate) model: Model,
+    pub(crate) rng: Rng,
     /// How the last life ended; a stop in order counts as a kill, since all is there then.
     last: Option<Crash>,
     /// Before here no start need look, if none was cut short since that was written down.
-    vouched: PhysicalOffset,
+    pub(crate) vouched: PhysicalOffset,
     /// Syncs of such paths do nothing.
     deaf: Option<fn(&Path) -> bool>,
 }
 
 impl Run {
-    fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let disk = SimDisk::new(rng.u64(..));
         // No two runs of this process may have a store of the same name.
-        let root = format!("/sim/{}", ROOTS.fetch_add(1, Ordering::Relaxed));
+        let root = format!("/sim/{}/store", ROOTS.fetch_add(1, Ordering::Relaxed));
         let plan = Plan::of(&mut rng, &root);
         Self { disk, plan, model: Model::default(), rng, last: None, vouched: PhysicalOffset(0), deaf: None }
     }
@@ -53,15 +54,15 @@ impl Run {
         }
     }
 
-    fn open(&self) -> Result<OpenStore, StoreError> {
+    pub(crate) fn open(&self) -> Result<OpenStore, StoreError> {
         open(self.disk.shared(), self.plan.options.clone(), &mut |_| {})
     }
 
-    fn set_faults(&self, faults: Faults) {
+    pub(crate) fn set_faults(&self, faults: Faults) {
         self.disk.set_faults(Faults { deaf: self.deaf, ..faults });
     }
 
-    fn check(&mut self, store: &mut OpenStore) {
+    pub(crate) fn check(&mut self, store: &mut OpenStore) {
         self.set_faults(Faults::default());
         let (least, report) = (self.least(), &store.report);
         // A queue that is made anew as a whole is told of, and takes all of the log. An index whose last file has gone is looked
@@ -70,10 +71,13 @@ impl Run {
         let looked_again = report.walked_from < indexed && report.warnings.is_empty();
         assert!(!looked_again, "nothing before {} was to be walked: {report:?}", self.vouched);
         self.model.check(store, &self.plan.options, least);
+        let (found, known) = (offsets_in(&self.disk, &self.plan.options), &mut self.model.offsets);
+        assert!((known.start..=known.end).contains(&found), "offsets {found}, not in {known:?}");
+        *known = found..found;
     }
 
     /// Opens the store. Now and then that is cut short too, or fails, and is tried again.
-    fn open_whatever_happens(&mut self, faults: fn(&mut Rng) -> Faults) -> OpenStore {
+    pub(crate) fn open_whatever_happens(&mut self, faults: fn(&mut Rng) -> Faults) -> OpenStore {
         loop {
             let faults = if self.rng.u8(..) < 100 { faults(&mut self.rng) } else { Faults::default() };
             self.set_faults(faults);
@@ -88,15 +92,15 @@ impl Run {
         }
     }
 
-    fn crash(&mut self) {
-        // What the process left in memory only may be gone, and what a sync failed to write is.
-        let crash = if self.rng.bool() && !self.disk.has_failed() { Crash::Kill } else { Crash::PowerCut };
+    pub(crate) fn crash(&mut self) {
+        // What the process left in memory only may be gone. What a sync failed to write is there until the power goes.
+        let crash = if self.rng.bool() { Crash::Kill } else { Crash::PowerCut };
         self.disk.crash(crash);
         self.last = if self.last == Some(Crash::PowerCut) { self.last } else { Some(crash) };
     }
 
     /// Works until something ends it.
-    fn live(&mut self, store: OpenStore, faults: fn(&mut Rng) -> Faults) {
+    pub(crate) fn live(&mut self, store: OpenStore, faults: fn(&mut Rng) -> Faults) {
         let mut broker = SimBroker::new(&self.disk, &self.plan, store);
         if self.rng.u8(..) < 150 {
             let faults = faults(&mut self.rng);
@@ -125,9 +129,10 @@ impl Run {
     }
 }
 
-/// Crashes at any call.
-fn crashes(rng: &mut Rng) -> Faults {
-    Faults { crash_at: Some(rng.u64(1..400)), ..Faults::default() }
+/// Crashes at any call. Those of a start, which come first, are few, and matter as much.
+pub(crate) fn crashes(rng: &mut Rng) -> Faults {
+    let calls = if rng.bool() { 40 } else { 400 };
+    Faults { crash_at: Some(rng.u64(1..calls)), ..Faults::default() }
 }
 
 /// Calls that fail, and listings that lack something.

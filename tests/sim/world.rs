@@ -120,10 +120,17 @@ impl File {
         if at + bytes.len() > self.len() {
             self.set_len(at + bytes.len());
         }
+        // Written again, it is to be written back again, whatever became of it before.
+        self.given_up.retain(|sector, _| sector * SECTOR >= at + bytes.len() || (sector + 1) * SECTOR <= at);
         match &mut self.content {
             Content::Plain(content) => content[at..at + bytes.len()].copy_from_slice(bytes),
             Content::Mapped(map) => map.overwrite(at, bytes),
         }
+    }
+
+    /// All of it is to be written back again.
+    pub(crate) fn write_all_again(&mut self) {
+        self.given_up.clear();
     }
 
     pub(crate) fn map(&mut self, len: usize) -> Mapping {

@@ -302,11 +302,17 @@ impl ConsumeQueue {
             let Some(file) = self.files.pop() else { break };
             let path = file.path(&self.directory);
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            // Its entries would be taken for those of the records that come to lie where theirs have lain.
+            self.sync.note_names();
         }
         // The first file stays even when it is empty: its name keeps the offsets that were given out.
         let Some(index) = self.file_of(self.write) else { return Ok(()) };
         let (write, file_bytes) = (self.write, self.file_bytes());
-        let cleared = |file: &QueueFile| file.clear_from(&self.disk, &self.directory, file_bytes, write);
+        let cleared = |file: &QueueFile| {
+            file.clear_from(&self.disk, &self.directory, file_bytes, write)?;
+            self.sync.mark(file);
+            Ok(())
+        };
         self.files.get(index).map_or(Ok(()), cleared)
     }
 }

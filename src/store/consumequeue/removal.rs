@@ -30,6 +30,7 @@ impl ConsumeQueue {
         while let Some(file) = self.files.pop() {
             let path = file.path(&self.directory);
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            self.sync.note_names();
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
         Ok(())

@@ -182,6 +182,7 @@ impl IndexFile {
             file: self.file.clone(),
             path: self.path.clone(),
             newest_time: self.header().end_time,
+            newest: self.header().end,
             is_full: self.is_full(),
             told: Arc::clone(&self.told),
         }

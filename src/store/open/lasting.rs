@@ -1,16 +1,21 @@
 //! Making last what a start has found: it may be in the page cache only.
 
 use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Opening;
 use crate::protocol::units::PhysicalOffset;
-use crate::store::disk::{create_lasting_dir, parent_of, sync_readable_dir};
+use crate::store::disk::{create_lasting_dir, parents_of, sync_readable_dir};
 use crate::store::error::StoreError;
 use crate::store::flush::Synced;
 use crate::store::index::Index;
 use crate::store::queues::Queues;
 use crate::store::segment::Segment;
+
+/// Bytes that are written at a time.
+const PIECE_BYTES: usize = 1 << 20;
 
 impl Opening {
     /// What recovery has read may be in the page cache only.
@@ -24,6 +29,9 @@ impl Opening {
     ) -> Result<Synced, StoreError> {
         let changed = self.unclean || synced.up_to > from;
         for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
+            if self.unclean {
+                write_again(segment, from)?;
+            }
             segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
         }
         self.sync_names()?;
@@ -34,8 +42,18 @@ impl Opening {
         Ok(synced)
     }
 
+    /// Files under `config/` are replaced by renaming. What this start reads there and acts upon must not be another thing
+    /// after a power cut.
+    pub(super) fn sync_config_names(&self) -> Result<(), StoreError> {
+        let directory = self.options.config_dir();
+        match sync_readable_dir(&*self.disk, &directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(StoreError::io("sync", &directory)(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the directories that will be needed, and the names of all last, whoever has made them: an earlier start may
-    /// have been cut short before it came to that.
+    /// have been cut short before it came to that, with directories above those too.
     fn sync_names(&self) -> Result<(), StoreError> {
         let options = &self.options;
         let mut directories = options.log_dirs();
@@ -45,10 +63,30 @@ impl Opening {
             create_lasting_dir(&*self.disk, directory).map_err(StoreError::io("create", directory))?;
         }
         directories.push(options.root().to_path_buf());
-        let parents: BTreeSet<_> = directories.iter().map(|directory| parent_of(directory).to_path_buf()).collect();
-        for directory in parents.into_iter().chain(directories.into_iter().filter(|_| self.unclean)) {
-            sync_readable_dir(&*self.disk, &directory).map_err(StoreError::io("sync", &directory))?;
+        let above: BTreeSet<_> = directories.iter().flat_map(|directory| parents_of(directory)).collect();
+        let own = directories.iter().filter(|_| self.unclean).map(PathBuf::as_path);
+        for directory in above.into_iter().chain(own) {
+            sync_readable_dir(&*self.disk, directory).map_err(StoreError::io("sync", directory))?;
         }
         Ok(())
     }
+}
+
+/// Writes a segment's records from `from` on once more. Of a sync that failed the kernel takes the pages for written, so that
+/// they are there until the power goes, and the next sync finds nothing to do.
+fn write_again(segment: &Segment, from: PhysicalOffset) -> Result<(), StoreError> {
+    let mut at = from.0.saturating_sub(segment.base()) as usize;
+    let mut piece = Vec::new();
+    while at < segment.readable() {
+        let len = (segment.readable() - at).min(PIECE_BYTES);
+        piece.clear();
+        piece.extend_from_slice(segment.bytes(at, len).unwrap_or_default());
+        match segment.file().write_all_at(&piece, at as u64) {
+            Ok(()) => at += len,
+            // Where each write takes new room, a full disk must not be in the way of a start.
+            Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),
+            Err(error) => return Err(StoreError::io("write again", segment.path())(error)),
+        }
+    }
+    Ok(())
 }

@@ -78,6 +78,7 @@ impl QueueExtension {
         while let Some(file) = self.files.pop() {
             let path = file.path(&self.directory);
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            self.sync.note_names();
         }
         Ok(())
     }
@@ -136,8 +137,11 @@ impl QueueExtension {
             let Some(file) = self.files.pop() else { break };
             let path = file.path(&self.directory);
             self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+            self.sync.note_names();
         }
         let Some(file) = self.file_of(self.write).and_then(|index| self.files.get(index)) else { return Ok(()) };
-        file.clear_from(&self.disk, &self.directory, self.file_bytes, self.write)
+        file.clear_from(&self.disk, &self.directory, self.file_bytes, self.write)?;
+        self.sync.mark(file);
+        Ok(())
     }
 }
