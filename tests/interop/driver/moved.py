@@ -43,7 +43,7 @@ def settings():
     """
     other_hour = (time.localtime().tm_hour + 12) % 24
     return ("brokerName=broker-a", "mappedFileSizeCommitLog=1048576", "mappedFileSizeConsumeQueue=2000",
-            "mappedFileSizeConsumeQueueExt=65536", "maxHashSlotNum=1000", "maxIndexNum=4000",
+            "mappedFileSizeConsumeQueueExt=4096", "maxHashSlotNum=1000", "maxIndexNum=4000",
             "enableConsumeQueueExt=true", "enableCalcFilterBitMap=true", "enablePropertyFilter=true",
             "messageDelayLevel=3s 12s", "transactionTimeOut=6000", "transactionCheckInterval=3000",
             "timerWheelEnable=true", f"deleteWhen={other_hour:02}", "cleanResourceInterval=1000")

@@ -31,11 +31,13 @@ class Store:
             return False, name, f"exit code {done.returncode}: {done.stderr.decode(errors='replace')[-600:]}"
         found = json.loads(done.stdout)
         checked = found["checked"]
-        detail = f"{found['faults']} faults, {found['notes']} notes: {json.dumps(checked)} {found['findings'][:5]}"
-        return done.returncode == 0, name, detail
+        detail = (f"{found['faults']} faults, {found['notes']} notes, {checked['records']} records,"
+                  f" {checked['queueEntries']} queue entries, {checked['indexEntries']} keys")
+        faults = [finding for finding in found["findings"] if finding["severity"] == "fault"]
+        return done.returncode == 0, name, f"{detail}: {faults[:5]}" if faults else detail
 
     def compare(self, name, ledger):
-        """Whether each message that a client was shown is in the log, as it was shown, and nothing else before the last."""
+        """Whether the log has each message that a client was shown, as it was shown, and before the last one nothing else."""
         done = self._run("dump", "--body", "none")
         records = {}
         for line in done.stdout.splitlines():
@@ -62,8 +64,8 @@ class Store:
         return done.returncode == 0, name, f"{seen} messages as they were shown, {len(records)} came later"
 
     def _run(self, command, *options):
-        return subprocess.run([self.tool, "store", command, *options, "-c", self.configuration, self.root], stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=LIMIT_S)
+        return subprocess.run([self.tool, "store", command, *options, "-c", self.configuration, self.root],
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S)
 
 
 def _place(record):

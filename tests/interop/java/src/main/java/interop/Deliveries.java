@@ -23,6 +23,11 @@ final class Deliveries {
         seen.put(body, 1);
     }
 
+    /** What is there of it is all from now on, but for what this turn's broker may not note. */
+    void delivered(String body, Moved.Turn turn) {
+        turns.put(body, turn);
+    }
+
     /** Whether nothing is missing. */
     boolean complete(List<MessageExt> messages) {
         return messages.stream().map(Received::text).toList().containsAll(turns.keySet());

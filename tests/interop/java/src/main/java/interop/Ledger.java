@@ -99,7 +99,8 @@ final class Ledger {
         DefaultMQPullConsumer reader = session.pullConsumer(session.newInstance());
         // A client that has asked for something knows the address of the broker.
         reader.maxOffset(session.topicWith(session.producer(), MovedBulk.QUEUES, false).get(0));
-        MQClientAPIImpl api = reader.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory().getMQClientAPIImpl();
+        MQClientAPIImpl api =
+            reader.getDefaultMQPullConsumerImpl().getRebalanceImpl().getmQClientFactory().getMQClientAPIImpl();
         String broker = session.options().broker();
         Map<String, TopicConfig> topics =
             new TreeMap<>(api.getAllTopicConfig(broker, TIMEOUT_MS).getTopicConfigTable());
@@ -125,7 +126,8 @@ final class Ledger {
         Files.write(file, lines);
     }
 
-    private void lookAt(DefaultMQPullConsumer reader, MessageQueue queue, TopicOffset offsets, Moved.Turn turn) throws Exception {
+    private void lookAt(DefaultMQPullConsumer reader, MessageQueue queue, TopicOffset offsets, Moved.Turn turn)
+        throws Exception {
         Place place = new Place(queue.getTopic(), queue.getQueueId());
         Pages pages = pages(place);
         long min = offsets.getMinOffset();

@@ -50,6 +50,10 @@ final class Moved {
             return last == null;
         }
 
+        Turn before() {
+            return last;
+        }
+
         /** Whether its broker was killed, and so may not have written down what it did last. */
         boolean killed() {
             return killed;
@@ -118,7 +122,7 @@ final class Moved {
         checks.await();
     }
 
-    /** It is looked at everything before anything else happens: a broker that goes too far is found out here. */
+    /** Everything is looked at once more before anything is added: here it shows if a broker has removed too much. */
     private void expire(Turn turn, long logBegin) throws Exception {
         check(turn, "expires", "bulk", MovedBulk.NAME, session -> bulk.expire(session, logBegin));
         check(turn, "expires", "ledger", MovedBulk.NAME, session -> ledger.look(session, turn, true));
@@ -143,7 +147,8 @@ final class Moved {
     }
 
     /** One check beside which there is no other. */
-    private void check(Turn turn, String does, String what, String sessionName, Checks.Check check) throws InterruptedException {
+    private void check(Turn turn, String does, String what, String sessionName, Checks.Check check)
+        throws InterruptedException {
         checks.start(name(turn, does, what), sessionName, check);
         checks.await();
     }

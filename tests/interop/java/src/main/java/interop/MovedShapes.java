@@ -111,7 +111,8 @@ final class MovedShapes implements Moved.Work {
             compressed += (message.getSysFlag() & MessageSysFlag.COMPRESSED_FLAG) != 0 ? 1 : 0;
         }
         that(there.isEmpty(), "nobody sent " + there.keySet());
-        for (String key : List.of("Schlüssel-" + (turn.number - 1), "键-" + (turn.number - 1), "batch-" + (turn.number - 1) + "-9")) {
+        int last = turn.number - 1;
+        for (String key : List.of("Schlüssel-" + last, "键-" + last, "batch-" + last + "-9")) {
             Session.eventually("the message with " + key, 10,
                 () -> !reader.queryMessage(session.topic(), key, 64, 0, Long.MAX_VALUE).getMessageList().isEmpty());
         }
