@@ -45,6 +45,11 @@ interop *ARGS:
     cargo build --release --locked
     tests/interop/run {{ARGS}}
 
+# A store in turns at ours and at RocketMQ's broker, begun by either one: pending work, kills, expiry, and everything read back.
+interop-store *ARGS:
+    cargo build --release --locked
+    tests/interop/run --only moved {{ARGS}}
+
 # The store on a simulated disk with any seeds, as 0..10000: crashes, failing calls, a full disk.
 sim SEEDS:
     FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test sim

@@ -73,6 +73,12 @@ impl<'a> Marks<'a> {
         self.unique_key.into_iter().chain(given).filter(move |_| indexed)
     }
 
+    /// The code of the tag, 0 without one: what stands in the queues of topics whose messages do not wait.
+    #[must_use]
+    pub fn tag(&self) -> i64 {
+        self.tags.map_or(0, properties::tags_code)
+    }
+
     /// What stands for the tag in the queue; in the queues of delayed messages it is when something is to be done with them.
     fn tags_code(&self, record: &RecordHead<'_>, delay_levels_ms: &[i64]) -> i64 {
         if record.topic == SCHEDULE_TOPIC {
@@ -87,6 +93,6 @@ impl<'a> Marks<'a> {
             let out = self.timer_out.and_then(|out| out.parse().ok()).unwrap_or(0);
             return timer_fire_ms(record.store_time, out);
         }
-        self.tags.map_or(0, properties::tags_code)
+        self.tag()
     }
 }

@@ -1,10 +1,14 @@
 //! What is said of each fixture: the sound ones are sound, and of the others each fault is named.
 
+use ferromq::protocol::names::Topic;
+use ferromq::protocol::properties;
+use ferromq::protocol::units::{BornTime, QueueId, StoreTime};
+use ferromq::store::{NewMessage, PutBatch};
 use serde_json::{Value, json};
 
 use crate::binary::Ferromq;
 use crate::fixture::Fixture;
-use crate::tool::{check_sound, found, verify, with_lost_queue};
+use crate::tool::{check_sound, found, patch, verify, with_lost_queue};
 
 #[test]
 fn stores_that_java_left_in_order_are_sound() {
@@ -24,6 +28,37 @@ fn stores_that_java_left_in_order_are_sound() {
 fn units_of_extensions_are_looked_at() {
     let checked = verify(&Fixture::unpack("e-queue-ext")).checked;
     assert_eq!((checked.units, checked.queue_entries), (45, 45));
+}
+
+/// Where ours notes when a message is due Java puts the code of its tag, and a broker takes the time from the record.
+#[test]
+fn timer_entries_that_java_made_anew_are_told_and_are_no_fault() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let (topic, due) = (Topic::parse("rmq_sys_wheel_timer").unwrap(), 1_795_000_000_000_i64);
+    let properties = properties::with(b"TAGS\x01T", &[("TIMER_OUT_MS", &due.to_string())]);
+    let plain = NewMessage::plain(&topic, QueueId(0), BornTime(due), "127.0.0.1:1".parse().unwrap(), b"body");
+    let batch = PutBatch::of(&NewMessage { properties: &properties, ..plain }).unwrap();
+    let mut store = fixture.open();
+    for _ in 0..2 {
+        batch.iter().for_each(|put| store.log.append(put, StoreTime(due), &mut Vec::new()).unwrap());
+    }
+    store.log.publish().unwrap();
+    drop(store);
+    // It makes the entries, with the time.
+    fixture.open().close().unwrap();
+    check_sound(&fixture);
+    let entries = "consumequeue/rmq_sys_wheel_timer/0/00000000000000000000";
+    let tags_code = |entry: u64, code: i64| patch(&fixture, entries, entry * 20 + 12, &code.to_be_bytes());
+    tags_code(1, properties::tags_code("T"));
+    let told = "note: topic rmq_sys_wheel_timer queue 0: 1 entries that RocketMQ made anew say no time: ";
+    let lines = found(&fixture);
+    assert!(lines.len() == 1 && lines[0].starts_with(told), "{lines:#?}");
+    assert!(verify(&fixture).is_sound());
+    // Any other code is of nothing.
+    tags_code(0, properties::tags_code("U"));
+    let lines = found(&fixture);
+    assert!(lines.len() == 2 && lines[0].contains("offset 0: tag code 85, "), "{lines:#?}");
+    assert!(!verify(&fixture).is_sound());
 }
 
 /// Compares what is found with the beginnings of what should be.

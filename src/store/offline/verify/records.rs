@@ -7,7 +7,7 @@ use crate::protocol::message::{RecordError, RecordHead};
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::consumequeue::QueueEntry;
-use crate::store::dispatch::{Marks, SCHEDULE_TOPIC};
+use crate::store::dispatch::{Marks, SCHEDULE_TOPIC, TIMER_TOPIC};
 use crate::store::error::StoreError;
 use crate::store::offline::OfflineStore;
 use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
@@ -29,6 +29,25 @@ pub(super) struct Tally {
     missing: Option<Missing>,
     /// Delayed records with another time than the configuration yields.
     other_times: u64,
+    /// Records of [`TIMER_TOPIC`] whose entry has the tag's code and no time.
+    no_times: u64,
+}
+
+impl Tally {
+    /// Tells of times that are others, or none, and count for all that.
+    fn tell_times(&self, queue: &QueueFiles, findings: &mut Findings) {
+        let place =
+            Place { topic: Some(queue.topic.as_str().to_owned()), queue: Some(queue.queue_id.0), ..Place::default() };
+        if self.other_times > 0 {
+            let problem =
+                format!("{} delayed records are due at other times than messageDelayLevel says now", self.other_times);
+            findings.note(Part::Queue, place.clone(), problem);
+        }
+        if self.no_times > 0 {
+            let what = "entries that RocketMQ made anew say no time";
+            findings.note(Part::Queue, place, format!("{} {what}: the records do", self.no_times));
+        }
+    }
 }
 
 /// Records in a row that have no entry.
@@ -230,6 +249,13 @@ impl<'a> Pass<'a> {
             }
             return Ok(());
         }
+        if head.topic == TIMER_TOPIC && tags_code == Marks::of(head).tag() {
+            // RocketMQ has made the entry anew from the log; a broker of ours takes the time from the record then.
+            if let Some(tally) = self.tallies.get_mut(index) {
+                tally.no_times += 1;
+            }
+            return Ok(());
+        }
         let place = queue.place(head.queue_offset, self.store.options.queue_file_bytes());
         let problem = format!("tag code {tags_code}, the record's tag has {}", expected.tags_code);
         findings.fault(Part::Queue, place, problem);
@@ -256,15 +282,7 @@ impl<'a> Pass<'a> {
             if let Some(missing) = tally.missing.take() {
                 missing.tell(store, queue.topic.as_str(), queue.queue_id, findings);
             }
-            if tally.other_times > 0 {
-                let topic = queue.topic.as_str().to_owned();
-                let place = Place { topic: Some(topic), queue: Some(queue.queue_id.0), ..Place::default() };
-                let problem = format!(
-                    "{} delayed records are due at other times than messageDelayLevel says now",
-                    tally.other_times
-                );
-                findings.note(Part::Queue, place, problem);
-            }
+            tally.tell_times(queue, findings);
         }
         for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
             if let Some(missing) = tally.missing {

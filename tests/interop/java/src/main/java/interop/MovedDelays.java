@@ -58,8 +58,10 @@ final class MovedDelays implements Moved.Work {
             messages.addAll(session.readTopic(reader));
             return messages.stream().map(Received::text).toList().containsAll(pending);
         });
-        pending.forEach(body -> deliveries.add(body, turn));
+        // If that took longer than the first delay, the last broker has delivered some, and may not have noted it.
+        pending.forEach(body -> deliveries.add(body, turn.afterKill() ? turn.before() : turn));
         deliveries.check(messages, turn);
+        pending.forEach(body -> deliveries.delivered(body, turn));
         long latest = 0;
         for (int level = 1; level <= DELAY_MS.length; level++) {
             latest = Math.max(latest, checkLevel(turn, level, messages));
@@ -73,7 +75,7 @@ final class MovedDelays implements Moved.Work {
             .filter(message -> level(message) == level && pending.contains(Received.text(message)))
             .sorted(Comparator.comparing(MessageExt::getCommitLogOffset)).toList();
         equal(pending.stream().filter(body -> levels.get(body) == level).toList(),
-            delivered.stream().map(Received::text).toList(), "the order of level " + level);
+            delivered.stream().map(Received::text).distinct().toList(), "the order of level " + level);
         long latest = 0;
         for (MessageExt message : delivered) {
             String body = Received.text(message);

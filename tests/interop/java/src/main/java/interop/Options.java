@@ -48,6 +48,11 @@ final class Options {
         return required("acked");
     }
 
+    /** The file to which a moved store's messages are written. */
+    String ledgerFile() {
+        return required("ledger");
+    }
+
     boolean selects(String check) {
         String only = values.get("only");
         return only == null || check.contains(only);

@@ -39,6 +39,11 @@ final class Session implements AutoCloseable {
         this.name = name;
     }
 
+    /** One with the same topic and groups, that has to be closed by itself. */
+    Session another() {
+        return new Session(options, name);
+    }
+
     Options options() {
         return options;
     }
