@@ -118,13 +118,13 @@ impl Walk<'_> {
                 match self.step(segment, &mut walked, replay)? {
                     Step::Record => {}
                     Step::SegmentEnd => break,
-                    Step::LogEnd => return self.ended(segment, walked),
+                    Step::LogEnd => return self.ended(segment, walked.end, walked),
                 }
             }
         }
         match segments.last() {
             // A blank that ends the last segment is written again with the next record.
-            Some(last) => self.ended(last, walked),
+            Some(last) => self.ended(last, PhysicalOffset(last.base() + last.len() as u64), walked),
             None => Ok(walked),
         }
     }
@@ -174,8 +174,8 @@ impl Walk<'_> {
         Ok(Step::Record)
     }
 
-    /// The log ends here, unless it is known to have been longer.
-    fn ended(&self, segment: &Segment, walked: Walked) -> Result<Walked, StoreError> {
+    /// The log ends here, and nothing is found at `missing`, unless it is known to have been longer.
+    fn ended(&self, segment: &Segment, missing: PhysicalOffset, walked: Walked) -> Result<Walked, StoreError> {
         let durable = match self.durable {
             DurableUpTo::Position(position) if walked.end < position => position.0,
             // The record that the checkpoint's time was taken from lies behind this place. A log that just ends is left
@@ -187,20 +187,14 @@ impl Walk<'_> {
             }
             _ => return Ok(walked),
         };
-        let at = walked.end.0 - segment.base();
+        let at = missing.0 - segment.base();
         // Behind the last byte of a segment there is another file, which is missing.
         let (path, at) = match at == segment.len() as u64 {
-            true => (segment.path().with_file_name(file_name(walked.end.0)), 0),
+            true => (segment.path().with_file_name(file_name(missing.0)), 0),
             false => (segment.path().into(), at),
         };
-        let missing = RecordError::Cut { needed: 1, left: 0 };
-        Err(StoreError::BrokenFrame {
-            path,
-            at,
-            offset: walked.end.0,
-            durable,
-            problem: walked.torn.unwrap_or(missing),
-        })
+        let nothing = RecordError::Cut { needed: 1, left: 0 };
+        Err(StoreError::BrokenFrame { path, at, offset: missing.0, durable, problem: walked.torn.unwrap_or(nothing) })
     }
 
     fn is_durable(&self, end: PhysicalOffset, stored: StoreTime) -> bool {
