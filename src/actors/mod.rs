@@ -91,6 +91,7 @@ pub mod queue_actor;
 pub mod queue_directory;
 pub mod queue_lock_actor;
 pub mod read_pool;
+mod recovery_lines;
 pub mod registration_actor;
 mod reply_service;
 pub mod requests;

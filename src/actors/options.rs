@@ -297,7 +297,7 @@ pub enum AppenderKind {
     /// Through the mapping: nothing is copied twice, and pages are made ahead of the writer.
     #[default]
     Mapped,
-    /// Staged in memory and written once per batch: no page is touched by the writer.
+    /// Staged in memory and written once per batch: no page is touched by the writer (`transientStorePoolEnable`).
     Staged,
 }
 

@@ -35,6 +35,7 @@ use super::published::Published;
 use super::queue_directory::Directory;
 use super::queue_lock_actor::QueueLockPorts;
 use super::read_pool::ReadPool;
+use super::recovery_lines::RecoveryLines;
 use super::registration_actor::{Identity, Register, RegistrationPorts};
 use super::requests::PATIENCE;
 use super::retention_actor::RetentionPorts;
@@ -260,8 +261,13 @@ async fn open_store(options: &BrokerOptions) -> Result<OpenStore, StartError> {
     let (disk, store_options) = (Arc::clone(&options.disk), options.store.clone());
     let appender = options.appender.make();
     let bit_maps = if options.makes_bit_maps() { tables::bit_maps_at_start(options)? } else { None };
+    let mut lines = RecoveryLines::new(Arc::clone(&options.clock));
     let opened = actix_rt::task::spawn_blocking(move || {
-        let mut progress = |progress| tracing::info!("recovery: {progress:?}");
+        let mut progress = |progress| {
+            if let Some(line) = lines.line(progress) {
+                tracing::info!("{line}");
+            }
+        };
         store::open_with(disk, store_options, appender, bit_maps, &mut progress)
     });
     let store = opened.await.map_err(|_| StartError::Interrupted)??;

@@ -122,6 +122,9 @@ pub struct FlushSettings {
     pub sync_timeout: Duration,
     /// `flushIntervalCommitLog`: between two flushes of the log under ASYNC_FLUSH.
     pub log_interval: Duration,
+    /// `transientStorePoolEnable`, which means something under ASYNC_FLUSH only: records are collected in memory and written with
+    /// one call, before they are acknowledged.
+    pub staged: bool,
     /// `flushConsumeQueueThoroughInterval`: after which all queues and the checkpoint are flushed.
     pub checkpoint_interval: Duration,
     /// `flushConsumerOffsetInterval`: between two writes of consumerOffset.json.
@@ -376,8 +379,10 @@ fn store(settings: &Settings) -> Result<StoreOptions, SettingsError> {
 }
 
 fn flush(settings: &Settings) -> FlushSettings {
+    let sync = settings.text("flushDiskType") == "SYNC_FLUSH";
     FlushSettings {
-        sync: settings.text("flushDiskType") == "SYNC_FLUSH",
+        sync,
+        staged: settings.switch("transientStorePoolEnable") && !sync,
         sync_timeout: settings.millis("syncFlushTimeout"),
         log_interval: settings.millis("flushIntervalCommitLog"),
         checkpoint_interval: settings.millis("flushConsumeQueueThoroughInterval"),

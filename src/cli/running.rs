@@ -8,7 +8,7 @@ use super::{machine, print};
 use crate::actors::broker::Broker;
 use crate::actors::commitlog_actor::FlushPolicy;
 use crate::actors::namesrv::Namesrv;
-use crate::actors::options::{BrokerOptions, NamesrvOptions, memory_bytes};
+use crate::actors::options::{AppenderKind, BrokerOptions, NamesrvOptions, memory_bytes};
 
 /// Runs a name server and a broker that is registered with it.
 pub(super) fn standalone(start: StandaloneStart) -> anyhow::Result<()> {
@@ -108,6 +108,7 @@ fn broker_options(start: BrokerStart) -> BrokerOptions {
         address_server: config.address_server.clone(),
         store: config.store.clone(),
         flush: if config.flush.sync { FlushPolicy::Sync } else { FlushPolicy::Async },
+        appender: if config.flush.staged { AppenderKind::Staged } else { AppenderKind::Mapped },
         flush_every: config.flush.log_interval,
         flush_queues_every: config.flush.checkpoint_interval,
         sync_limit: config.flush.sync_timeout,

@@ -25,7 +25,7 @@ use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 /// What a disk writes whole or not at all.
 const SECTOR_BYTES: usize = 512;
 /// How often progress is told.
-const PROGRESS_BYTES: u64 = 64 << 20;
+const PROGRESS_BYTES: u64 = 16 << 20;
 
 /// What is known to have been on the disk: below it, damage is the medium's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

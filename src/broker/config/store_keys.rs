@@ -47,7 +47,7 @@ pub static STORE_KEYS: &[Key] = &[
     Key::int("commitIntervalCommitLog", "200").important().no_effect(),
     Key::int("commitCommitLogLeastPages", "4").no_effect(),
     Key::int("commitCommitLogThoroughInterval", "200").no_effect(),
-    Key::switch("transientStorePoolEnable", false).important().no_effect(),
+    Key::switch("transientStorePoolEnable", false).important().at_start(),
     Key::int("transientStorePoolSize", "5").no_effect(),
     Key::switch("fastFailIfNoBufferInStorePool", false).no_effect(),
     Key::switch("useReentrantLockWhenPutMessage", true).no_effect(),

@@ -55,6 +55,17 @@ fn the_sample_file_of_the_reference_is_taken_unchanged() {
 }
 
 #[test]
+fn records_are_collected_in_memory_when_nobody_waits_for_the_disk() {
+    for (text, staged) in [
+        ("", false),
+        ("transientStorePoolEnable=true", true),
+        ("transientStorePoolEnable=true\nflushDiskType=SYNC_FLUSH", false),
+    ] {
+        assert_eq!(read(text).0.flush.staged, staged, "{text}");
+    }
+}
+
+#[test]
 fn a_change_is_a_new_value() {
     let before = BrokerConfig::default();
     let update =
