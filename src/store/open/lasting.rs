@@ -14,6 +14,9 @@ use crate::store::index::Index;
 use crate::store::queues::Queues;
 use crate::store::segment::Segment;
 
+/// What may be in memory only after a sync that failed: a broker ends with the first of them, and syncs more often than the log
+/// grows by so much.
+const UNSYNCED_BYTES_MAX: u64 = 512 << 20;
 /// Bytes that are written at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -28,9 +31,10 @@ impl Opening {
         synced: Synced,
     ) -> Result<Synced, StoreError> {
         let changed = self.unclean || synced.up_to > from;
+        let again_from = from.max(PhysicalOffset(synced.up_to.0.saturating_sub(UNSYNCED_BYTES_MAX)));
         for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
             if self.unclean {
-                write_again(segment, from)?;
+                write_again(segment, again_from)?;
             }
             segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
         }
