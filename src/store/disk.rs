@@ -224,10 +224,11 @@ pub fn create_lasting_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
 /// # Errors
 /// As the operating system says.
 pub fn sync_readable_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
-    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem};
-    match disk.sync_dir(directory) {
-        Err(error) if matches!(error.kind(), PermissionDenied | InvalidInput | ReadOnlyFilesystem) => Ok(()),
-        synced => synced,
+    use io::ErrorKind::{InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    let synced = disk.sync_dir(directory);
+    match synced.as_ref().map_err(io::Error::kind) {
+        Err(PermissionDenied | InvalidInput | ReadOnlyFilesystem | Unsupported) => Ok(()),
+        _ => synced,
     }
 }
 

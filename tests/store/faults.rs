@@ -1,6 +1,8 @@
 //! The disk fails, at each call of each kind in turn: an error, never a panic, and what was acknowledged is still there.
 
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::QueueId;
@@ -9,6 +11,7 @@ use ferromq::store::{LogFlush, StoreError, open};
 
 use crate::append_and_reopen::{message, options, put};
 use crate::fault_disk::{CALLS, Call, FaultDisk};
+use crate::watched_disk::{Watch, WatchedDisk};
 
 /// Opens, appends until several segments, queue files and index files are full, syncs, closes; stops at the first
 /// error. Tells how many messages were put and synced before it.
@@ -50,6 +53,30 @@ fn each_call_in_turn() {
             );
             put(&mut store, message("T", 0, b"goes on"), 1_000).unwrap();
         }
+    }
+}
+
+/// Names outside of a directory cannot be made to last.
+#[derive(Debug)]
+struct Outside(PathBuf, io::ErrorKind);
+
+impl Watch for Outside {
+    fn before(&self, call: Call, path: &Path) -> io::Result<()> {
+        let is_refused = call == Call::SyncDir && !path.starts_with(&self.0);
+        if is_refused { Err(self.1.into()) } else { Ok(()) }
+    }
+}
+
+/// Above a store there may be file systems of any kind, and directories of other owners.
+#[test]
+fn directories_above_the_store_that_cannot_be_synced() {
+    use io::ErrorKind::{InvalidInput, Other, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+    for kind in [InvalidInput, PermissionDenied, ReadOnlyFilesystem, Unsupported, Other] {
+        let directory = tempfile::tempdir().unwrap();
+        let root = options(&directory).root().to_path_buf();
+        let disk = Arc::new(WatchedDisk(Arc::new(Outside(root, kind))));
+        let opened = open(disk, options(&directory), &mut |_| {});
+        assert_eq!(opened.is_ok(), kind != Other, "{kind:?}: {:?}", opened.err());
     }
 }
 
