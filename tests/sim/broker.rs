@@ -1,5 +1,6 @@
 //! A broker's store, driven a step at a time by one thread: what its actors do, in any order that they may do it in.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use fastrand::Rng;
@@ -10,8 +11,8 @@ use ferromq::store::dispatch::Marks;
 use ferromq::store::index::key_hash;
 use ferromq::store::lock::StoreLock;
 use ferromq::store::{
-    CommitLog, Extension, Flusher, Index, LogFlush, NewMessage, OpenStore, PutBatch, QueueEntry, Queues, RecordCursor,
-    Settled, StoreError, StoreOptions,
+    CommitLog, DeletedTopics, Extension, Flusher, Index, LogFlush, NewMessage, OpenStore, PutBatch, QueueEntry, Queues,
+    RecordCursor, Settled, StoreError, StoreOptions,
 };
 
 use crate::disk::SimDisk;
@@ -34,12 +35,14 @@ pub(crate) struct Plan {
     pub(crate) body_bytes: usize,
     /// Whether old segments go.
     pub(crate) retention: bool,
+    /// Whether topics are deleted.
+    pub(crate) deletion: bool,
 }
 
 /// An entry on its way into its queue.
 #[derive(Debug)]
-struct Entry {
-    topic: Topic,
+pub(crate) struct Entry {
+    pub(crate) topic: Topic,
     queue_id: QueueId,
     offset: QueueOffset,
     entry: QueueEntry,
@@ -54,8 +57,11 @@ pub(crate) struct SimBroker {
     pub(crate) queues: Queues,
     pub(crate) index: Option<Index>,
     pub(crate) flusher: Flusher,
+    pub(crate) deleted: DeletedTopics,
+    /// Their queues could not all be removed.
+    pub(crate) closed: HashSet<Topic>,
     cursor: RecordCursor,
-    entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
     keys: Vec<(i32, PhysicalOffset, StoreTime)>,
     newest: StoreTime,
     /// What was dispatched weighs in the census.
@@ -82,15 +88,15 @@ impl Plan {
         }
         let policy = if rng.bool() { Policy::Sync } else { Policy::Async };
         let body_bytes = *rng.choice(&[20, 300, 1_500]).unwrap();
-        let (topics, queues, retention) = (rng.usize(1..4), rng.u32(1..4), rng.bool());
-        Self { policy, options, topics, queues, body_bytes, retention }
+        let (topics, queues, retention, deletion) = (rng.usize(1..4), rng.u32(1..4), rng.bool(), rng.bool());
+        Self { policy, options, topics, queues, body_bytes, retention, deletion }
     }
 }
 
 impl SimBroker {
     /// Takes over a store that was opened.
     pub(crate) fn new(disk: &SimDisk, plan: &Plan, store: OpenStore) -> Self {
-        let OpenStore { lock, log, queues, index, durable, .. } = store;
+        let OpenStore { lock, log, queues, index, durable, deleted, .. } = store;
         let view = log.view();
         let end = view.written();
         let newest = view.positions().newest_store_time();
@@ -103,6 +109,8 @@ impl SimBroker {
             queues,
             index,
             flusher,
+            deleted,
+            closed: HashSet::new(),
             entries: Vec::new(),
             keys: Vec::new(),
             newest,
@@ -169,6 +177,9 @@ impl SimBroker {
         for _ in 0..rng.usize(1..4) {
             let messages: Vec<Sent> = self.put(rng);
             let Sent { topic, queue_id, .. } = messages[0].clone();
+            if self.closed.contains(&topic) {
+                continue;
+            }
             let mut batch = PutBatch::default();
             let mut writer = batch.begin(&topic, queue_id);
             for message in &messages {
@@ -197,9 +208,13 @@ impl SimBroker {
         Ok(())
     }
 
+    pub(crate) fn topic(&self, rng: &mut Rng) -> Topic {
+        Topic::parse(&format!("Topic{}", rng.usize(..self.plan.topics))).unwrap()
+    }
+
     /// Messages of one put: mostly one.
     fn put(&self, rng: &mut Rng) -> Vec<Sent> {
-        let topic = Topic::parse(&format!("Topic{}", rng.usize(..self.plan.topics))).unwrap();
+        let topic = self.topic(rng);
         let queue_id = QueueId(rng.u32(..self.plan.queues));
         let count = if rng.u8(..) < 40 { rng.usize(2..4) } else { 1 };
         let one = |rng: &mut Rng| {
@@ -217,7 +232,15 @@ impl SimBroker {
             }
             let keys = keys.into_iter().filter(|_| self.plan.options.index_enabled).collect();
             let placed = ferromq::store::Placed { physical: PhysicalOffset(0), size: 0, queue_offset: QueueOffset(0) };
-            Sent { topic: topic.clone(), queue_id, placed, body, properties: properties.join("\u{2}"), keys }
+            Sent {
+                topic: topic.clone(),
+                queue_id,
+                placed,
+                body,
+                properties: properties.join("\u{2}"),
+                keys,
+                deleted: false,
+            }
         };
         (0..count).map(|_| one(rng)).collect()
     }
@@ -256,6 +279,9 @@ impl SimBroker {
                 let place = (record.physical_offset, record.store_time);
                 let key = |key: &str| (key_hash(record.topic, key), place.0, place.1);
                 self.keys.extend(marks.index_keys(&record).map(key));
+            }
+            if self.deleted.covers(record.topic, record.physical_offset) {
+                continue;
             }
             let entry = marks.queue_entry(&record, &self.plan.options.delay_levels_ms).unwrap();
             let extension = self

@@ -72,7 +72,7 @@ pub(crate) fn with_a_short_listing(seed: u64) {
 /// A store that has had a few lives; a start may look at any of it.
 fn begun(seed: u64) -> Run {
     let mut run = Run::new(seed);
-    run.plan.retention = false;
+    (run.plan.retention, run.plan.deletion) = (false, false);
     // Units that are gone are not made again: where there is none, a message passes.
     run.plan.options.queue_ext_enabled = false;
     for _ in 0..3 {

@@ -1,9 +1,10 @@
-//! What a broker does beside its messages: old segments go, queues and index follow, and offsets are written down.
+//! What a broker does beside its messages: old segments go, queues and index follow, topics are deleted, and offsets are written
+//! down.
 
 use std::path::PathBuf;
 
 use fastrand::Rng;
-use ferromq::store::{StoreError, StoreOptions, config_files, retention};
+use ferromq::store::{DeletedTopics, StoreError, StoreOptions, config_files, retention};
 
 use crate::broker::SimBroker;
 use crate::disk::SimDisk;
@@ -23,9 +24,10 @@ pub(crate) fn offsets_in(disk: &SimDisk, options: &StoreOptions) -> u64 {
 impl SimBroker {
     /// One of them, if the disk lets it; a broker goes on without.
     pub(crate) fn keep_house(&mut self, model: &mut Model, rng: &mut Rng) -> Result<(), StoreError> {
-        let done = match rng.u8(..3) {
-            0 => self.save_offsets(model),
-            1 if self.plan.retention => self.remove_oldest(model),
+        let done = match rng.u8(..7) {
+            0 | 1 => self.save_offsets(model),
+            2 | 3 if self.plan.retention => self.remove_oldest(model),
+            4 if self.plan.deletion => self.delete(model, rng),
             _ => self.clean(),
         };
         if self.disk.is_off() { done } else { Ok(()) }
@@ -48,6 +50,25 @@ impl SimBroker {
         model.min.end = model.min.end.max(oldest.end);
         retention::remove_oldest(&*self.disk.shared(), view.segments())?;
         model.min.start = model.min.start.max(oldest.end);
+        Ok(())
+    }
+
+    /// A topic is deleted and made again; nothing of it is sent meanwhile, or until that is done.
+    fn delete(&mut self, model: &mut Model, rng: &mut Rng) -> Result<(), StoreError> {
+        let topic = self.topic(rng);
+        let (end, log_min) = (self.log.view().written(), self.log.view().min());
+        let mut deleted = self.deleted.clone();
+        deleted.forget_before(log_min);
+        deleted.note(topic.clone(), end);
+        self.closed.insert(topic.clone());
+        let path = DeletedTopics::path(&self.plan.options);
+        config_files::save(&*self.disk.shared(), &path, &deleted.to_json())?;
+        model.deleted.push((topic.clone(), end));
+        self.deleted = deleted;
+        self.entries.retain(|entry| entry.topic != topic);
+        self.queues.detach_topic(&topic).destroy()?;
+        self.log.offsets_mut().forget(&topic);
+        self.closed.remove(&topic);
         Ok(())
     }
 

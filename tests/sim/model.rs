@@ -18,6 +18,8 @@ pub(crate) struct Sent {
     pub(crate) body: Vec<u8>,
     pub(crate) properties: String,
     pub(crate) keys: Vec<String>,
+    /// With its topic.
+    pub(crate) deleted: bool,
 }
 
 /// What must be there after a crash, whatever it was.
@@ -40,12 +42,14 @@ pub(crate) struct Model {
     pub(crate) min: Range<PhysicalOffset>,
     /// The last offsets that were written down, and the last that were to be.
     pub(crate) offsets: Range<u64>,
+    /// Topics that are deleted for good, each with the end of the log at that time.
+    pub(crate) deleted: Vec<(Topic, PhysicalOffset)>,
 }
 
 impl Default for Model {
     fn default() -> Self {
         let begin = PhysicalOffset(0);
-        Self { sent: Vec::new(), promises: Promises::default(), min: begin..begin, offsets: 0..0 }
+        Self { sent: Vec::new(), promises: Promises::default(), min: begin..begin, offsets: 0..0, deleted: Vec::new() }
     }
 }
 
@@ -70,6 +74,19 @@ impl Model {
         self.sent.truncate(kept);
         self.promises = Promises { lasting: end, published: end, shown: end };
         let view = store.log.view();
+        for (topic, below) in &mut self.deleted {
+            // Records that come to lie where lost ones have lain are others.
+            *below = end.min(*below);
+            let last = PhysicalOffset(below.0.saturating_sub(1));
+            let is_there = view.min() >= *below || store.deleted.covers(topic.as_str(), last);
+            assert!(is_there, "{topic} was deleted up to {below}, and is back; {:?}", store.deleted);
+        }
+        for sent in &mut self.sent {
+            // The store forgets of a deletion when the log begins behind it.
+            let (topic, at) = (&sent.topic, sent.placed.physical);
+            sent.deleted |= store.deleted.covers(topic.as_str(), at);
+            sent.deleted |= self.deleted.iter().any(|(deleted, below)| deleted == topic && at < *below);
+        }
         self.check_queues(store, options, &view);
         self.check_index(store);
     }
@@ -98,7 +115,7 @@ impl Model {
 
     fn check_queues(&self, store: &mut OpenStore, options: &StoreOptions, view: &LogView) {
         let mut rows: BTreeMap<(Topic, QueueId), Vec<&Sent>> = BTreeMap::new();
-        for sent in &self.sent {
+        for sent in self.sent.iter().filter(|sent| !sent.deleted) {
             rows.entry((sent.topic.clone(), sent.queue_id)).or_default().push(sent);
         }
         for (topic, queue_id) in store.queues.known().map(|(topic, id)| (topic.clone(), id)).collect::<Vec<_>>() {
@@ -143,6 +160,9 @@ impl Model {
     fn check_index(&self, store: &OpenStore) {
         let Some(index) = &store.index else { return };
         let log_min = store.log.view().min();
+        // Whether a deleted message is found by its key is nobody's affair.
+        let of_deleted = self.sent.iter().filter(|sent| sent.deleted);
+        let deleted: BTreeSet<_> = of_deleted.map(|sent| sent.placed.physical).collect();
         let mut by_hash: BTreeMap<i32, (String, String, Vec<PhysicalOffset>)> = BTreeMap::new();
         for sent in &self.sent {
             for key in sent.keys.iter().collect::<BTreeSet<_>>() {
@@ -154,8 +174,9 @@ impl Model {
         for (topic, key, expected) in by_hash.into_values() {
             let found = index.lookup(&topic, &key, usize::MAX, StoreTime(0), StoreTime(i64::MAX)).unwrap();
             // A record that has a key twice may be found twice.
-            let records: BTreeSet<_> = found.records.into_iter().filter(|record| *record >= log_min).collect();
-            let expected = expected.into_iter().filter(|record| *record >= log_min).collect();
+            let counts = |record: &PhysicalOffset| *record >= log_min && !deleted.contains(record);
+            let records: BTreeSet<_> = found.records.into_iter().filter(counts).collect();
+            let expected = expected.into_iter().filter(counts).collect();
             assert_eq!(records, expected, "{topic} {key}; {:?}", store.report);
         }
     }
