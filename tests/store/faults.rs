@@ -15,7 +15,7 @@ use crate::watched_disk::{Watch, WatchedDisk};
 
 /// Opens, appends until several segments, queue files and index files are full, syncs, closes; stops at the first
 /// error. Tells how many messages were put and synced before it.
-fn run(disk: std::sync::Arc<FaultDisk>, directory: &tempfile::TempDir) -> (u64, Result<(), StoreError>) {
+fn run(disk: Arc<FaultDisk>, directory: &tempfile::TempDir) -> (u64, Result<(), StoreError>) {
     let mut acknowledged = 0;
     let result = (|| {
         let mut store = open(disk, options(directory), &mut |_| {})?;
