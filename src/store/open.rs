@@ -310,7 +310,9 @@ impl Opening {
             Some(newest) => newest,
             None => log_min,
         });
-        let queued = if queues.known().next().is_none() || queues.have_lost_entries() { log_min } else { checked_from };
+        // Whether there should be any, the census tells; where there is none, nothing does.
+        let all_are_gone = queues.known().next().is_none() && state.is_none_or(|state| state.queues().is_none());
+        let queued = if all_are_gone || queues.have_lost_entries() { log_min } else { checked_from };
         let from = checked_from.min(indexed).min(queued).max(log_min);
         if from < checked_from && !recovery::is_border(segments, from) { log_min } else { from }
     }

@@ -114,9 +114,8 @@ impl Run {
         if let Err(error) = &ended {
             assert!(self.disk.is_off() || self.disk.has_failed() || error.is_shortage(), "{error}");
         }
-        // Between checkpoint and state nothing vouches for anything; where no queue is left, a start looks whether one is missing.
-        self.vouched =
-            if ended.is_ok() && self.model.deleted.is_empty() { broker.vouched() } else { PhysicalOffset(0) };
+        // Between checkpoint and state nothing vouches for anything.
+        self.vouched = if ended.is_ok() { broker.vouched() } else { PhysicalOffset(0) };
         self.last = None;
         self.crash();
     }

@@ -33,7 +33,8 @@ impl Opening {
         let changed = self.unclean || synced.up_to > from;
         let again_from = from.max(PhysicalOffset(synced.up_to.0.saturating_sub(UNSYNCED_BYTES_MAX)));
         for segment in segments.iter().filter(|segment| changed && segment.base() + segment.len() as u64 > from.0) {
-            if self.unclean {
+            // What another broker has failed to sync it has gone on with. Its segments keep their age, by which they go.
+            if self.unclean && self.ours {
                 write_again(segment, again_from)?;
             }
             segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
