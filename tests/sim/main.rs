@@ -114,7 +114,7 @@ fn syncs_that_do_nothing_are_noticed() {
         ("the names in the root", |path| path.ends_with("store")),
     ];
     for (what, deaf) in DEAF {
-        let found = (0..300).find(|seed| catch_unwind(|| run::with_deaf_syncs(*seed, deaf)).is_err());
+        let found = (0..2_000).find(|seed| catch_unwind(|| run::with_deaf_syncs(*seed, deaf)).is_err());
         assert!(found.is_some(), "syncs of {what} can be left out, and nobody notices");
     }
 }
