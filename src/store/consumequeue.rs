@@ -305,6 +305,14 @@ impl ConsumeQueue {
         }
     }
 
+    /// Notes that its end may not be on the disk: an earlier start has cleared what lay behind it and was cut short.
+    pub(crate) fn mistrust_end(&self) {
+        self.files.last().into_iter().for_each(|last| self.sync.mark(last));
+        if let Some(extension) = &self.extension {
+            extension.mistrust_end();
+        }
+    }
+
     /// What another thread needs to make this queue's entries last.
     #[must_use]
     pub fn sync_handle(&self) -> QueueSync {

@@ -308,11 +308,7 @@ impl ConsumeQueue {
         // The first file stays even when it is empty: its name keeps the offsets that were given out.
         let Some(index) = self.file_of(self.write) else { return Ok(()) };
         let (write, file_bytes) = (self.write, self.file_bytes());
-        let cleared = |file: &QueueFile| {
-            file.clear_from(&self.disk, &self.directory, file_bytes, write)?;
-            self.sync.mark(file);
-            Ok(())
-        };
+        let cleared = |file: &QueueFile| file.clear_from(&self.disk, &self.directory, file_bytes, write);
         self.files.get(index).map_or(Ok(()), cleared)
     }
 }

@@ -41,6 +41,9 @@ impl Opening {
         }
         self.sync_names()?;
         for queue in queues.idle() {
+            if self.unclean {
+                queue.mistrust_end();
+            }
             queue.sync_handle().sync()?;
         }
         index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;

@@ -74,6 +74,11 @@ impl QueueExtension {
         self.clear_behind_end()
     }
 
+    /// See [`ConsumeQueue::mistrust_end`](crate::store::ConsumeQueue).
+    pub(in crate::store) fn mistrust_end(&self) {
+        self.files.last().into_iter().for_each(|last| self.sync.mark(last));
+    }
+
     pub(super) fn remove_all(&mut self) -> Result<(), StoreError> {
         while let Some(file) = self.files.pop() {
             let path = file.path(&self.directory);
@@ -140,8 +145,6 @@ impl QueueExtension {
             self.sync.note_names();
         }
         let Some(file) = self.file_of(self.write).and_then(|index| self.files.get(index)) else { return Ok(()) };
-        file.clear_from(&self.disk, &self.directory, self.file_bytes, self.write)?;
-        self.sync.mark(file);
-        Ok(())
+        file.clear_from(&self.disk, &self.directory, self.file_bytes, self.write)
     }
 }
