@@ -21,7 +21,6 @@ mod warm;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(super) use cleaning::remove_for_good;
 pub use cleaning::{Beginning, QueueCleaning};
 pub use entry::QueueEntry;
 pub use search::QueueSnapshot;
@@ -146,6 +145,11 @@ impl ConsumeQueue {
     #[must_use]
     pub fn max_physical(&self) -> PhysicalOffset {
         PhysicalOffset(self.max_physical)
+    }
+
+    /// Where its first file begins.
+    pub(super) fn first_base(&self) -> Option<u64> {
+        self.files.first().map(|file| file.base)
     }
 
     /// Where its files begin.

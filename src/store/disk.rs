@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::error::StoreError;
 pub use super::file_disk::FileDisk;
 pub use super::segment::Mapping;
 
@@ -230,6 +231,17 @@ pub fn sync_readable_dir(disk: &dyn Disk, directory: &Path) -> io::Result<()> {
         Err(PermissionDenied | InvalidInput | ReadOnlyFilesystem | Unsupported) => Ok(()),
         _ => synced,
     }
+}
+
+/// Removes a file so that it does not come back after a power cut: of several in a row one that does so alone would leave a
+/// gap, which no start takes.
+///
+/// # Errors
+/// What the operating system says.
+pub(super) fn remove_for_good(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
+    let directory = parent_of(path);
+    disk.remove_file(path).map_err(StoreError::io("remove", path))?;
+    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))
 }
 
 /// The directory that a path lies in: for a bare name that is the current one, which has no name in it.

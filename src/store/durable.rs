@@ -120,10 +120,10 @@ impl Durable {
         if let Some(index) = parts.index {
             index.sync()?;
             self.note_indexed(index.newest);
+            // The open file counts too: it is on the disk, and the next start need not build it again.
+            self.note_index(index.newest_time);
         }
         self.note_queues(parts.dispatched, parts.newest, parts.weight);
-        // The open index file counts too: it is on the disk, and the next start need not build it again.
-        parts.index.iter().for_each(|index| self.note_index(index.newest_time));
         self.save()?;
         parts.preparation.discard()?;
         if parts.dispatched >= synced.up_to {

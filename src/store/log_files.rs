@@ -1,9 +1,9 @@
 //! The log's files: taking them in at the start, and cutting them where recovery found the end.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::disk::{Disk, Entry, OpenMode, parent_of, sync_readable_dir};
+use super::disk::{Disk, Entry, OpenMode, remove_for_good};
 use super::error::StoreError;
 use super::layout::{StoreOptions, base_of};
 use super::log_damage;
@@ -67,7 +67,7 @@ pub(super) fn cut(
     while segments.last().is_some_and(|last| last.base() > end) {
         let Some(segment) = segments.pop() else { break };
         log_damage::refuse_misplaced(&segment)?;
-        remove(disk, segment.path())?;
+        remove_for_good(disk, segment.path())?;
     }
     let Some(last) = segments.pop_if(|last| end < last.base() + last.len() as u64) else { return Ok(segments) };
     let at = end - last.base();
@@ -80,12 +80,4 @@ pub(super) fn cut(
     let last = Arc::into_inner(last).expect("nobody reads the log before it is open");
     segments.push(Arc::new(last.ending_at(at as usize)));
     Ok(segments)
-}
-
-/// Removes a segment for good: were the one behind it to come back after a power cut, in another directory perhaps, and this
-/// one not, the log would have a gap.
-fn remove(disk: &dyn Disk, path: &Path) -> Result<(), StoreError> {
-    disk.remove_file(path).map_err(StoreError::io("remove", path))?;
-    let directory = parent_of(path);
-    sync_readable_dir(disk, directory).map_err(StoreError::io("sync", directory))
 }

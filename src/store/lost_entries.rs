@@ -70,17 +70,10 @@ pub(super) fn destroy_beheaded(
     if log_min.0 > 0 {
         return Ok(());
     }
-    let mut destroyed = false;
-    for queue in queues.idle_mut().filter(|queue| queue.file_bases().first().is_some_and(|base| *base > 0)) {
-        let (topic, queue_id) = (queue.topic(), queue.queue_id());
-        warnings.push(format!("queue {queue_id} of {topic}: its first files are gone; it is made again from the log"));
-        queue.destroy()?;
-        destroyed = true;
-    }
-    if destroyed {
-        queues.note_lost_entries();
-    }
-    Ok(())
+    destroy_where(queues, warnings, |queue| {
+        let is_beheaded = queue.first_base().is_some_and(|base| base > 0);
+        Ok(is_beheaded.then(|| "its first files are gone".to_owned()))
+    })
 }
 
 /// Of a store of which nothing is known to add up: destroys the queues whose first file has another one's name, to be made
@@ -94,24 +87,31 @@ pub(super) fn destroy_misnamed(
     log_min: PhysicalOffset,
     warnings: &mut Vec<String>,
 ) -> Result<(), StoreError> {
-    let mut destroyed = false;
-    for queue in queues.idle_mut() {
-        let Some(number) = queue.file_bases().first().map(|base| base / QUEUE_ENTRY_BYTES) else { continue };
+    destroy_where(queues, warnings, |queue| {
+        let Some(number) = queue.first_base().map(|base| base / QUEUE_ENTRY_BYTES) else { return Ok(None) };
         let first = queue.entry(QueueOffset(number))?.filter(|entry| points_into(entry, log_min));
         let said = first.and_then(|entry| recovery::number_of_record(segments, queue, &entry));
         queue.close_idle();
         // Java's broker gives numbers twice when a queue lagged behind; files are off by whole files.
         let per_file = queue.entries_per_file();
-        if let Some(said) = said.filter(|said| said.0 != number && said.0 % per_file == number % per_file) {
-            warnings.push(format!(
-                "queue {} of {}: its first file is not of entry {number} but of {}; it is made again from the log",
-                queue.queue_id(),
-                queue.topic(),
-                said.0
-            ));
-            queue.destroy()?;
-            destroyed = true;
-        }
+        let said = said.filter(|said| said.0 != number && said.0 % per_file == number % per_file);
+        Ok(said.map(|said| format!("its first file is not of entry {number} but of {}", said.0)))
+    })
+}
+
+/// Destroys the queues of which `why` says why, and notes that the log has what they held.
+fn destroy_where(
+    queues: &mut Queues,
+    warnings: &mut Vec<String>,
+    why: impl Fn(&mut ConsumeQueue) -> Result<Option<String>, StoreError>,
+) -> Result<(), StoreError> {
+    let mut destroyed = false;
+    for queue in queues.idle_mut() {
+        let Some(why) = why(queue)? else { continue };
+        let (topic, queue_id) = (queue.topic(), queue.queue_id());
+        warnings.push(format!("queue {queue_id} of {topic}: {why}; it is made again from the log"));
+        queue.destroy()?;
+        destroyed = true;
     }
     if destroyed {
         queues.note_lost_entries();

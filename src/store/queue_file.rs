@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::disk::{OpenMode, SharedDisk, SharedFile};
 use super::error::StoreError;
 use super::layout::file_name;
+use super::queue_sync::QueueSync;
 use super::segment::OwnedMapping;
 
 /// Least and most room that is taken ahead of the writer. It doubles from one to the other, so that a queue with a few
@@ -46,6 +47,15 @@ impl QueueFile {
         file.set_len(0).map_err(StoreError::io("truncate", &path))?;
         file.set_len(len).map_err(StoreError::io("extend", &path))?;
         self.map(file, &path, len)?;
+        Ok(())
+    }
+
+    /// Removes the file from the end of its queue, and notes that: were it to come back after a power cut, its entries would be
+    /// taken for those of the records that come to lie where theirs have lain.
+    pub(super) fn remove(self, disk: &SharedDisk, directory: &Path, sync: &QueueSync) -> Result<(), StoreError> {
+        let path = self.path(directory);
+        disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
+        sync.note_names();
         Ok(())
     }
 

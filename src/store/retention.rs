@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::disk::Disk;
+use super::disk::{Disk, remove_for_good};
 use super::error::StoreError;
 use super::segment::Segment;
 use super::segments::Segments;
@@ -40,9 +40,6 @@ pub fn ages(segments: &Segments) -> Result<Vec<SegmentAge>, StoreError> {
 pub fn remove_oldest(disk: &dyn Disk, segments: &Segments) -> Result<Option<Arc<Segment>>, StoreError> {
     let row = segments.all();
     let Some(oldest) = row.first().filter(|_| row.len() > 1) else { return Ok(None) };
-    disk.remove_file(oldest.path()).map_err(StoreError::io("remove", oldest.path()))?;
-    if let Some(directory) = oldest.path().parent() {
-        disk.sync_dir(directory).map_err(StoreError::io("sync", directory))?;
-    }
+    remove_for_good(disk, oldest.path())?;
     Ok(segments.pop_oldest())
 }

@@ -135,7 +135,7 @@ pub(crate) fn crashes(rng: &mut Rng) -> Faults {
     Faults { crash_at: Some(rng.u64(1..calls)), ..Faults::default() }
 }
 
-/// Calls that fail, and listings that lack something.
+/// Calls that fail.
 fn failures(rng: &mut Rng) -> Faults {
     let call = *rng.choice(&CALLS).unwrap();
     Faults { fail: Some((call, rng.u64(..60))), ..Faults::default() }

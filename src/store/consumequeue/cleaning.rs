@@ -8,12 +8,12 @@
 //! The last file stays whatever it holds: its name and its entries keep the numbers that were given out. Java's broker
 //! begins a queue that has no file at 0 again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{ConsumeQueue, QueueEntry};
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
-use crate::store::disk::{OpenMode, SharedDisk, SharedFile};
+use crate::store::disk::{OpenMode, SharedDisk, SharedFile, remove_for_good};
 use crate::store::error::StoreError;
 use crate::store::layout::{QUEUE_ENTRY_BYTES, file_name};
 use crate::store::queue_ext::ExtensionFiles;
@@ -158,7 +158,7 @@ impl QueueCleaning {
         let leaving = self.bases.iter().take_while(|base| **base < beginning.first_file);
         let mut removed = 0;
         for base in leaving {
-            remove_for_good(&self.disk, &self.directory, *base)?;
+            remove_for_good(&*self.disk, &self.directory.join(file_name(*base)))?;
             removed += 1;
         }
         if let (Some(extension), Some(first)) = (&self.extension, beginning.first_units) {
@@ -231,12 +231,4 @@ impl QueueCleaning {
             Err(error) => Err(StoreError::io("open", &path)(error)),
         }
     }
-}
-
-/// Removes a file so that it does not come back after a power cut: one that comes back alone, without those behind it, would
-/// be a gap, which no start takes.
-pub(in crate::store) fn remove_for_good(disk: &SharedDisk, directory: &Path, base: u64) -> Result<(), StoreError> {
-    let path = directory.join(file_name(base));
-    disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-    disk.sync_dir(directory).map_err(StoreError::io("sync", directory))
 }

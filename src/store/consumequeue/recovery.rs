@@ -300,10 +300,7 @@ impl ConsumeQueue {
     fn clear_behind_end(&mut self) -> Result<(), StoreError> {
         while self.files.len() > 1 && self.files.last().is_some_and(|last| last.base >= self.write) {
             let Some(file) = self.files.pop() else { break };
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            // Its entries would be taken for those of the records that come to lie where theirs have lain.
-            self.sync.note_names();
+            file.remove(&self.disk, &self.directory, &self.sync)?;
         }
         // The first file stays even when it is empty: its name keeps the offsets that were given out.
         let Some(index) = self.file_of(self.write) else { return Ok(()) };

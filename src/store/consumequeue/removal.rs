@@ -28,9 +28,7 @@ impl ConsumeQueue {
 
     pub(super) fn remove_files(&mut self) -> Result<(), StoreError> {
         while let Some(file) = self.files.pop() {
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            self.sync.note_names();
+            file.remove(&self.disk, &self.directory, &self.sync)?;
         }
         (self.write, self.min, self.max_physical) = (0, 0, 0);
         Ok(())

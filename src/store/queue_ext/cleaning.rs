@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{QueueExtension, UnitAddress};
-use crate::store::consumequeue::remove_for_good;
-use crate::store::disk::SharedDisk;
+use crate::store::disk::{SharedDisk, remove_for_good};
 use crate::store::error::StoreError;
+use crate::store::layout::file_name;
 
 /// The files of an extension as they were at one moment.
 #[derive(Clone, Debug)]
@@ -49,6 +49,6 @@ impl ExtensionFiles {
     /// What the operating system says.
     pub(in crate::store) fn remove_before(&self, first: u64) -> Result<(), StoreError> {
         let leaving = self.bases.iter().take_while(|base| **base < first);
-        leaving.into_iter().try_for_each(|base| remove_for_good(&self.disk, &self.directory, *base))
+        leaving.into_iter().try_for_each(|base| remove_for_good(&*self.disk, &self.directory.join(file_name(*base))))
     }
 }

@@ -81,9 +81,7 @@ impl QueueExtension {
 
     pub(super) fn remove_all(&mut self) -> Result<(), StoreError> {
         while let Some(file) = self.files.pop() {
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            self.sync.note_names();
+            file.remove(&self.disk, &self.directory, &self.sync)?;
         }
         Ok(())
     }
@@ -140,9 +138,7 @@ impl QueueExtension {
     fn clear_behind_end(&mut self) -> Result<(), StoreError> {
         while self.files.last().is_some_and(|last| last.base > self.write) {
             let Some(file) = self.files.pop() else { break };
-            let path = file.path(&self.directory);
-            self.disk.remove_file(&path).map_err(StoreError::io("remove", &path))?;
-            self.sync.note_names();
+            file.remove(&self.disk, &self.directory, &self.sync)?;
         }
         let Some(file) = self.file_of(self.write).and_then(|index| self.files.get(index)) else { return Ok(()) };
         file.clear_from(&self.disk, &self.directory, self.file_bytes, self.write)
