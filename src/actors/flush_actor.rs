@@ -20,8 +20,8 @@ use super::late::Late;
 use crate::protocol::units::PhysicalOffset;
 use crate::store::{Flusher, IndexSync, Positions, QueueSync, Settled, StoreError};
 
-/// Queues that are synced before whoever waits for the log gets a turn: a few milliseconds' worth.
-const FILES_PER_TURN: usize = 8;
+/// Queues that are synced before whoever waits for the log gets a turn: a few milliseconds' worth, where many are synced at once.
+const QUEUES_PER_TURN: usize = 64;
 
 /// Puts are in the log whose producers wait for the disk: said once, through a bell, for all that come before the sync.
 #[derive(Clone, Copy, Debug, Message)]
@@ -180,7 +180,7 @@ impl FlushActor {
 
     /// A few files at a time, so that a sync of the log never waits for more than those.
     fn go_on_syncing(&mut self, ctx: &mut Context<Self>) {
-        match self.parts.flusher.go_on(FILES_PER_TURN) {
+        match self.parts.flusher.go_on(QUEUES_PER_TURN) {
             Ok(false) => self.parts.positions.advance_queues_synced(self.parts.flusher.queues_synced()),
             Ok(true) => go_on_later(ctx, "sync of the queues", Self::go_on_syncing),
             Err(error) if error.is_shortage() => {

@@ -109,6 +109,12 @@ pub trait Disk: Debug + Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn space(&self, path: &Path) -> io::Result<Space>;
+
+    /// How many syncs are worth having under way at once, each on a thread of its own: a disk that is told of several together
+    /// writes them in little more time than one.
+    fn syncs_at_once(&self) -> usize {
+        1
+    }
 }
 
 /// One open file.

@@ -12,7 +12,7 @@ use super::flush::{LogFlush, Synced};
 use super::index::IndexSync;
 use super::layout::StoreOptions;
 use super::preparation::Preparation;
-use super::queue_sync::QueueSync;
+use super::queue_sync::{QueueSync, sync_all};
 use super::state::{State, StateFile};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
@@ -114,9 +114,7 @@ impl Durable {
     pub fn close(&mut self, parts: CloseParts<'_>) -> Result<(), StoreError> {
         let synced = parts.log.sync()?;
         self.note_log(synced);
-        for queue in parts.queues {
-            queue.sync()?;
-        }
+        sync_all(&parts.queues)?;
         if let Some(index) = parts.index {
             index.sync()?;
             self.note_indexed(index.newest);

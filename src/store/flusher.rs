@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::flush::{LogFlush, Synced};
 use super::index::IndexSync;
 use super::preparation::Preparation;
-use super::queue_sync::QueueSync;
+use super::queue_sync::{QueueSync, sync_all};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// How far queues and index have come.
@@ -92,31 +92,28 @@ impl Flusher {
         }
     }
 
-    /// Syncs up to so many files or queues of the round, and writes down where it has come to when none is left. Tells
-    /// whether there is more to do.
+    /// Syncs up to so many queues of the round or one other file, and writes down where it has come to when none is left.
+    /// Tells whether there is more to do.
     ///
     /// # Errors
     /// Of a [shortage](StoreError::is_shortage), when the round is given up and what is left of it belongs to the next one;
     /// or what the operating system says, when nothing can be believed any more.
-    pub fn go_on(&mut self, files: usize) -> Result<bool, StoreError> {
+    pub fn go_on(&mut self, queues: usize) -> Result<bool, StoreError> {
         let Some(round) = &mut self.round else { return Ok(false) };
-        for _ in 0..files {
-            match round.left.sync_one(&mut self.durable) {
-                Ok(true) => {}
-                Ok(false) => {
-                    let settled = round.settled;
-                    self.round = None;
-                    self.durable.note_queues(settled.up_to, settled.newest, settled.weight);
-                    return self.durable.save().map(|()| false);
-                }
-                Err(error) => {
-                    let left = self.round.take().map(|round| round.left).unwrap_or_default();
-                    self.dirty.extend(left);
-                    return Err(error);
-                }
+        match round.left.sync_some(queues, &mut self.durable) {
+            Ok(true) => Ok(true),
+            Ok(false) => {
+                let settled = round.settled;
+                self.round = None;
+                self.durable.note_queues(settled.up_to, settled.newest, settled.weight);
+                self.durable.save().map(|()| false)
+            }
+            Err(error) => {
+                let left = self.round.take().map(|round| round.left).unwrap_or_default();
+                self.dirty.extend(left);
+                Err(error)
             }
         }
-        Ok(true)
     }
 
     /// Up to where queues and index are on the disk, and that is written down.
@@ -132,7 +129,7 @@ impl Flusher {
     pub fn close(&mut self, settled: Settled, index: Option<&IndexSync>) -> Result<(), StoreError> {
         let left = self.round.take().map(|round| round.left).unwrap_or_default();
         for mut dirty in [left, std::mem::take(&mut self.dirty)] {
-            while dirty.sync_one(&mut self.durable)? {}
+            while dirty.sync_some(usize::MAX, &mut self.durable)? {}
         }
         self.durable.close(CloseParts {
             log: &mut self.log,
@@ -152,11 +149,12 @@ impl Dirty {
         self.indexes.extend(other.indexes);
     }
 
-    /// Syncs one file or queue; false when there is none left.
-    fn sync_one(&mut self, durable: &mut Durable) -> Result<bool, StoreError> {
-        if let Some(queue) = self.queues.last() {
-            queue.sync()?;
-            self.queues.pop();
+    /// Syncs up to so many queues, or when there is none left an index file; false when there is no such either.
+    fn sync_some(&mut self, queues: usize, durable: &mut Durable) -> Result<bool, StoreError> {
+        if !self.queues.is_empty() {
+            let left = self.queues.len().saturating_sub(queues);
+            sync_all(&self.queues[left..])?;
+            self.queues.truncate(left);
             return Ok(true);
         }
         let Some(index) = self.indexes.last() else { return Ok(false) };

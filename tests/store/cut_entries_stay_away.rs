@@ -7,7 +7,10 @@ use ferromq::store::OpenStore;
 use ferromq::store::layout::file_name;
 
 use crate::append_and_reopen::{message, put};
-use crate::fixture::{Fixture, entries, message_at};
+use crate::fixture::{Fixture, entries, message_at, queue_of};
+
+/// Where a record's body begins, with IPv4 addresses.
+const BODY_AT: u64 = 88;
 
 /// Opens a damaged store, appends well past the cut, and opens it twice more, once without a clean stop.
 fn check(name: &str) {
@@ -75,4 +78,26 @@ fn after_rubbish_at_the_end() {
 #[test]
 fn after_a_lost_segment() {
     check("c6-log-shorter-than-queues");
+}
+
+/// After a stop in order nobody mistrusts the queues; what was not written down as lasting is cut off the log all the same.
+#[test]
+fn after_damage_to_the_last_body_of_a_store_without_checkpoint() {
+    let fixture = Fixture::unpack("a-clean");
+    let options = fixture.options();
+    let last = fixture.rows("messages").iter().max_by_key(|row| row["physicalOffset"].as_u64()).unwrap();
+    let end = last["physicalOffset"].as_u64().unwrap() + last["storeSize"].as_u64().unwrap();
+    let body = last["physicalOffset"].as_u64().unwrap() + BODY_AT;
+    let segment = options.segment_path(body - body % options.log_segment_bytes);
+    let mut bytes = std::fs::read(&segment).unwrap();
+    bytes[(body % options.log_segment_bytes) as usize] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+    std::fs::remove_file(options.file("checkpoint")).unwrap();
+
+    let mut store = fixture.open();
+    assert!(store.log.end().0 < end, "the record is cut off");
+    assert_eq!(store.report.queues_cut, 1);
+    let (topic, queue_id) = queue_of(last);
+    let queue = store.queues.queue_mut(&topic, queue_id).unwrap();
+    assert_eq!(queue.max_offset().0, last["queueOffset"].as_u64().unwrap());
 }

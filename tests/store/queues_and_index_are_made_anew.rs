@@ -117,3 +117,18 @@ fn of_stores_that_were_closed_in_order() {
         check_index(name, &was, &is);
     }
 }
+
+#[test]
+fn of_a_queue_that_lags_behind_where_the_walk_begins() {
+    let name = "b0-clean-many-files";
+    let (was, is) = (Fixture::unpack(name), Fixture::unpack(name));
+    let lagging = &was.rows("queues")[0];
+    let (topic, queue_id) = queue_of(lagging);
+    let (file, mut bytes) = queue_files(&is.options(), lagging).remove(0);
+    bytes[3 * QUEUE_ENTRY_BYTES as usize..].fill(0);
+    fs::write(is.options().queue_dir(&topic, queue_id).join(file), bytes).unwrap();
+    let store = is.open();
+    assert!(store.report.entries_added > 3, "{name}: it was filled");
+    store.close().unwrap();
+    check_queues(name, &was, &is);
+}

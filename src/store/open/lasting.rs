@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use super::Opening;
 use crate::protocol::units::PhysicalOffset;
+use crate::store::consumequeue::ConsumeQueue;
 use crate::store::disk::{create_lasting_dir, parents_of, sync_readable_dir};
 use crate::store::error::StoreError;
 use crate::store::flush::Synced;
 use crate::store::index::Index;
+use crate::store::queue_sync::sync_all;
 use crate::store::queues::Queues;
 use crate::store::segment::Segment;
 
@@ -40,12 +42,10 @@ impl Opening {
             segment.file().sync().map_err(StoreError::io("sync", segment.path()))?;
         }
         self.sync_names()?;
-        for queue in queues.idle() {
-            if self.unclean {
-                queue.mistrust_end();
-            }
-            queue.sync_handle().sync()?;
+        if self.unclean {
+            queues.idle().for_each(ConsumeQueue::mistrust_end);
         }
+        sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;
         index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;
         Ok(synced)
     }

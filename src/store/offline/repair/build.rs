@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::Plan;
-use crate::protocol::units::PhysicalOffset;
-use crate::protocol::units::{QueueOffset, StoreTime};
+use crate::protocol::units::{PhysicalOffset, QueueOffset, StoreTime};
+use crate::store::consumequeue::ConsumeQueue;
 use crate::store::error::StoreError;
 use crate::store::index::Index;
 use crate::store::layout::StoreOptions;
 use crate::store::offline::OfflineStore;
 use crate::store::offline::finding::Part;
 use crate::store::offline::walk::{LogWalk, Met};
+use crate::store::queue_sync::sync_all;
 use crate::store::queues::Queues;
 use crate::store::recovery::{self, Progress};
 use crate::store::replay::{BitMaps, Replay};
@@ -70,10 +71,8 @@ pub(super) fn build(
         // The offset that comes next is known by where the last entry stands, though what it pointed to is gone.
         queues.queue_mut(topic, *queue_id)?.append_blank(QueueOffset(last))?;
     }
-    for queue in queues.idle_mut() {
-        queue.sync_handle().sync()?;
-        queue.close_idle();
-    }
+    queues.idle_mut().for_each(ConsumeQueue::close_idle);
+    sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;
     index.as_ref().map_or(Ok(()), Index::sync_all)?;
     for name in store.made_anew() {
         let directory = options.file(name);
