@@ -23,6 +23,10 @@ impl<T> Backlog<T> {
     /// Adds work; true if it should be gone about now, as no timer runs.
     #[must_use]
     pub(super) fn add(&mut self, work: T) -> bool {
+        if self.waiting.capacity() == 0 {
+            // Mostly there is one piece of work, and there are as many of these as there are queues.
+            self.waiting.reserve_exact(1);
+        }
         self.waiting.push_back(work);
         !self.put_off
     }

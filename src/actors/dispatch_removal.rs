@@ -60,7 +60,7 @@ impl DispatchActor {
             self.parts.directory.leave(topic);
             for ports in self.rows.leave(topic) {
                 let (to, giving) = oneshot::channel();
-                notify(&ports.retire, Retire { to });
+                notify(&ports.seldom.retire(), Retire { to });
                 given.push(giving);
             }
         }

@@ -104,7 +104,7 @@ impl LookupService {
             request::SEARCH_OFFSET_BY_TIMESTAMP => {
                 let header = SearchOffset::parse(&command.ext)?;
                 let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
-                let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+                let snapshot = ask(&queue.seldom.snapshot(), SnapshotOf).await?;
                 let time = StoreTime(header.timestamp);
                 let found = self.reads.pool.ask(move |log| nearest(log, &snapshot, time));
                 Ok(offset(found.await??.0 as i64))
@@ -114,7 +114,7 @@ impl LookupService {
                 let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else {
                     return Ok(time(NO_TIME));
                 };
-                let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+                let snapshot = ask(&queue.seldom.snapshot(), SnapshotOf).await?;
                 let oldest = self.reads.pool.ask(move |log| stored(log, &snapshot, snapshot.min_offset())).await??;
                 Ok(time(oldest.map_or(NO_TIME, |oldest| oldest.0)))
             }
@@ -125,7 +125,7 @@ impl LookupService {
             code => {
                 let header = QueueHeader::parse(&command.ext)?;
                 let Some(queue) = self.reads.queue(&header.topic, header.queue_id).await? else { return Ok(offset(0)) };
-                let bounds = ask(&queue.bounds, BoundsOf).await?;
+                let bounds = ask(&queue.seldom.bounds(), BoundsOf).await?;
                 Ok(offset(if code == request::GET_MAX_OFFSET { bounds.max.0 } else { bounds.min.0 } as i64))
             }
         }

@@ -255,12 +255,12 @@ async fn start_of(
     let Ok(topic) = Topic::parse(&topic) else { return Ok(None) };
     let key = QueueKey { topic, queue_id };
     let Some(queue) = ask(&queue_of, QueueOf { key }).await?? else { return Ok(None) };
-    let QueueBounds { min, log_min, log_end, .. } = ask(&queue.bounds, BoundsOf).await?;
+    let QueueBounds { min, log_min, log_end, .. } = ask(&queue.seldom.bounds(), BoundsOf).await?;
     let is_old = |physical: PhysicalOffset| log_end.0.saturating_sub(physical.0) > memory_bytes;
     if min.0 > 0 || !is_old(log_min) {
         return Ok(Some(QueueStart { min, zero_in_memory: min.0 == 0 }));
     }
-    let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+    let snapshot = ask(&queue.seldom.snapshot(), SnapshotOf).await?;
     let first = pool.ask(move |_| snapshot.entry(QueueOffset(0))).await??;
     Ok(Some(QueueStart { min, zero_in_memory: !first.is_some_and(|first| is_old(first.physical)) }))
 }

@@ -168,32 +168,56 @@ pub struct QueuePorts {
     pub enqueue: Recipient<Enqueue>,
     /// Asks for messages.
     pub pull: Recipient<Pull>,
+    /// Asks for all else.
+    pub seldom: Arc<dyn SeldomPorts>,
+}
+
+/// How to reach a QueueActor for what is not asked with every message. Each address takes some hundred bytes, and there may
+/// be a hundred thousand queues: these are made when they are needed.
+pub trait SeldomPorts: Send + Sync {
     /// Asks for the bounds.
-    pub bounds: Recipient<BoundsOf>,
+    fn bounds(&self) -> Recipient<BoundsOf>;
     /// Asks for what another thread can search.
-    pub snapshot: Recipient<SnapshotOf>,
+    fn snapshot(&self) -> Recipient<SnapshotOf>;
     /// Waits for an entry.
-    pub await_growth: Recipient<AwaitGrowth>,
+    fn await_growth(&self) -> Recipient<AwaitGrowth>;
     /// Takes the queue away.
-    pub retire: Recipient<Retire>,
+    fn retire(&self) -> Recipient<Retire>;
     /// Asks for what another thread can clean.
-    pub cleaning: Recipient<CleaningOf>,
+    fn cleaning(&self) -> Recipient<CleaningOf>;
     /// Tells what has been cleaned.
-    pub cleaned: Recipient<Cleaned>,
+    fn cleaned(&self) -> Recipient<Cleaned>;
 }
 
 impl From<Addr<QueueActor>> for QueuePorts {
     fn from(queue: Addr<QueueActor>) -> Self {
-        Self {
-            enqueue: queue.clone().recipient(),
-            pull: queue.clone().recipient(),
-            bounds: queue.clone().recipient(),
-            snapshot: queue.clone().recipient(),
-            await_growth: queue.clone().recipient(),
-            retire: queue.clone().recipient(),
-            cleaning: queue.clone().recipient(),
-            cleaned: queue.recipient(),
-        }
+        Self { enqueue: queue.clone().recipient(), pull: queue.clone().recipient(), seldom: Arc::new(queue) }
+    }
+}
+
+impl SeldomPorts for Addr<QueueActor> {
+    fn bounds(&self) -> Recipient<BoundsOf> {
+        self.clone().recipient()
+    }
+
+    fn snapshot(&self) -> Recipient<SnapshotOf> {
+        self.clone().recipient()
+    }
+
+    fn await_growth(&self) -> Recipient<AwaitGrowth> {
+        self.clone().recipient()
+    }
+
+    fn retire(&self) -> Recipient<Retire> {
+        self.clone().recipient()
+    }
+
+    fn cleaning(&self) -> Recipient<CleaningOf> {
+        self.clone().recipient()
+    }
+
+    fn cleaned(&self) -> Recipient<Cleaned> {
+        self.clone().recipient()
     }
 }
 

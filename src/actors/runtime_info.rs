@@ -107,7 +107,7 @@ impl RuntimeInfo {
             let Some(queue_id) = level.checked_sub(1).map(QueueId) else { continue };
             let key = QueueKey { topic: schedule_topic().clone(), queue_id };
             let stored = match ask(&self.queue_of, QueueOf { key }).await?? {
-                Some(queue) => ask(&queue.bounds, BoundsOf).await?.max.0,
+                Some(queue) => ask(&queue.seldom.bounds(), BoundsOf).await?.max.0,
                 None => 0,
             };
             pairs.push((format!("scheduleMessageOffset_{level}"), format!("{next},{stored}")));

@@ -215,7 +215,7 @@ impl ScheduleActor {
         match (then, &self.queue) {
             (Then::Grown(entry), Some(queue)) => {
                 let (tell, told) = oneshot::channel();
-                notify(&queue.await_growth, AwaitGrowth { entry, tell });
+                notify(&queue.seldom.await_growth(), AwaitGrowth { entry, tell });
                 ctx.spawn(told.into_actor(self).map(|told, actor, ctx| {
                     // Without a word only when the broker ends.
                     if told.is_ok() {
@@ -247,7 +247,7 @@ async fn deliver(
     append: &Recipient<AppendBatch>,
     look: Look,
 ) -> Result<Turn, Refusal> {
-    let snapshot = ask(&queue.snapshot, SnapshotOf).await?;
+    let snapshot = ask(&queue.seldom.snapshot(), SnapshotOf).await?;
     let mut due = pool.ask(move |log| look.due(log, &snapshot)).await??;
     let outcomes = append_up_to(append, std::mem::take(&mut due.puts)).await?;
     Ok(Turn { due, outcomes })

@@ -35,7 +35,7 @@ impl StoreReads {
     /// What the pool needs to read such a queue.
     pub(super) async fn snapshot(&self, topic: &str, queue_id: i32) -> Result<Option<QueueSnapshot>, Refusal> {
         match self.queue(topic, queue_id).await? {
-            Some(queue) => Ok(Some(ask(&queue.snapshot, SnapshotOf).await?)),
+            Some(queue) => Ok(Some(ask(&queue.seldom.snapshot(), SnapshotOf).await?)),
             None => Ok(None),
         }
     }

@@ -218,8 +218,8 @@ impl Queues {
 
     /// The messages are looked at last: what a cancellation is for is there when the cancellation is.
     async fn look(&self, now_ms: i64) -> Result<Look, Refusal> {
-        let cancellations = ask(&self.cancellations.snapshot, SnapshotOf).await?;
-        Ok(Look { cancellations, messages: ask(&self.messages.snapshot, SnapshotOf).await?, now_ms })
+        let cancellations = ask(&self.cancellations.seldom.snapshot(), SnapshotOf).await?;
+        Ok(Look { cancellations, messages: ask(&self.messages.seldom.snapshot(), SnapshotOf).await?, now_ms })
     }
 }
 

@@ -408,9 +408,17 @@ impl ConsumeQueue {
         }
         let mut file = QueueFile::new(base);
         file.create(&self.disk, &self.directory, self.options.queue_file_bytes())?;
-        self.files.push(file);
+        self.hold(file);
         self.sync.note_names();
         Ok(())
+    }
+
+    /// Takes a file in behind the others. Most queues have one, and there may be very many.
+    fn hold(&mut self, file: QueueFile) {
+        if self.files.is_empty() {
+            self.files.reserve_exact(1);
+        }
+        self.files.push(file);
     }
 
     /// Bytes of one file, given by their position in the queue. Of the files that are only read one is held open at a time.

@@ -24,8 +24,8 @@ const OPEN_MAX: usize = 256;
 pub struct Queues {
     disk: SharedDisk,
     options: Arc<StoreOptions>,
-    /// `None` where the queue has been given to an owner.
-    topics: BTreeMap<Topic, BTreeMap<QueueId, Option<ConsumeQueue>>>,
+    /// `None` where the queue has been given to an owner, which then takes next to no room here.
+    topics: BTreeMap<Topic, BTreeMap<QueueId, Option<Box<ConsumeQueue>>>>,
     /// Those that hold files, in the order in which they were opened.
     open: VecDeque<(Topic, QueueId)>,
     census: Arc<Census>,
@@ -153,21 +153,24 @@ impl Queues {
     pub fn open_queue(&mut self, topic: &Topic, queue_id: QueueId) -> Result<ConsumeQueue, StoreError> {
         self.queue_mut(topic, queue_id)?;
         let slot = self.topics.get_mut(topic).and_then(|queues| queues.get_mut(&queue_id));
-        slot.and_then(Option::take).ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
+        slot.and_then(Option::take)
+            .map(|queue| *queue)
+            .ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
     }
 
     /// Takes a queue back from its owner, who has no more use for it.
     pub fn give_back(&mut self, mut queue: ConsumeQueue) {
         queue.close_idle();
         let (topic, queue_id) = (queue.topic().clone(), queue.queue_id());
-        self.topics.entry(topic).or_default().insert(queue_id, Some(queue));
+        self.topics.entry(topic).or_default().insert(queue_id, Some(Box::new(queue)));
     }
 
     /// Gives the queues of a topic away, to be destroyed by somebody who has time. Those with owners are to be given back
     /// before.
     #[must_use]
     pub fn detach_topic(&mut self, topic: &Topic) -> DetachedTopic {
-        let queues = self.topics.remove(topic).unwrap_or_default().into_values().flatten().collect();
+        let queues =
+            self.topics.remove(topic).unwrap_or_default().into_values().flatten().map(|queue| *queue).collect();
         let mut directories = vec![self.options.queues_dir().join(topic.as_str())];
         directories.extend(self.options.queue_ext_enabled.then(|| self.options.queue_exts_dir().join(topic.as_str())));
         DetachedTopic { disk: Arc::clone(&self.disk), directories, queues, census: Arc::clone(&self.census) }
@@ -213,17 +216,17 @@ impl Queues {
 
     /// A queue that is there and has no owner.
     pub fn idle_one_mut(&mut self, topic: &Topic, queue_id: QueueId) -> Option<&mut ConsumeQueue> {
-        self.topics.get_mut(topic)?.get_mut(&queue_id)?.as_mut()
+        self.topics.get_mut(topic)?.get_mut(&queue_id)?.as_deref_mut()
     }
 
     /// The queues that have no owner.
     pub fn idle(&self) -> impl Iterator<Item = &ConsumeQueue> {
-        self.topics.values().flat_map(BTreeMap::values).flatten()
+        self.topics.values().flat_map(BTreeMap::values).flatten().map(Box::as_ref)
     }
 
     /// The queues that have no owner, to be changed.
     pub fn idle_mut(&mut self) -> impl Iterator<Item = &mut ConsumeQueue> {
-        self.topics.values_mut().flat_map(BTreeMap::values_mut).flatten()
+        self.topics.values_mut().flat_map(BTreeMap::values_mut).flatten().map(Box::as_mut)
     }
 
     /// A queue that has no owner, made if need be.
@@ -237,9 +240,9 @@ impl Queues {
         let queues = self.topics.get_mut(topic).expect("was put in above");
         let slot = queues.entry(queue_id).or_insert_with(|| {
             let (disk, options) = (Arc::clone(&self.disk), Arc::clone(&self.options));
-            Some(ConsumeQueue::new(disk, options, topic.clone(), queue_id).counted_by(&self.census))
+            Some(Box::new(ConsumeQueue::new(disk, options, topic.clone(), queue_id).counted_by(&self.census)))
         });
-        slot.as_mut().ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
+        slot.as_deref_mut().ok_or_else(|| StoreError::QueueTaken { topic: topic.clone(), queue_id })
     }
 
     /// Notes that a queue without an owner has opened its files. When that is one too many, the one that opened them

@@ -160,7 +160,7 @@ impl Cleaner {
         let (owner, cleaning) = match ask(&queues.cleaning, CleaningOfQueue { key: key.clone() }).await? {
             ToClean::Nothing => return Ok(0),
             ToClean::Idle(cleaning) => (None, cleaning),
-            ToClean::Owned(owner) => match ask(&owner.cleaning, CleaningOf).await? {
+            ToClean::Owned(owner) => match ask(&owner.seldom.cleaning(), CleaningOf).await? {
                 Some(cleaning) => (Some(owner), cleaning),
                 None => return Ok(0),
             },
@@ -186,7 +186,7 @@ impl Cleaner {
             None => ask(&self.means.queues.cleaned, QueueCleaned { key: key.clone(), cleaned }).await?,
         };
         match owner {
-            Some(owner) => ask(&owner.cleaned, cleaned).await,
+            Some(owner) => ask(&owner.seldom.cleaned(), cleaned).await,
             None => Ok(()),
         }
     }

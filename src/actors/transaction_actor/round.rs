@@ -81,8 +81,8 @@ impl Round {
         let halves = self.queue(half_topic()).await?;
         let ops = self.queue(op_half_topic()).await?;
         let (half_before, op_before) = (self.noted(half_topic()).await?, self.noted(op_half_topic()).await?);
-        let mut next = start(half_before, &ask(&halves.snapshot, SnapshotOf).await?);
-        let ops_begin = start(op_before, &ask(&ops.snapshot, SnapshotOf).await?);
+        let mut next = start(half_before, &ask(&halves.seldom.snapshot(), SnapshotOf).await?);
+        let ops_begin = start(op_before, &ask(&ops.seldom.snapshot(), SnapshotOf).await?);
         let op = match self.go_through(&halves, &ops, &mut next, ops_begin).await {
             Ok(op) => op,
             Err(refusal) => {
@@ -106,7 +106,7 @@ impl Round {
         let (mut done, mut read_to) = (Done::default(), ops_begin);
         loop {
             // The op messages are read last thing before anybody is asked: so nobody is whose note is there.
-            let snapshot = ask(&halves.snapshot, SnapshotOf).await?;
+            let snapshot = ask(&halves.seldom.snapshot(), SnapshotOf).await?;
             // Dispatch may not have come to the last copies yet.
             let halves_end = snapshot.max_offset().max(self.memory.copies_end);
             read_to = self.read_ops(ops, &mut done, read_to, *next).await?;
@@ -148,7 +148,7 @@ impl Round {
         mut read_to: QueueOffset,
         next: QueueOffset,
     ) -> Result<QueueOffset, Refusal> {
-        let snapshot = ask(&ops.snapshot, SnapshotOf).await?;
+        let snapshot = ask(&ops.seldom.snapshot(), SnapshotOf).await?;
         while read_to < snapshot.max_offset() {
             let queue = snapshot.clone();
             let (halves, end) = self.parts.pool.ask(move |log| read_some_ops(log, &queue, read_to)).await??;

@@ -228,7 +228,7 @@ impl ConsumeQueue {
         if base % expected != 0 {
             return Err(StoreError::StrayFile { path, problem: "no file of this length begins there" });
         }
-        self.files.push(QueueFile::new(base));
+        self.hold(QueueFile::new(base));
         Ok(())
     }
 
