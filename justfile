@@ -21,7 +21,7 @@ clippy:
 test NAME="":
     cargo test --locked {{NAME}}
 
-# Kills the binary under load, so many times for each way to flush, at moments that the seed says.
+# Kills the binary under load, so many times for each way to flush, or cuts the power of its disk, at moments that the seed says.
 kill ROUNDS="200" SEED="":
     KILL_ROUNDS={{ROUNDS}} KILL_SEED={{SEED}} cargo test --locked --test kills -- --nocapture
 

@@ -126,7 +126,7 @@ impl Sender {
 
     fn next(&mut self) -> (&'static str, i32, String) {
         let topic = PLAIN[self.random.usize(..PLAIN.len())];
-        (topic, self.random.i32(..QUEUES), self.body())
+        (topic, self.random.i32(0..QUEUES), self.body())
     }
 
     /// A body like no other, in which sender and number can be told.
@@ -137,6 +137,7 @@ impl Sender {
 
     fn note(&mut self, reply: &Command, topic: &str, queue_id: i32, sent: Vec<String>) -> i64 {
         assert_eq!(reply.code, response::SUCCESS, "{reply:?}");
+        assert_eq!(reply.ext.int32("queueId").unwrap(), queue_id, "{reply:?}");
         let first = reply.ext.int64("queueOffset").unwrap();
         let mut ledger = self.ledger.borrow_mut();
         for (body, offset) in sent.into_iter().zip(first..) {

@@ -4,9 +4,12 @@
 mod at_any_moment;
 #[path = "../support/binary.rs"]
 mod binary;
+mod image;
 mod ledger;
 mod load;
 #[path = "../support/messages.rs"]
 mod messages;
+mod power_cuts;
 #[path = "../support/raw.rs"]
 mod raw;
+mod rounds;

@@ -81,10 +81,14 @@ impl Ferromq {
 
     /// The same by way of a command that becomes the server, in surroundings that it makes.
     pub(crate) fn serve_by(&self, before: &[&str], arguments: &str) -> Serving {
-        let (first, others) = before.split_first().unwrap();
+        Self::serving(self.command_by(before, arguments), arguments)
+    }
+
+    fn command_by(&self, before: &[&str], arguments: &str) -> Command {
+        let Some((first, others)) = before.split_first() else { return self.command(&self.program, arguments) };
         let mut command = self.command(Path::new(first), "");
         command.args(others).arg(&self.program).args(arguments.split_whitespace());
-        Self::serving(command, arguments)
+        command
     }
 
     fn serving(mut command: Command, arguments: &str) -> Serving {
@@ -105,10 +109,22 @@ impl Ferromq {
     /// # Panics
     /// If it ends by itself.
     pub(crate) fn kill_while_it_starts(&self, arguments: &str, after: Duration) -> bool {
-        let mut command = self.command(&self.program, arguments);
+        self.end_while_it_starts(&[], arguments, after, |_| ())
+    }
+
+    /// The same by way of a command that becomes the server, when something has been done to it before it is killed.
+    pub(crate) fn end_while_it_starts(
+        &self,
+        before: &[&str],
+        arguments: &str,
+        after: Duration,
+        end: impl FnOnce(Pid),
+    ) -> bool {
+        let mut command = self.command_by(before, arguments);
         let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (out, err) = (lines(process.stdout.take().unwrap()), lines(process.stderr.take().unwrap()));
         let said = out.recv_timeout(after);
+        end(Pid::from_child(&process));
         let _ = process.kill();
         let _ = process.wait();
         match said {
@@ -149,6 +165,10 @@ impl Serving {
     /// Where its broker listens.
     pub(crate) fn broker(&self) -> SocketAddr {
         self.said_after("broker ").split_once(" on ").unwrap().1.parse().unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// Sends it a signal and waits for its end.
