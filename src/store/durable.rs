@@ -25,8 +25,8 @@ pub struct Durable {
     options: Arc<StoreOptions>,
     file: StateFile,
     checkpoint: Checkpoint,
-    /// The checkpoint that is on the disk.
-    saved: Checkpoint,
+    /// The checkpoint that is known to be on the disk.
+    saved: Option<Checkpoint>,
     log: Synced,
     dispatched: PhysicalOffset,
     /// The index is known to be on the disk up to this record.
@@ -45,8 +45,14 @@ impl Durable {
         log: Synced,
         census: Arc<Census>,
     ) -> Self {
-        let (saved, dispatched) = (checkpoint, log.up_to);
+        let (saved, dispatched) = (Some(checkpoint), log.up_to);
         Self { disk, options, file, checkpoint, saved, log, dispatched, indexed: None, weight: 0, census }
+    }
+
+    /// Notes that the checkpoint that was found may be in memory only: with a state that names another one than there is after
+    /// a power cut, all that is known would be lost.
+    pub(super) fn mistrust_checkpoint(&mut self) {
+        self.saved = None;
     }
 
     /// What the checkpoint will say.
@@ -98,9 +104,9 @@ impl Durable {
     /// # Errors
     /// What the operating system says.
     pub fn save(&mut self) -> Result<(), StoreError> {
-        if self.saved != self.checkpoint {
+        if self.saved != Some(self.checkpoint) {
             self.checkpoint.save(&*self.disk, &self.options)?;
-            self.saved = self.checkpoint;
+            self.saved = Some(self.checkpoint);
         }
         let state = State::new(self.log.up_to, self.dispatched, self.log.newest, &self.checkpoint);
         self.file.save(state.with_queues(self.census.after(self.weight)).with_indexed(self.indexed))

@@ -220,6 +220,9 @@ impl Opening {
         let census = Arc::clone(queues.census());
         census.begin(queues.weight());
         let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced, census);
+        if *unclean {
+            durable.mistrust_checkpoint();
+        }
         durable.note_log(synced);
         index.as_ref().and_then(Index::newest).into_iter().for_each(|newest| durable.note_indexed(newest));
         durable.note_queues(synced.up_to, newest, 0);

@@ -65,7 +65,7 @@ impl Opening {
     fn sync_names(&self) -> Result<(), StoreError> {
         let options = &self.options;
         let mut directories = options.log_dirs();
-        directories.extend([options.queues_dir(), options.index_dir()]);
+        directories.extend([options.queues_dir(), options.index_dir(), options.config_dir()]);
         directories.extend(options.queue_ext_enabled.then(|| options.queue_exts_dir()));
         for directory in &directories {
             create_lasting_dir(&*self.disk, directory).map_err(StoreError::io("create", directory))?;
