@@ -1,9 +1,11 @@
 //! Opening a store: lock, look, walk, mend, and hand out the parts.
 
 mod lasting;
+mod vouched;
 
 use std::sync::Arc;
 
+use self::vouched::Vouched;
 use super::appender::{Appender, MappedAppender};
 use super::checkpoint::Checkpoint;
 use super::commitlog::CommitLog;
@@ -174,9 +176,7 @@ impl Opening {
             state_file.save(State::void())?;
         }
         let mut queues = Queues::load_entries(Arc::clone(disk), Arc::clone(options), &mut report.warnings)?;
-        if *unclean {
-            self.sync_config_names()?;
-        }
+        self.sync_config_names()?;
         let mut deleted = DeletedTopics::load(&**disk, options, &mut report.warnings)?;
         deleted.finish(&mut queues)?;
         let mut index = match options.index_enabled {
@@ -186,10 +186,8 @@ impl Opening {
         report.log_min = PhysicalOffset(segments.first().map_or(0, |first| first.base()));
         self.take_foreign_entries(&mut queues, &segments, state, &mut report)?;
         report.walked_from = self.walk_from(&segments, &checkpoint, state, &queues, index.as_ref(), report.log_min);
-        if let Some(state) = state.filter(|state| report.walked_from < state.dispatched()) {
-            // Should this start fail half way, the next one must not take half-built queues for whole ones.
-            state_file.save(state.changed_from(report.walked_from))?;
-        }
+        let mut vouched = Vouched::new(state_file, state);
+        vouched.change_from(report.walked_from)?;
         if *unclean {
             // Of an entry, or of a unit, a part may be missing after a power cut, and nothing in it would tell. The walk
             // makes them again.
@@ -200,7 +198,7 @@ impl Opening {
         }
         queues.recover_extensions()?;
         let mut built = Built { queues: &mut queues, index: index.as_mut(), deleted: &deleted };
-        let walked = self.walk(&segments, &checkpoint, state, &mut built, &mut report, progress)?;
+        let walked = self.walk(&segments, &checkpoint, &mut vouched, &mut built, &mut report, progress)?;
         report.log_end = walked.end;
         report.torn = walked.torn;
         report.damaged = walked.damaged;
@@ -219,7 +217,8 @@ impl Opening {
         let synced = self.sync(&segments, from, &queues, index.as_ref(), Synced { up_to: walked.end, newest })?;
         let census = Arc::clone(queues.census());
         census.begin(queues.weight());
-        let mut durable = Durable::new(Arc::clone(disk), Arc::clone(options), state_file, checkpoint, synced, census);
+        let mut durable =
+            Durable::new(Arc::clone(disk), Arc::clone(options), vouched.into_file(), checkpoint, synced, census);
         if *unclean {
             durable.mistrust_checkpoint();
         }
@@ -324,12 +323,12 @@ impl Opening {
         &self,
         segments: &[Arc<Segment>],
         checkpoint: &Checkpoint,
-        state: Option<State>,
+        vouched: &mut Vouched,
         built: &mut Built<'_>,
         report: &mut Report,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Walked, StoreError> {
-        let (log_min, mut from) = (report.log_min, report.walked_from);
+        let (state, log_min, mut from) = (vouched.state, report.log_min, report.walked_from);
         let mut damaged = Vec::new();
         let (mut counted, mut weight) = (state.and_then(|state| state.queues()), 0);
         // Who closes a store in order syncs all of it first.
@@ -382,12 +381,14 @@ impl Opening {
                     made again from the log",
                     directory.display()
                 ));
+                vouched.change_from(log_min)?;
                 lost_entries::make_room(built.queues, segments, log_min)?;
                 (from, report.walked_from) = (log_min, log_min);
                 continue;
             };
             // Each round begins where a queue or the index is whole, which the next one will not find fault with.
             from = if recovery::is_border(segments, again) { again } else { log_min };
+            vouched.change_from(from)?;
         }
     }
 
