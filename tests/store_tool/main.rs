@@ -15,6 +15,7 @@ mod fixture;
 mod fixtures_are_judged;
 mod log_is_cut;
 mod looking_changes_nothing;
+mod numbers_are_given_again;
 mod refusals;
 mod repairs;
 mod surveys;

@@ -13,6 +13,7 @@
 
 mod build;
 mod cut;
+mod numbers;
 mod plan;
 mod swap;
 

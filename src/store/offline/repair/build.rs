@@ -43,6 +43,7 @@ pub(super) fn build(
         delay_levels_ms: &options.delay_levels_ms,
         bit_maps,
         deleted: &store.deleted,
+        given_again: Some(&plan.given_again),
         log_min: plan.log_min,
         began: plan.log_min,
         unclean: false,

@@ -1,7 +1,8 @@
 //! Finding out what a repair would do, and refusing what it must not do; nothing is changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::numbers::{Numbered, Numbers, QueueName};
 use super::{CutPlan, Move, Request};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
@@ -40,6 +41,9 @@ pub struct Plan {
     /// How the sizes of the files are known.
     pub sizes: Sizes,
     pub(super) newest: StoreTime,
+    /// The records from which a queue goes on though their numbers were given before.
+    pub(super) given_again: BTreeSet<PhysicalOffset>,
+    pub(super) numbers: Numbers,
     /// What is not zeros stays behind the end of the log.
     pub(super) has_tail: bool,
 }
@@ -62,7 +66,7 @@ struct Unpromised {
     at: PhysicalOffset,
     newest: StoreTime,
     finding: (Place, String),
-    queue: Option<((Topic, QueueId), QueuePlan)>,
+    queue: Option<(QueueName, Numbered)>,
 }
 
 impl OfflineStore {
@@ -86,6 +90,8 @@ impl OfflineStore {
             cut: None,
             sizes: self.sizes,
             newest: StoreTime::default(),
+            given_again: BTreeSet::new(),
+            numbers: Numbers::default(),
             has_tail: false,
         };
         if let Some(at) = request.truncate_at.filter(|at| *at <= self.log_min()) {
@@ -93,7 +99,9 @@ impl OfflineStore {
             return Err(OfflineError::NotThere(format!("cannot cut at {at}: {problem}")));
         }
         self.read_log(request, &mut plan, progress)?;
-        self.look_at_queues(&mut plan)?;
+        let mut entries = EntryReader::new(self.disk.clone(), &self.options);
+        self.decide_numbers(&mut plan, &mut entries)?;
+        self.look_at_queues(&mut plan, &mut entries)?;
         if request.truncate_at.is_some() {
             let name = format!("commitlog.cut-at-{}.repair-{number}", plan.log_end);
             let bytes = self.log.room_end() - plan.log_end.0;
@@ -166,13 +174,10 @@ impl OfflineStore {
         let entry = Marks::of(head).queue_entry(head, &[]).filter(|_| !is_deleted);
         if let (Some(_), Ok(topic)) = (entry, Topic::parse(head.topic)) {
             let name = (topic, head.queue_id);
-            let queue = plan.queues.entry(name.clone()).or_default();
             if let Some(unpromised) = &mut unpromised {
-                unpromised.queue = Some((name, *queue));
+                unpromised.queue = Some((name.clone(), plan.numbers.of(&name)));
             }
-            let (first, next) = queue.after.unwrap_or((head.queue_offset.0, 0));
-            queue.after = Some((first, next.max(head.queue_offset.0.saturating_add(1))));
-            queue.blank += u64::from(damage.is_some());
+            plan.numbers.note(name, head, damage.is_some());
         }
         Ok(unpromised)
     }
@@ -208,7 +213,7 @@ impl OfflineStore {
             (plan.has_tail, plan.log_end, plan.newest) = (true, torn.at, torn.newest);
             plan.records -= 1;
             if let Some((name, queue)) = torn.queue {
-                plan.queues.insert(name, queue);
+                plan.numbers.restore(name, queue);
             }
             plan.findings.note(Part::Log, torn.finding.0, "a torn tail; the next start of a broker cuts this off");
         }
@@ -227,10 +232,41 @@ impl OfflineStore {
         ))
     }
 
-    fn look_at_queues(&self, plan: &mut Plan) -> Result<(), StoreError> {
-        let mut entries = EntryReader::new(self.disk.clone(), &self.options);
+    /// Decides which records have their numbers in spite of earlier ones, tells of them, and with that what queues there will be.
+    fn decide_numbers(&self, plan: &mut Plan, entries: &mut EntryReader<'_>) -> Result<(), StoreError> {
+        plan.numbers.finish(|(topic, queue_id), number| {
+            let index = self.queues.index_of(topic.as_str(), *queue_id);
+            let Some((index, queue)) = index.and_then(|index| Some((index, self.queues.all().get(index)?))) else {
+                return Ok(None);
+            };
+            let entry = entries.entry(index, queue, QueueOffset(number))?;
+            Ok(entry.filter(|entry| entry.is_valid() && !entry.is_blank()).map(|entry| entry.physical))
+        })?;
+        for ((topic, queue_id), back) in plan.numbers.backs() {
+            let place = self.place(back.at).in_queue(topic.as_str(), *queue_id, QueueOffset(back.number));
+            let (number, next) = (back.number, back.next);
+            if back.is_given_again {
+                let problem = format!(
+                    "from here on numbers from {number} on are given again, as after a deletion of the topic or a loss of \
+                    entries: the queue gets these records, and none of the earlier ones of number {number} to {}",
+                    next - 1
+                );
+                plan.findings.note(Part::Queue, place, problem);
+            } else {
+                let problem = format!(
+                    "its number is {number} where {next} comes next, and the queue does not go on from there: it gets no entry"
+                );
+                plan.findings.fault(Part::Log, place, problem);
+            }
+        }
+        plan.given_again = plan.numbers.given_again();
+        plan.queues = plan.numbers.planned();
+        Ok(())
+    }
+
+    fn look_at_queues(&self, plan: &mut Plan, entries: &mut EntryReader<'_>) -> Result<(), StoreError> {
         for (index, queue) in self.queues.all().iter().enumerate() {
-            let bounds = survey::bounds(self, &mut entries, index, queue)?;
+            let bounds = survey::bounds(self, entries, index, queue)?;
             let name = (queue.topic.clone(), queue.queue_id);
             let is_expired = bounds.max.0 > 0 && bounds.min == bounds.max && !plan.queues.contains_key(&name);
             let last = entries.entry(index, queue, QueueOffset(bounds.max.0.saturating_sub(1)))?;
