@@ -18,6 +18,7 @@ mod looking_changes_nothing;
 mod numbers_are_given_again;
 mod refusals;
 mod repairs;
+mod repairs_end_half_way;
 mod surveys;
 mod tool;
 #[path = "../support/watched_disk.rs"]

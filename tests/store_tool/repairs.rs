@@ -1,21 +1,19 @@
 //! Queues and index that a repair makes are those of Java's broker, and what was there before is kept.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties::{self, keys};
 use ferromq::protocol::units::{PhysicalOffset, QueueId};
+use ferromq::store::QueueEntry;
 use ferromq::store::disk::FileDisk;
 use ferromq::store::layout::QUEUE_ENTRY_BYTES;
 use ferromq::store::offline::repair::{self, Request};
-use ferromq::store::{QueueEntry, SharedDisk};
 
-use crate::fault_disk::{CALLS, FaultDisk};
-use crate::fixture::{Fixture, check_entry, consumer_filters, entries, message_at, queue_of};
-use crate::tool::{check_sound, found, look, repair, snapshot, untold, verify, with_lost_queue};
+use crate::fixture::{Fixture, consumer_filters, entries, queue_of};
+use crate::tool::{check_opened, check_sound, found, look, repair, snapshot, untold, verify, with_lost_queue};
 
 /// Whole files under a directory.
 fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -102,25 +100,6 @@ fn queues_that_were_lost_or_lag_are_those_of_the_whole_store() {
         assert!(index(&fixture) == index(&whole), "{name}");
         check_sound(&fixture);
         check_opened(&fixture, &whole, 160);
-    }
-}
-
-/// Opens a store and compares every record that can be pulled with the row of another.
-#[track_caller]
-fn check_opened(fixture: &Fixture, whole: &Fixture, expected: usize) {
-    let mut store = fixture.open();
-    let mut pulled = HashMap::new();
-    for row in whole.rows("queues") {
-        let (topic, queue_id) = queue_of(row);
-        let of_queue = entries(&mut store, &topic, queue_id).into_iter();
-        pulled.extend(of_queue.map(|(offset, entry)| ((topic.clone(), queue_id, offset.0), entry)));
-    }
-    assert_eq!(pulled.len(), expected);
-    for row in whole.rows("messages") {
-        let (topic, queue_id) = queue_of(row);
-        if let Some(entry) = pulled.get(&(topic, queue_id, row["queueOffset"].as_u64().unwrap())) {
-            check_entry(row, entry, &message_at(&store, entry).unwrap());
-        }
     }
 }
 
@@ -242,24 +221,4 @@ fn each_repair_keeps_what_the_one_before_it_made() {
     check_same(&root.join("consumequeue"), &root.join("consumequeue.before-repair-2"));
     let left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("ferromq.repair")), "{left:?}");
-}
-
-/// Whichever call to the operating system fails, the store opens afterwards with everything that it had.
-#[test]
-fn a_repair_that_ends_half_way_loses_nothing() {
-    let whole = Fixture::unpack("b0-clean-many-files");
-    for call in CALLS {
-        for nth in 0.. {
-            let fixture = Fixture::unpack("c7-one-queue-behind");
-            let (disk, fault) = FaultDisk::failing(call, nth, io::ErrorKind::Other);
-            let disk: SharedDisk = disk;
-            let outcome = repair::repair(disk, &untold(&fixture), Request::default(), None, &mut |_| {});
-            if !fault.struck() {
-                outcome.unwrap();
-                break;
-            }
-            assert!(nth < 500, "{call:?} goes on and on");
-            check_opened(&fixture, &whole, 160);
-        }
-    }
 }
