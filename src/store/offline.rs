@@ -35,6 +35,7 @@ use self::log::LogFiles;
 use self::queues::QueueTree;
 pub use self::sizes::{KnownBy, Sizes};
 use super::checkpoint::Checkpoint;
+use super::config_files::Loaded;
 use super::deleted_topics::DeletedTopics;
 use super::disk::SharedDisk;
 use super::error::StoreError;
@@ -75,7 +76,7 @@ pub struct OfflineStore {
     sizes: Sizes,
     log: LogFiles,
     queues: QueueTree,
-    deleted: DeletedTopics,
+    deleted: Loaded<DeletedTopics>,
     checkpoint: Checkpoint,
     /// `None` where there is none, or another broker has written since.
     state: Option<State>,
@@ -117,8 +118,8 @@ impl OfflineStore {
         let state = State::load(&*disk, &options)?.filter(|state| ours && state.matches(&checkpoint));
         let abort = options.file("abort");
         let unclean = disk.entry(&abort).map_err(StoreError::io("stat", &abort))?.is_some();
-        let mut warnings = Vec::new();
-        let deleted = DeletedTopics::load(&*disk, &options, &mut warnings)?;
+        let deleted = DeletedTopics::look(&*disk, &options)?;
+        deleted_topics_are_damaged(&options, &deleted, &mut strange);
         let options = Arc::new(options);
         Ok(Self { disk, options, sizes, log, queues, deleted, checkpoint, state, unclean, strange, _lock: lock })
     }
@@ -155,6 +156,11 @@ impl OfflineStore {
         }
     }
 
+    /// Whether a record was deleted with its topic, as far as that can be read.
+    fn is_deleted(&self, topic: &str, at: PhysicalOffset) -> bool {
+        self.deleted.value.as_ref().is_some_and(|deleted| deleted.covers(topic, at))
+    }
+
     /// Whether a record was on the disk for sure: damage there is the medium's, not a torn tail.
     fn is_durable(&self, end: PhysicalOffset, stored: StoreTime) -> bool {
         match self.state {
@@ -180,6 +186,14 @@ pub fn root_at(disk: &SharedDisk, directory: &Path) -> PathBuf {
     let is_store = |root: &Path| is_there(&root.join("commitlog")) || is_there(&root.join("lock"));
     let inner = directory.join("store");
     if !is_store(directory) && is_store(&inner) { inner } else { directory.into() }
+}
+
+/// Tells what a start would put right, or refuse.
+fn deleted_topics_are_damaged(options: &StoreOptions, deleted: &Loaded<DeletedTopics>, strange: &mut Findings) {
+    let copy = if deleted.is_of_copy() { "; the copy beside it can" } else { "" };
+    for warning in &deleted.warnings {
+        strange.fault(Part::Config, Place::file(DeletedTopics::path(options)), format!("{warning}{copy}"));
+    }
 }
 
 fn refuse_what_is_none(disk: &SharedDisk, options: &StoreOptions) -> Result<(), OfflineError> {

@@ -37,12 +37,13 @@ pub(super) fn build(
     let options = Arc::new(options);
     let mut queues = Queues::new(store.disk.clone(), Arc::clone(&options));
     let mut index = options.index_enabled.then(|| Index::new(store.disk.clone(), Arc::clone(&options)));
+    let deleted = store.deleted.value.clone().unwrap_or_default();
     let mut replay = Replay {
         queues: &mut queues,
         index: index.as_mut(),
         delay_levels_ms: &options.delay_levels_ms,
         bit_maps,
-        deleted: &store.deleted,
+        deleted: &deleted,
         given_again: Some(&plan.given_again),
         log_min: plan.log_min,
         began: plan.log_min,

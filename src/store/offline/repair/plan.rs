@@ -77,6 +77,7 @@ impl OfflineStore {
     /// that is none, or what the operating system says.
     pub fn plan(&self, request: Request, progress: &mut dyn FnMut(Progress)) -> Result<Plan, OfflineError> {
         self.refuse_strange_log()?;
+        self.refuse_unknown_deletions()?;
         let number = self.next_number()?;
         let mut plan = Plan {
             number,
@@ -170,7 +171,7 @@ impl OfflineStore {
         plan.records += 1;
         (plan.log_end, plan.newest) = (head.end(), plan.newest.max(head.store_time));
         plan.keys += if self.options.index_enabled && damage.is_none() { keys_of(head).count() as u64 } else { 0 };
-        let is_deleted = self.deleted.covers(head.topic, head.physical_offset);
+        let is_deleted = self.is_deleted(head.topic, head.physical_offset);
         let entry = Marks::of(head).queue_entry(head, &[]).filter(|_| !is_deleted);
         if let (Some(_), Ok(topic)) = (entry, Topic::parse(head.topic)) {
             let name = (topic, head.queue_id);
@@ -271,7 +272,7 @@ impl OfflineStore {
             let is_expired = bounds.max.0 > 0 && bounds.min == bounds.max && !plan.queues.contains_key(&name);
             let last = entries.entry(index, queue, QueueOffset(bounds.max.0.saturating_sub(1)))?;
             let last = last.map_or(PhysicalOffset(0), |entry| entry.physical);
-            if self.deleted.covers(queue.topic.as_str(), last) && !plan.queues.contains_key(&name) {
+            if self.is_deleted(queue.topic.as_str(), last) && !plan.queues.contains_key(&name) {
                 continue;
             }
             let planned = plan.queues.entry(name).or_default();
@@ -295,6 +296,18 @@ impl OfflineStore {
             }
             None => Ok(()),
         }
+    }
+
+    /// Without it deleted messages would come back.
+    fn refuse_unknown_deletions(&self) -> Result<(), OfflineError> {
+        if self.deleted.value.is_some() || self.deleted.warnings.is_empty() {
+            return Ok(());
+        }
+        let problem = self.deleted.warnings.join("; ");
+        Err(OfflineError::Undecided(format!(
+            "which topics were deleted cannot be read: {problem}. Restore the file from a copy, or remove it and its copy if \
+            none is to stay deleted"
+        )))
     }
 
     fn moves(&self, number: u32) -> Result<Vec<Move>, StoreError> {

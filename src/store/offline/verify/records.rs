@@ -191,7 +191,7 @@ impl<'a> Pass<'a> {
         }
         let marks = Marks::of(head);
         let entry = marks.queue_entry(head, &self.store.options.delay_levels_ms);
-        if let Some(entry) = entry.filter(|_| !self.store.deleted.covers(head.topic, head.physical_offset)) {
+        if let Some(entry) = entry.filter(|_| !self.store.is_deleted(head.topic, head.physical_offset)) {
             self.queue(head, entry, damage.is_some(), findings)?;
         }
         // A damaged record may have lost its keys when its queue entry was blanked.
