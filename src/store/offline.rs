@@ -42,7 +42,9 @@ use super::error::StoreError;
 use super::layout::StoreOptions;
 use super::lock::StoreLock;
 use super::open;
+use super::recovery;
 use super::state::State;
+use crate::protocol::message::{MAGIC_V1, RecordError, RecordHead};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// Why something cannot be told or done.
@@ -167,6 +169,33 @@ impl OfflineStore {
             Some(state) => end <= state.durable(),
             None => stored <= self.checkpoint.durable_time(),
         }
+    }
+
+    /// Whether a record was promised to anybody: a store that was closed in order has no torn tail.
+    fn is_promised(&self, head: &RecordHead<'_>) -> bool {
+        !self.unclean || self.is_durable(head.end(), head.store_time)
+    }
+
+    /// What is wrong with a record, as a start sees it: its body, or that a sector of it has never reached the disk.
+    fn damage(&self, head: &RecordHead<'_>) -> Option<RecordError> {
+        head.check_body().err().or_else(|| {
+            let lacks_sector = !self.is_promised(head) && self.lacks_sector(head);
+            lacks_sector.then_some(RecordError::LostSector)
+        })
+    }
+
+    fn lacks_sector(&self, head: &RecordHead<'_>) -> bool {
+        let Some(file) = self.log.file_of(head.physical_offset.0) else { return false };
+        // What was parsed is what stands there.
+        let mut text = Vec::with_capacity(4 + head.topic.len() + head.properties.len());
+        match head.magic {
+            MAGIC_V1 => text.push(head.topic.len() as u8),
+            _ => text.extend((head.topic.len() as u16).to_be_bytes()),
+        }
+        text.extend(head.topic.as_bytes());
+        text.extend((head.properties.len() as u16).to_be_bytes());
+        text.extend(head.properties.as_bytes());
+        recovery::lacks_sector(head, (head.physical_offset.0 - file.base) as usize, &text)
     }
 
     /// Whether queues and index have a record for sure. After a crash what they lack of others is made at the next start.

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties::{self, keys};
-use ferromq::protocol::units::{PhysicalOffset, QueueId};
+use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 use ferromq::store::QueueEntry;
 use ferromq::store::disk::FileDisk;
-use ferromq::store::layout::QUEUE_ENTRY_BYTES;
+use ferromq::store::layout::{QUEUE_ENTRY_BYTES, file_name};
 use ferromq::store::offline::repair::{self, Request};
 
 use crate::fixture::{Fixture, consumer_filters, entries, queue_of};
-use crate::tool::{check_opened, check_sound, found, look, repair, snapshot, untold, verify, with_lost_queue};
+use crate::tool::{
+    check_opened, check_sound, found, look, patch, patch_log, repair, snapshot, untold, verify, with_lost_queue,
+};
 
 /// Whole files under a directory.
 fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -221,4 +223,49 @@ fn each_repair_keeps_what_the_one_before_it_made() {
     check_same(&root.join("consumequeue"), &root.join("consumequeue.before-repair-2"));
     let left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(!left.iter().any(|name| name.to_string_lossy().starts_with("ferromq.repair")), "{left:?}");
+}
+
+/// Cuts one sector out of the properties of a record that nobody was promised; all that is behind it goes too if `is_last`. Tells
+/// where it lies, and its queue and number.
+fn lose_sector(fixture: &Fixture, is_last: bool) -> (u64, u64, u64) {
+    const SECTOR: u64 = 512;
+    patch(fixture, "checkpoint", 0, &[0; 24]);
+    let number = |row: &serde_json::Value, key: &str| row[key].as_u64().unwrap();
+    let end = |row: &serde_json::Value| number(row, "physicalOffset") + number(row, "storeSize");
+    // Of its properties the last sixty bytes at least are in a sector of their own.
+    let is_apart = |row: &&serde_json::Value| (1..60).contains(&(end(row) % SECTOR));
+    let row = fixture.rows("messages").iter().skip(100).find(is_apart).unwrap();
+    patch_log(fixture, end(row) - end(row) % SECTOR, &vec![0; (end(row) % SECTOR) as usize]);
+    if is_last {
+        let segment = fixture.options().log_segment_bytes;
+        patch_log(fixture, end(row), &vec![0; (segment - end(row) % segment) as usize]);
+        for base in (0..1 << 20).step_by(segment as usize).filter(|base| *base > end(row)) {
+            let _ = fs::remove_file(fixture.options().root.join("commitlog").join(file_name(base)));
+        }
+    }
+    (number(row, "physicalOffset"), number(row, "queueId"), number(row, "queueOffset"))
+}
+
+/// After a power cut a record may lack one of its sectors, which its checksum does not tell: it is damaged, and at the end of the log torn.
+#[test]
+fn records_that_lack_a_sector_are_damaged() {
+    let problem = "a part of its topic or properties was never written";
+    let fixture = Fixture::unpack("b1-killed");
+    let (_, queue, number) = lose_sector(&fixture, false);
+    assert!(found(&fixture).iter().any(|line| line.contains(problem)), "{:#?}", found(&fixture));
+    let plan = repair(&fixture);
+    let lines: Vec<String> = plan.findings.listed().iter().map(ToString::to_string).collect();
+    assert!(lines.len() == 1 && lines[0].contains(problem), "{lines:#?}");
+    let topic = Topic::parse("FixPlain").unwrap();
+    assert_eq!(plan.queues[&(topic.clone(), QueueId(queue as u32))].blank, 1);
+    let entry =
+        fixture.open().queues.queue_mut(&topic, QueueId(queue as u32)).unwrap().entry(QueueOffset(number)).unwrap();
+    assert_eq!(entry, Some(QueueEntry::BLANK));
+
+    let fixture = Fixture::unpack("b1-killed");
+    let (at, ..) = lose_sector(&fixture, true);
+    let plan = repair(&fixture);
+    assert_eq!((plan.log_end.0, plan.findings.notes(), plan.findings.faults()), (at, 1, 0));
+    let store = fixture.open();
+    assert_eq!((store.report.log_end.0, store.report.torn.is_some()), (at, true), "as a start sees it");
 }

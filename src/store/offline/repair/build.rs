@@ -59,7 +59,7 @@ pub(super) fn build(
         if head.end() > plan.log_end {
             break;
         }
-        let damaged = head.check_body().is_err();
+        let damaged = store.damage(&head).is_some();
         if let Some(problem) = recovery::give(head.queue_offset, damaged, |damaged| replay.give(&head, damaged))? {
             let place = store.place(head.physical_offset).of(&head);
             plan.findings.fault(Part::Log, place, format!("{problem}; it gets no entry that leads to it"));

@@ -156,8 +156,8 @@ impl OfflineStore {
             let problem = "a batch of RocketMQ 5, which ferromq does not support";
             return Err(OfflineError::Undecided(format!("{}: {problem}", place())));
         }
-        let damage = head.check_body().err();
-        let is_promised = !self.unclean || self.is_durable(head.end(), head.store_time);
+        let damage = self.damage(head);
+        let is_promised = self.is_promised(head);
         let mut unpromised = None;
         if let Some(problem) = &damage {
             let problem = format!("{problem}; it gets an entry that pulls pass over, and no keys");

@@ -173,9 +173,9 @@ impl<'a> Pass<'a> {
         self.records += 1;
         self.newest = self.newest.max(head.store_time);
         let place = || self.store.place(head.physical_offset).of(head);
-        let damage = head.check_body().err();
+        let damage = self.store.damage(head);
         if let Some(problem) = &damage {
-            let cuts = match self.store.unclean && !self.store.is_durable(head.end(), head.store_time) {
+            let cuts = match !self.store.is_promised(head) {
                 true => "; the next start of a broker would cut the log here",
                 false => "",
             };
