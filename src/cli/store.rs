@@ -15,6 +15,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::config_file::ConfigFileArgs;
+use super::machine;
 use crate::broker::config::BrokerConfig;
 use crate::properties_file::Settings;
 use crate::store::disk::FileDisk;
@@ -69,6 +70,7 @@ struct Found {
 
 /// Runs the command.
 pub(super) fn run(args: &StoreArgs) -> anyhow::Result<()> {
+    machine::raise_descriptor_limit();
     match &args.command {
         StoreCommand::Inspect(args) => inspect::run(args),
         StoreCommand::Verify(args) => verify::run(args),

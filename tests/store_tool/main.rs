@@ -5,6 +5,7 @@ mod any_bytes;
 #[path = "../support/binary.rs"]
 mod binary;
 mod damage_is_named;
+mod descriptors_are_few;
 mod dumps_are_what_java_read;
 #[path = "../store/fault_disk.rs"]
 #[allow(dead_code, reason = "the tests of the store use the rest")]

@@ -71,7 +71,9 @@ pub(super) fn build(
     for ((topic, queue_id), queue) in plan.queues.iter().filter(|(_, queue)| queue.is_expired) {
         let Some(last) = queue.after.and_then(|(_, next)| next.checked_sub(1)) else { continue };
         // The offset that comes next is known by where the last entry stands, though what it pointed to is gone.
-        queues.queue_mut(topic, *queue_id)?.append_blank(QueueOffset(last))?;
+        let queue = queues.queue_mut(topic, *queue_id)?;
+        queue.append_blank(QueueOffset(last))?;
+        queue.close_idle();
     }
     queues.idle_mut().for_each(ConsumeQueue::close_idle);
     sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;
