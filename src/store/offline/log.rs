@@ -195,6 +195,13 @@ impl LogReader {
         }))
     }
 
+    /// Where the first record of a file says that it lies; `None` if it is none, or its body is damaged.
+    pub(super) fn first_lies_at(&mut self, base: u64) -> Result<Option<PhysicalOffset>, StoreError> {
+        let size = self.number(base, 4)? as usize;
+        let head = RecordHead::parse(self.bytes(base, size)?);
+        Ok(head.ok().filter(|head| head.check_body().is_ok()).map(|head| head.physical_offset))
+    }
+
     /// Whether the lengths within a record yield the one that it begins with.
     fn parts_add_up(&mut self, at: u64, size: u32, magic: u32) -> Result<Result<(), RecordError>, StoreError> {
         let flags = self.number(at + SYS_FLAG_AT, 4)? as i32;

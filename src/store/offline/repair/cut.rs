@@ -36,6 +36,10 @@ pub(super) fn cut(store: &OfflineStore, cut: &CutPlan) -> Result<(), StoreError>
         last.file().sync().map_err(StoreError::io("sync", last.path()))?;
     }
     for directory in store.options.log_dirs() {
+        // One that is configured appears with its first segment.
+        if store.disk.entry(&directory).map_err(StoreError::io("stat", &directory))?.is_none() {
+            continue;
+        }
         store.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;
     }
     let mut deleted = store.deleted.value.clone().unwrap_or_default();

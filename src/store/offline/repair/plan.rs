@@ -11,6 +11,7 @@ use crate::store::dispatch::Marks;
 use crate::store::error::StoreError;
 use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
 use crate::store::offline::index::keys_of;
+use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::EntryReader;
 use crate::store::offline::survey;
 use crate::store::offline::walk::{Break, LogEnd, LogWalk, Met};
@@ -77,6 +78,7 @@ impl OfflineStore {
     /// that is none, or what the operating system says.
     pub fn plan(&self, request: Request, progress: &mut dyn FnMut(Progress)) -> Result<Plan, OfflineError> {
         self.refuse_strange_log()?;
+        self.refuse_misplaced_files()?;
         self.refuse_unknown_deletions()?;
         let number = self.next_number()?;
         let mut plan = Plan {
@@ -296,6 +298,20 @@ impl OfflineStore {
             }
             None => Ok(()),
         }
+    }
+
+    /// A start refuses such a log, wherever it ends, and to cut it could take the wrong part.
+    fn refuse_misplaced_files(&self) -> Result<(), OfflineError> {
+        let mut log = LogReader::new(self.disk.clone(), self.log.clone(), JUMP_BYTES);
+        for file in self.log.all() {
+            if let Some(elsewhere) = log.first_lies_at(file.base)?.filter(|at| at.0 != file.base) {
+                return Err(OfflineError::Undecided(format!(
+                    "{}: by its first record it is the part of the log at offset {elsewhere}. Give the file the name that it had",
+                    file.path.display()
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Without it deleted messages would come back.
