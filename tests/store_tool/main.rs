@@ -20,6 +20,7 @@ mod numbers_are_given_again;
 mod refusals;
 mod repairs;
 mod repairs_end_half_way;
+mod rubbish_is_read_once;
 mod surveys;
 mod tool;
 #[path = "../support/watched_disk.rs"]

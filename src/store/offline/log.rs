@@ -19,6 +19,7 @@ pub(super) const JUMP_BYTES: usize = 4 << 10;
 const FRAME_BYTES: usize = 8;
 /// Where a record's length of its body stands, with the shortest hosts: 8 bytes each.
 const BODY_LENGTH_AT: usize = 84;
+const PHYSICAL_OFFSET_AT: u64 = 28;
 const SYS_FLAG_AT: u64 = 36;
 
 /// One file of the log.
@@ -200,6 +201,11 @@ impl LogReader {
         let size = self.number(base, 4)? as usize;
         let head = RecordHead::parse(self.bytes(base, size)?);
         Ok(head.ok().filter(|head| head.check_body().is_ok()).map(|head| head.physical_offset))
+    }
+
+    /// Whether what may be a record says itself to lie where it lies.
+    pub(super) fn says_to_lie_at(&mut self, at: u64) -> Result<bool, StoreError> {
+        Ok(self.number(at + PHYSICAL_OFFSET_AT, 8)? == at)
     }
 
     /// Whether the lengths within a record yield the one that it begins with.
