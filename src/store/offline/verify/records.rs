@@ -14,7 +14,7 @@ use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
 use crate::store::offline::index::IndexWalk;
 use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::{EntryReader, QueueFiles};
-use crate::store::offline::verify::vouched;
+use crate::store::offline::verify::vouched::{self, KnownTopics};
 use crate::store::offline::walk::{LogEnd, LogWalk, Met};
 use crate::store::recovery::{Progress, is_inner_batch};
 
@@ -334,12 +334,7 @@ impl<'a> Pass<'a> {
             tally.tell_overtaken(store, queue, findings);
             tally.tell_times(queue, findings);
         }
-        for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
-            if let Some(missing) = tally.missing {
-                let is_older = self.made_anew.get(&topic).is_some_and(|began| missing.last_at < *began);
-                missing.tell_absent(store, (&topic, queue_id), is_older, findings);
-            }
-        }
+        self.tell_absent(findings);
         (checked.log_end, checked.records, checked.units) = (log_end.0, self.records, self.units);
         checked.queues = store.queues.all().len() as u64;
         if let Some(index) = self.index.take() {
@@ -347,6 +342,30 @@ impl<'a> Pass<'a> {
         }
         vouched::positions(store, log_end, self.newest, findings);
         Ok(Tallies { queues: self.tallies, log_end })
+    }
+
+    /// Tells of queues that are not there at all. When the topic is not known either, somebody has deleted it: Java's broker leaves
+    /// the records where they are, and keeps no note of it.
+    fn tell_absent(&mut self, findings: &mut Findings) {
+        let store = self.store;
+        let mut known = None;
+        for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
+            if let Some(missing) = tally.missing {
+                let known = known.get_or_insert_with(|| KnownTopics::of(store));
+                let is_older = self.made_anew.get(&topic).is_some_and(|began| missing.last_at < *began);
+                let (severity, why) = if !store.queues.holds_topic(&topic) && known.lack(&topic) {
+                    (Severity::Note, "; the topic is not in topics.json: it was deleted, it seems")
+                } else if is_older {
+                    (Severity::Note, "; another queue of the topic began anew behind them: it was deleted, it seems")
+                } else {
+                    (missing.severity(), "")
+                };
+                let path = store.options.queues_dir().join(&topic).join(queue_id.to_string());
+                let place = Place::file(path).in_queue(&topic, queue_id, missing.first);
+                let place = Place { log_offset: Some(missing.at.0), ..place };
+                findings.add(severity, Part::Queue, place, format!("{}{why}", missing.problem()));
+            }
+        }
     }
 
     fn tail(&self, at: PhysicalOffset, problem: &RecordError, findings: &mut Findings) {
@@ -387,29 +406,6 @@ impl Missing {
         let place = queue.place(self.first, store.options.queue_file_bytes());
         let place = Place { log_offset: Some(self.at.0), ..place };
         findings.add(self.severity(), Part::Queue, place, self.problem());
-    }
-
-    /// Of a queue that is not there at all. When its topic is not known either, somebody has deleted it: Java's broker leaves
-    /// the records where they are, and keeps no note of it.
-    fn tell_absent(
-        &self,
-        store: &OfflineStore,
-        (topic, queue_id): (&str, QueueId),
-        is_older: bool,
-        findings: &mut Findings,
-    ) {
-        let path = store.options.queues_dir().join(topic).join(queue_id.to_string());
-        let place = Place::file(path).in_queue(topic, queue_id, self.first);
-        let place = Place { log_offset: Some(self.at.0), ..place };
-        let gone = !store.queues.holds_topic(topic) && vouched::is_deleted(store, topic);
-        let (severity, why) = match (gone, is_older) {
-            (true, _) => (Severity::Note, "; the topic is not in topics.json: it was deleted, it seems"),
-            (_, true) => {
-                (Severity::Note, "; another queue of the topic began anew behind them: it was deleted, it seems")
-            }
-            _ => (self.severity(), ""),
-        };
-        findings.add(severity, Part::Queue, place, format!("{}{why}", self.problem()));
     }
 }
 
