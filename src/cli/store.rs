@@ -79,9 +79,17 @@ pub(super) fn run(args: &StoreArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Whether an error is one of what was asked for, or of where, and not of the store's content.
+/// Whether an error is one of what was asked for, or of where. A disk that is full or cannot be read is none: the same
+/// command may succeed on another day.
 pub(super) fn is_usage(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<OfflineError>().is_some_and(|error| !matches!(error, OfflineError::Undecided(_)))
+    error.downcast_ref::<OfflineError>().is_some_and(|error| {
+        matches!(
+            error,
+            OfflineError::NotAStore { .. }
+                | OfflineError::NotThere(_)
+                | OfflineError::Store(StoreError::Locked { .. } | StoreError::Unsupported { .. })
+        )
+    })
 }
 
 impl Target {
@@ -157,4 +165,26 @@ fn layout(options: &StoreOptions, sizes: Sizes) -> [(String, &'static str); 3] {
         (format!("mappedFileSizeConsumeQueue={}", options.queue_file_bytes()), by(sizes.queue)),
         (index, by(sizes.index)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_cannot_do_is_no_mistake_of_who_asks() {
+        let path = || PathBuf::from("/store/lock");
+        let failed = io::Error::from(io::ErrorKind::Other);
+        for (error, expected) in [
+            (StoreError::Locked { path: path() }, true),
+            (StoreError::Unsupported { path: path(), what: "a store in DLedger mode" }, true),
+            (StoreError::DiskFull { path: path(), bytes: 1 }, false),
+            (StoreError::io("read", &path())(failed), false),
+        ] {
+            let said = error.to_string();
+            assert_eq!(is_usage(&OfflineError::from(error).into()), expected, "{said}");
+        }
+        assert!(is_usage(&OfflineError::NotThere(String::new()).into()));
+        assert!(!is_usage(&OfflineError::Undecided(String::new()).into()));
+    }
 }
