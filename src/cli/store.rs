@@ -9,7 +9,7 @@ mod times;
 mod verify;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -103,12 +103,18 @@ impl Target {
             let directory = self.directory.clone().unwrap_or_else(|| DIRECTORY.into());
             options.root = offline::root_at(&disk, &directory);
             // The file may be of the store that this one is a copy of.
-            if options.root.join("commitlog").is_dir() {
+            let log = options.root.join("commitlog");
+            if log.is_dir() && !options.log_dirs.iter().any(|listed| is_same(listed, &log)) {
                 options.log_dirs.clear();
             }
         }
         Ok(Found { options, settings })
     }
+}
+
+/// Whether two paths lead to one directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 impl Found {

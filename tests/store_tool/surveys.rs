@@ -80,6 +80,27 @@ fn a_configuration_says_where_it_is_and_whether_there_is_an_index() {
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
 }
 
+/// The broker's file may name more directories than the one that was named.
+#[test]
+fn a_log_in_two_directories_is_found_as_configured() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let root = fixture.options().root;
+    let (log, other) = (root.join("commitlog"), fixture.directory.path().join("second"));
+    fs::create_dir(&other).unwrap();
+    for base in [32_768, 98_304, 163_840] {
+        let name = ferromq::store::layout::file_name(base);
+        fs::rename(log.join(&name), other.join(&name)).unwrap();
+    }
+    let lines = format!("storePathCommitLog={},{}\n", log.display(), other.display());
+    let ferromq = Ferromq::new().with_file("broker.conf", &lines);
+    let ran = ferromq.run(&format!("store verify -c broker.conf {}", root.display()));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    // A copy of that store has all of its log in one place, and the file still names the old ones.
+    let copy = Fixture::unpack("b0-clean-many-files");
+    let ran = ferromq.run(&format!("store verify -c broker.conf {}", copy.options().root.display()));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+}
+
 #[test]
 fn as_a_table_and_as_json() {
     let fixture = Fixture::unpack("d-segments-deleted");
