@@ -57,7 +57,7 @@ impl LogFiles {
             }
         }
         found.sort_by_key(|(file, _)| file.base);
-        if let Some((file, _)) = found.pop_if(|(_, len)| *len == 0) {
+        while let Some((file, _)) = found.pop_if(|(_, len)| *len == 0) {
             strange.note(Part::Log, Place::file(file.path), "has no bytes: a crash came while it was made");
         }
         let measured = most_common(found.iter().map(|(_, len)| *len));
