@@ -16,6 +16,7 @@ mod fixture;
 mod fixtures_are_judged;
 mod log_is_cut;
 mod looking_changes_nothing;
+mod names_beyond_every_offset;
 mod numbers_are_given_again;
 mod refusals;
 mod repairs;
