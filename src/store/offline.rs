@@ -47,6 +47,9 @@ use super::state::State;
 use crate::protocol::message::{MAGIC_V1, RecordError, RecordHead};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
+/// Names the queues that get an entry of a record besides its own (`enableMultiDispatch`).
+const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
+
 /// Why something cannot be told or done.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties::{self, keys};
-use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
-use ferromq::store::QueueEntry;
+use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use ferromq::store::disk::FileDisk;
 use ferromq::store::layout::{QUEUE_ENTRY_BYTES, file_name};
 use ferromq::store::offline::repair::{self, Request};
+use ferromq::store::{NewMessage, PutBatch, QueueEntry};
 
 use crate::fixture::{Fixture, consumer_filters, entries, queue_of};
 use crate::tool::{
@@ -268,4 +268,34 @@ fn records_that_lack_a_sector_are_damaged() {
     assert_eq!((plan.log_end.0, plan.findings.notes(), plan.findings.faults()), (at, 1, 0));
     let store = fixture.open();
     assert_eq!((store.report.log_end.0, store.report.torn.is_some()), (at, true), "as a start sees it");
+}
+
+/// Light message queues have entries of records that are of another topic.
+#[test]
+fn queues_that_are_not_made_anew_are_told_of() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let topic = Topic::parse("Parent").unwrap();
+    let properties = properties::with(b"", &[("INNER_MULTI_DISPATCH", "%LMQ%a")]);
+    let plain = NewMessage::plain(&topic, QueueId(0), BornTime(1), "127.0.0.1:1".parse().unwrap(), b"body");
+    let batch = PutBatch::of(&NewMessage { properties: &properties, ..plain }).unwrap();
+    let mut store = fixture.open();
+    let mut stored = Vec::new();
+    batch.iter().for_each(|put| store.log.append(put, StoreTime(1_795_240_300_000), &mut stored).unwrap());
+    store.log.publish().unwrap();
+    drop(store);
+    fixture.open().close().unwrap();
+    let queues = fixture.options().queues_dir();
+    fs::create_dir(queues.join("%LMQ%a")).unwrap();
+    fs::create_dir(queues.join("%LMQ%a/0")).unwrap();
+    fs::copy(queues.join("Parent/0").join(file_name(0)), queues.join("%LMQ%a/0").join(file_name(0))).unwrap();
+    check_sound(&fixture);
+    let plan = repair(&fixture);
+    let lines: Vec<String> = plan.findings.listed().iter().map(ToString::to_string).collect();
+    assert_eq!(lines.len(), 2, "{lines:#?}");
+    assert!(
+        lines[0].starts_with("fault: ") && lines[0].contains("%LMQ%a queue 0 offset 0: its entries lead"),
+        "{lines:#?}"
+    );
+    assert!(lines[1].starts_with("note: ") && lines[1].contains("1 records name further queues"), "{lines:#?}");
+    assert!(fixture.options().root.join("consumequeue.before-repair-1/%LMQ%a/0").exists());
 }

@@ -6,6 +6,7 @@ use super::numbers::{Numbered, Numbers, QueueName};
 use super::{CutPlan, Move, Request};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
+use crate::protocol::properties;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::dispatch::Marks;
 use crate::store::error::StoreError;
@@ -15,7 +16,7 @@ use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::EntryReader;
 use crate::store::offline::survey;
 use crate::store::offline::walk::{Break, LogEnd, LogWalk, Met};
-use crate::store::offline::{OfflineError, OfflineStore, Sizes};
+use crate::store::offline::{INNER_MULTI_DISPATCH, OfflineError, OfflineStore, Sizes};
 use crate::store::recovery::{Progress, is_inner_batch};
 
 /// What a repair does.
@@ -45,6 +46,8 @@ pub struct Plan {
     /// The records from which a queue goes on though their numbers were given before.
     pub(super) given_again: BTreeSet<PhysicalOffset>,
     pub(super) numbers: Numbers,
+    /// The first record that names queues besides its own, and how many do.
+    multi_dispatched: Option<(PhysicalOffset, u64)>,
     /// What is not zeros stays behind the end of the log.
     pub(super) has_tail: bool,
 }
@@ -95,6 +98,7 @@ impl OfflineStore {
             newest: StoreTime::default(),
             given_again: BTreeSet::new(),
             numbers: Numbers::default(),
+            multi_dispatched: None,
             has_tail: false,
         };
         if let Some(at) = request.truncate_at.filter(|at| *at <= self.log_min()) {
@@ -105,6 +109,13 @@ impl OfflineStore {
         let mut entries = EntryReader::new(self.disk.clone(), &self.options);
         self.decide_numbers(&mut plan, &mut entries)?;
         self.look_at_queues(&mut plan, &mut entries)?;
+        if let Some((first, count)) = plan.multi_dispatched {
+            let problem = format!(
+                "from here on {count} records name further queues ({INNER_MULTI_DISPATCH}): with enableMultiDispatch RocketMQ's \
+                broker gives these entries too, and a repair does not"
+            );
+            plan.findings.note(Part::Queue, self.place(first), problem);
+        }
         if request.truncate_at.is_some() {
             let name = format!("commitlog.cut-at-{}.repair-{number}", plan.log_end);
             let bytes = self.log.room_end() - plan.log_end.0;
@@ -173,6 +184,9 @@ impl OfflineStore {
         plan.records += 1;
         (plan.log_end, plan.newest) = (head.end(), plan.newest.max(head.store_time));
         plan.keys += if self.options.index_enabled && damage.is_none() { keys_of(head).count() as u64 } else { 0 };
+        if properties::find(head.properties, INNER_MULTI_DISPATCH).is_some() {
+            plan.multi_dispatched.get_or_insert((head.physical_offset, 0)).1 += 1;
+        }
         let is_deleted = self.is_deleted(head.topic, head.physical_offset);
         let entry = Marks::of(head).queue_entry(head, &[]).filter(|_| !is_deleted);
         if let (Some(_), Ok(topic)) = (entry, Topic::parse(head.topic)) {
@@ -282,6 +296,14 @@ impl OfflineStore {
             if is_expired {
                 planned.is_expired = true;
                 planned.after = Some((bounds.max.0, bounds.max.0));
+            } else if planned.after.is_none() && bounds.min < bounds.max {
+                let kept = kept_name("consumequeue", plan.number);
+                let problem = format!(
+                    "its entries lead to records of other queues ({INNER_MULTI_DISPATCH}), if to any: it is not made anew, and \
+                    stays in {kept} alone"
+                );
+                let place = Place::file(&queue.directory).in_queue(queue.topic.as_str(), queue.queue_id, bounds.min);
+                plan.findings.fault(Part::Queue, place, problem);
             }
         }
         Ok(())
