@@ -11,7 +11,7 @@ use ferromq::store::offline::repair::{self, Request};
 use serde_json::Value;
 
 use crate::fixture::{Fixture, entries};
-use crate::tool::{found, patch_log};
+use crate::tool::{found, look, patch_log, verify};
 
 /// Where each record of a queue lies, how long it is, and the code of its tag.
 fn records(fixture: &Fixture, queue: u32) -> Vec<QueueEntry> {
@@ -138,4 +138,35 @@ fn the_last_record_of_a_queue_may_be_the_first_of_a_new_one() {
     check_repaired(&fixture, &live, &["numbers from 0 on are given again"]);
     let (fixture, live) = numbered(|index| if index < 52 { index } else { 17 });
     check_repaired(&fixture, &live, &["numbers from 17 on are given again"]);
+}
+
+/// Whatever the numbers are, in whichever order: the plan tells what the building makes of them.
+#[test]
+fn what_is_planned_is_what_is_made() {
+    for seed in 0..60 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let fixture =
+            Fixture::unpack(["b0-clean-many-files", "d-segments-deleted", "c3-body-flip-abort"][seed as usize % 3]);
+        for row in fixture.rows("messages") {
+            let (at, number) = (row["physicalOffset"].as_u64().unwrap(), row["queueOffset"].as_u64().unwrap());
+            let number = match random.u8(..40) {
+                0 => 0,
+                1 => random.u64(..number + 1),
+                2 => number + random.u64(..20),
+                3 => random.u64(..) >> 1,
+                4..12 => number.saturating_sub(7),
+                _ => number,
+            };
+            patch_log(&fixture, at + 20, &number.to_be_bytes());
+        }
+        let options = fixture.options();
+        let plan = repair::repair(FileDisk::shared(), &options, Request::default(), None, &mut |_| {}).unwrap();
+        let survey = look(&fixture).survey(&mut |_| {}).unwrap();
+        let name = |topic: &str, queue| (Topic::parse(topic).unwrap(), QueueId(queue));
+        let made = survey.queues.iter().map(|queue| (name(&queue.topic, queue.queue), queue.max_offset));
+        let planned = plan.queues.iter().filter_map(|(name, queue)| Some((name.clone(), queue.after?.1)));
+        assert_eq!(made.collect::<Vec<_>>(), planned.collect::<Vec<_>>(), "seed {seed}");
+        let blanks: u64 = plan.queues.values().map(|queue| queue.blank).sum();
+        assert!(verify(&fixture).checked.blank_entries >= blanks, "seed {seed}");
+    }
 }
