@@ -15,7 +15,8 @@ pub(super) fn host_name() -> Option<String> {
     system.nodename().to_str().ok().filter(|name| !name.is_empty()).map(Into::into)
 }
 
-/// Lets this process have as many file descriptors as it may ask for: the usual 1,024 are few for a server's clients.
+/// Lets this process have as many file descriptors as it may ask for: the usual 1,024 are few for a server's clients,
+/// and for an index of many files.
 pub(super) fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     // Where more cannot be had, what there is has to do.

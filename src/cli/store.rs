@@ -9,12 +9,13 @@ mod times;
 mod verify;
 
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::config_file::ConfigFileArgs;
+use super::machine;
 use crate::broker::config::BrokerConfig;
 use crate::properties_file::Settings;
 use crate::store::disk::FileDisk;
@@ -69,6 +70,7 @@ struct Found {
 
 /// Runs the command.
 pub(super) fn run(args: &StoreArgs) -> anyhow::Result<()> {
+    machine::raise_descriptor_limit();
     match &args.command {
         StoreCommand::Inspect(args) => inspect::run(args),
         StoreCommand::Verify(args) => verify::run(args),
@@ -77,9 +79,17 @@ pub(super) fn run(args: &StoreArgs) -> anyhow::Result<()> {
     }
 }
 
-/// Whether an error is one of what was asked for, or of where, and not of the store's content.
+/// Whether an error is one of what was asked for, or of where. A disk that is full or cannot be read is none: the same
+/// command may succeed on another day.
 pub(super) fn is_usage(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<OfflineError>().is_some_and(|error| !matches!(error, OfflineError::Undecided(_)))
+    error.downcast_ref::<OfflineError>().is_some_and(|error| {
+        matches!(
+            error,
+            OfflineError::NotAStore { .. }
+                | OfflineError::NotThere(_)
+                | OfflineError::Store(StoreError::Locked { .. } | StoreError::Unsupported { .. })
+        )
+    })
 }
 
 impl Target {
@@ -93,12 +103,18 @@ impl Target {
             let directory = self.directory.clone().unwrap_or_else(|| DIRECTORY.into());
             options.root = offline::root_at(&disk, &directory);
             // The file may be of the store that this one is a copy of.
-            if options.root.join("commitlog").is_dir() {
+            let log = options.root.join("commitlog");
+            if log.is_dir() && !options.log_dirs.iter().any(|listed| is_same(listed, &log)) {
                 options.log_dirs.clear();
             }
         }
         Ok(Found { options, settings })
     }
+}
+
+/// Whether two paths lead to one directory.
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
 impl Found {
@@ -155,4 +171,26 @@ fn layout(options: &StoreOptions, sizes: Sizes) -> [(String, &'static str); 3] {
         (format!("mappedFileSizeConsumeQueue={}", options.queue_file_bytes()), by(sizes.queue)),
         (index, by(sizes.index)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_disk_cannot_do_is_no_mistake_of_who_asks() {
+        let path = || PathBuf::from("/store/lock");
+        let failed = io::Error::from(io::ErrorKind::Other);
+        for (error, expected) in [
+            (StoreError::Locked { path: path() }, true),
+            (StoreError::Unsupported { path: path(), what: "a store in DLedger mode" }, true),
+            (StoreError::DiskFull { path: path(), bytes: 1 }, false),
+            (StoreError::io("read", &path())(failed), false),
+        ] {
+            let said = error.to_string();
+            assert_eq!(is_usage(&OfflineError::from(error).into()), expected, "{said}");
+        }
+        assert!(is_usage(&OfflineError::NotThere(String::new()).into()));
+        assert!(!is_usage(&OfflineError::Undecided(String::new()).into()));
+    }
 }

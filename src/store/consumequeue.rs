@@ -406,6 +406,8 @@ impl ConsumeQueue {
         if self.files.is_empty() {
             self.disk.create_dir(&self.directory).map_err(StoreError::io("create", &self.directory))?;
         }
+        // From now on the files before it are only read.
+        self.files.iter_mut().for_each(QueueFile::close);
         let mut file = QueueFile::new(base);
         file.create(&self.disk, &self.directory, self.options.queue_file_bytes())?;
         self.hold(file);

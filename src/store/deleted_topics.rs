@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::config_files;
+use super::config_files::{self, Loaded};
 use super::disk::Disk;
 use super::error::StoreError;
 use super::layout::StoreOptions;
@@ -33,26 +33,36 @@ impl DeletedTopics {
         options.config_dir().join("ferromq.deletedTopics.json")
     }
 
-    /// Reads what was kept; nothing where there is no file.
+    /// Reads what was kept; nothing where there is no file. A damaged file of which there is a copy is set aside.
     ///
     /// # Errors
     /// Neither the file nor its copy can be read: going on without it could bring deleted messages back.
     pub fn load(disk: &dyn Disk, options: &StoreOptions, warnings: &mut Vec<String>) -> Result<Self, StoreError> {
         let path = Self::path(options);
-        let loaded = config_files::load(disk, &path, |text| serde_json::from_str::<BTreeMap<Topic, u64>>(text))?;
+        let loaded = Self::look(disk, options)?;
         let of_copy = loaded.is_of_copy();
         match loaded.value {
-            Some(below) => {
+            Some(deleted) => {
                 warnings.extend(loaded.warnings);
                 if of_copy {
                     let aside = config_files::set_aside(disk, &path)?;
                     warnings.push(format!("it lies in {} now, and its previous state is used", aside.display()));
                 }
-                Ok(Self { below })
+                Ok(deleted)
             }
             None if loaded.warnings.is_empty() => Ok(Self::default()),
             None => Err(StoreError::Unreadable { path, problem: loaded.warnings.join("; ") }),
         }
+    }
+
+    /// The same for who changes nothing: a damaged file stays where it is.
+    ///
+    /// # Errors
+    /// What the operating system says about a file that exists.
+    pub(super) fn look(disk: &dyn Disk, options: &StoreOptions) -> Result<Loaded<Self>, StoreError> {
+        config_files::load(disk, &Self::path(options), |text| {
+            serde_json::from_str::<BTreeMap<Topic, u64>>(text).map(|below| Self { below })
+        })
     }
 
     /// The text of the file.

@@ -154,8 +154,13 @@ pub fn file_name(base: u64) -> String {
     format!("{base:020}")
 }
 
-/// The offset that such a file's name tells.
+/// The greatest offset at which a file is taken to begin: as far before the end of Java's numbers as no file is long, so that
+/// nothing that is added to it overflows.
+const BASE_MAX: u64 = i64::MAX as u64 - (1 << 40);
+
+/// The offset that such a file's name tells; `None` for other names, and for offsets that no store comes to.
 #[must_use]
 pub fn base_of(name: &str) -> Option<u64> {
-    (name.len() == 20 && name.bytes().all(|digit| digit.is_ascii_digit())).then(|| name.parse().ok())?
+    let is_number = name.len() == 20 && name.bytes().all(|digit| digit.is_ascii_digit());
+    name.parse().ok().filter(|base| is_number && *base <= BASE_MAX)
 }

@@ -35,14 +35,20 @@ use self::log::LogFiles;
 use self::queues::QueueTree;
 pub use self::sizes::{KnownBy, Sizes};
 use super::checkpoint::Checkpoint;
+use super::config_files::Loaded;
 use super::deleted_topics::DeletedTopics;
 use super::disk::SharedDisk;
 use super::error::StoreError;
 use super::layout::StoreOptions;
 use super::lock::StoreLock;
 use super::open;
+use super::recovery;
 use super::state::State;
+use crate::protocol::message::{MAGIC_V1, RecordError, RecordHead};
 use crate::protocol::units::{PhysicalOffset, StoreTime};
+
+/// Names the queues that get an entry of a record besides its own (`enableMultiDispatch`).
+const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
 
 /// Why something cannot be told or done.
 #[derive(Debug, Error)]
@@ -75,7 +81,7 @@ pub struct OfflineStore {
     sizes: Sizes,
     log: LogFiles,
     queues: QueueTree,
-    deleted: DeletedTopics,
+    deleted: Loaded<DeletedTopics>,
     checkpoint: Checkpoint,
     /// `None` where there is none, or another broker has written since.
     state: Option<State>,
@@ -117,8 +123,8 @@ impl OfflineStore {
         let state = State::load(&*disk, &options)?.filter(|state| ours && state.matches(&checkpoint));
         let abort = options.file("abort");
         let unclean = disk.entry(&abort).map_err(StoreError::io("stat", &abort))?.is_some();
-        let mut warnings = Vec::new();
-        let deleted = DeletedTopics::load(&*disk, &options, &mut warnings)?;
+        let deleted = DeletedTopics::look(&*disk, &options)?;
+        deleted_topics_are_damaged(&options, &deleted, &mut strange);
         let options = Arc::new(options);
         Ok(Self { disk, options, sizes, log, queues, deleted, checkpoint, state, unclean, strange, _lock: lock })
     }
@@ -155,12 +161,44 @@ impl OfflineStore {
         }
     }
 
+    /// Whether a record was deleted with its topic, as far as that can be read.
+    fn is_deleted(&self, topic: &str, at: PhysicalOffset) -> bool {
+        self.deleted.value.as_ref().is_some_and(|deleted| deleted.covers(topic, at))
+    }
+
     /// Whether a record was on the disk for sure: damage there is the medium's, not a torn tail.
     fn is_durable(&self, end: PhysicalOffset, stored: StoreTime) -> bool {
         match self.state {
             Some(state) => end <= state.durable(),
             None => stored <= self.checkpoint.durable_time(),
         }
+    }
+
+    /// Whether a record was promised to anybody: a store that was closed in order has no torn tail.
+    fn is_promised(&self, head: &RecordHead<'_>) -> bool {
+        !self.unclean || self.is_durable(head.end(), head.store_time)
+    }
+
+    /// What is wrong with a record, as a start sees it: its body, or that a sector of it has never reached the disk.
+    fn damage(&self, head: &RecordHead<'_>) -> Option<RecordError> {
+        head.check_body().err().or_else(|| {
+            let lacks_sector = !self.is_promised(head) && self.lacks_sector(head);
+            lacks_sector.then_some(RecordError::LostSector)
+        })
+    }
+
+    fn lacks_sector(&self, head: &RecordHead<'_>) -> bool {
+        let Some(file) = self.log.file_of(head.physical_offset.0) else { return false };
+        // What was parsed is what stands there.
+        let mut text = Vec::with_capacity(4 + head.topic.len() + head.properties.len());
+        match head.magic {
+            MAGIC_V1 => text.push(head.topic.len() as u8),
+            _ => text.extend((head.topic.len() as u16).to_be_bytes()),
+        }
+        text.extend(head.topic.as_bytes());
+        text.extend((head.properties.len() as u16).to_be_bytes());
+        text.extend(head.properties.as_bytes());
+        recovery::lacks_sector(head, (head.physical_offset.0 - file.base) as usize, &text)
     }
 
     /// Whether queues and index have a record for sure. After a crash what they lack of others is made at the next start.
@@ -180,6 +218,14 @@ pub fn root_at(disk: &SharedDisk, directory: &Path) -> PathBuf {
     let is_store = |root: &Path| is_there(&root.join("commitlog")) || is_there(&root.join("lock"));
     let inner = directory.join("store");
     if !is_store(directory) && is_store(&inner) { inner } else { directory.into() }
+}
+
+/// Tells what a start would put right, or refuse.
+fn deleted_topics_are_damaged(options: &StoreOptions, deleted: &Loaded<DeletedTopics>, strange: &mut Findings) {
+    let copy = if deleted.is_of_copy() { "; the copy beside it can" } else { "" };
+    for warning in &deleted.warnings {
+        strange.fault(Part::Config, Place::file(DeletedTopics::path(options)), format!("{warning}{copy}"));
+    }
 }
 
 fn refuse_what_is_none(disk: &SharedDisk, options: &StoreOptions) -> Result<(), OfflineError> {

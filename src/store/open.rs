@@ -343,6 +343,7 @@ impl Opening {
                 delay_levels_ms: &self.options.delay_levels_ms,
                 bit_maps: self.bit_maps.as_deref(),
                 deleted: built.deleted,
+                given_again: None,
                 log_min,
                 began: from,
                 unclean: self.unclean,
@@ -375,11 +376,10 @@ impl Opening {
                 }
                 // What the queues have by now is not given to them again, and so is not found to be damaged again.
                 damaged = walked.damaged;
-                let directory = self.options.queues_dir();
                 report.warnings.push(format!(
                     "{}: entries are missing that were there, or files stand in the wrong place; what the queues lack is \
                     made again from the log",
-                    directory.display()
+                    self.options.queues_dir().display()
                 ));
                 vouched.change_from(log_min)?;
                 lost_entries::make_room(built.queues, segments, log_min)?;

@@ -155,8 +155,8 @@ impl Walk<'_> {
         let check = self.check_crc && walked.end >= self.trusted;
         let problem = if check { head.check_body().err() } else { None };
         let durable = self.is_durable(head.end(), head.store_time);
-        let problem =
-            problem.or_else(|| (!durable && lacks_sector(&head, at, rest)).then_some(RecordError::LostSector));
+        let problem = problem
+            .or_else(|| (!durable && lacks_sector(&head, at, text_of(&head, rest))).then_some(RecordError::LostSector));
         if let Some(problem) = &problem {
             if !durable {
                 walked.torn = Some(problem.clone());
@@ -206,21 +206,27 @@ impl Walk<'_> {
 }
 
 /// Whether a sector of the file has not reached the disk that holds a part of what no checksum covers: topic and properties
-/// of the record that `rest` begins with and that lies `at` a place of its segment. Such a part reads as zeros, which are
+/// of a record that lies `at` a place of its segment, with their lengths, which are `text`. Such a part reads as zeros, which are
 /// in neither of them.
-fn lacks_sector(head: &RecordHead<'_>, at: usize, rest: &[u8]) -> bool {
-    let topic_length_bytes = if head.magic == MAGIC_V1 { 1 } else { 2 };
-    let behind_body = topic_length_bytes + head.topic.len() + 2 + head.properties.len();
-    let size = head.total_size as usize;
+pub(super) fn lacks_sector(head: &RecordHead<'_>, at: usize, text: &[u8]) -> bool {
+    let behind = at + head.total_size as usize;
+    let begin = behind - text.len();
     // Where there are no properties the last two bytes are their length, zeros by right.
-    let end = at + if head.properties.is_empty() { size - 2 } else { size };
-    let text = at + size - behind_body..end;
+    let end = if head.properties.is_empty() { behind - 2 } else { behind };
     let inside = (at / SECTOR_BYTES + 1) * SECTOR_BYTES;
     (inside..end).step_by(SECTOR_BYTES).any(|sector| {
-        let share = sector.max(text.start)..(sector + SECTOR_BYTES).min(text.end);
-        let bytes = rest.get(share.start.saturating_sub(at)..share.end.saturating_sub(at)).unwrap_or_default();
+        let share = sector.max(begin)..(sector + SECTOR_BYTES).min(end);
+        let bytes = text.get(share.start.saturating_sub(begin)..share.end.saturating_sub(begin)).unwrap_or_default();
         !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
     })
+}
+
+/// The bytes of a record behind its body: topic and properties, each behind its length.
+fn text_of<'a>(head: &RecordHead<'_>, record: &'a [u8]) -> &'a [u8] {
+    let topic_length_bytes = if head.magic == MAGIC_V1 { 1 } else { 2 };
+    let size = head.total_size as usize;
+    let behind_body = topic_length_bytes + head.topic.len() + 2 + head.properties.len();
+    record.get(size - behind_body..size).unwrap_or_default()
 }
 
 /// Whether a record is a whole batch. The flag alone may be a flipped bit, for which no store should stay closed.

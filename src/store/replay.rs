@@ -4,6 +4,8 @@
 //! that lags behind the place where the walk began is noticed by its first record, and the walk is begun again from
 //! the place up to which that queue is whole.
 
+use std::collections::BTreeSet;
+
 use super::consumequeue::{ConsumeQueue, Placement, QueueEntry};
 use super::deleted_topics::DeletedTopics;
 use super::dispatch::Marks;
@@ -30,6 +32,10 @@ pub(super) struct Replay<'a> {
     pub(super) bit_maps: Option<&'a BitMaps>,
     /// Topics whose older records have no queue any more.
     pub(super) deleted: &'a DeletedTopics,
+    /// Where new queues are made of the whole log: the records from which a queue goes on though their numbers were given
+    /// before. Others whose numbers go back have no place in it. `None` at a start, where records that a queue has already
+    /// come again: there the earlier record stays, as in the reference.
+    pub(super) given_again: Option<&'a BTreeSet<PhysicalOffset>>,
     /// Where the log begins.
     pub(super) log_min: PhysicalOffset,
     /// Where this walk began.
@@ -86,8 +92,15 @@ impl Replay<'_> {
             self.weight = self.weight.wrapping_add(weight);
             return Ok(true);
         }
-        if is_impossible(queue, offset, entry) {
+        if is_impossible(queue.max_offset().0, queue.max_physical(), offset.0, entry.physical) {
             return Ok(false);
+        }
+        let goes_back = offset < queue.max_offset() && entry.end() > queue.max_physical();
+        if let Some(given_again) = self.given_again.filter(|_| goes_back) {
+            if !given_again.contains(&entry.physical) {
+                return Ok(true);
+            }
+            queue.cut_to(offset)?;
         }
         let whole_from = whole_up_to(queue, self.log_min);
         if offset > queue.max_offset() && whole_from < self.began {
@@ -112,11 +125,11 @@ impl Replay<'_> {
     }
 }
 
-/// Whether the log between the queue's last record and this one has no room for the records that would come between them.
-/// The number is not covered by the record's checksum, and filling up to a wrong one could take the whole disk.
-fn is_impossible(queue: &ConsumeQueue, offset: QueueOffset, entry: QueueEntry) -> bool {
-    let between = entry.physical.0.saturating_sub(queue.max_physical().0) / RECORD_BYTES_MIN;
-    offset.0 > queue.max_offset().0 + between
+/// Whether the log between the end of a queue's last record and another one of it has no room for the records that would come
+/// between them: `next` is the number that comes next, `number` the one that this record has. A number is not covered by the
+/// record's checksum, and filling up to a wrong one could take the whole disk.
+pub(super) fn is_impossible(next: u64, end: PhysicalOffset, number: u64, at: PhysicalOffset) -> bool {
+    number > next + at.0.saturating_sub(end.0) / RECORD_BYTES_MIN
 }
 
 /// Puts an entry where its record says. Tells whether the queue has an entry more that points to its record.

@@ -3,12 +3,12 @@
 use std::fs;
 
 use ferromq::store::disk::FileDisk;
-use ferromq::store::layout::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES};
+use ferromq::store::layout::{INDEX_ENTRY_BYTES, INDEX_HEADER_BYTES, INDEX_SLOT_BYTES, file_name};
 use ferromq::store::offline::verify::ConfigCheck;
 use ferromq::store::state::State;
 
 use crate::fixture::Fixture;
-use crate::tool::{check_sound, found, look, patch, patch_log};
+use crate::tool::{check_sound, found, look, patch, patch_log, repair, verify};
 
 const QUEUE: &str = "consumequeue/FixPlain/1/00000000000000000000";
 const INDEX: &str = "index/20261121055106595";
@@ -130,6 +130,23 @@ fn files_that_do_not_belong_or_have_another_length() {
     fs::remove_file(fixture.options().root.join("commitlog/00000000000000065536")).unwrap();
     let lines = found(&fixture);
     assert!(lines[0].contains("begins at 98304, the file of offset 65536 is missing"), "{lines:#?}");
+}
+
+/// A start removes them, however many there are.
+#[test]
+fn files_at_the_end_that_were_only_just_made() {
+    let empty = |store: &Fixture| {
+        for base in [196_608, 229_376] {
+            fs::write(store.options().root.join("commitlog").join(file_name(base)), "").unwrap();
+        }
+    };
+    let line = "has no bytes: a crash came while it was made";
+    check(empty, &[line, line]);
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    empty(&fixture);
+    assert!(verify(&fixture).is_sound());
+    repair(&fixture);
+    fixture.open().close().unwrap();
 }
 
 #[test]

@@ -153,3 +153,26 @@ fn of_a_broken_log_all_that_is_whole() {
     let dumped = dump(&flipped, "--offset 1343 --limit 1");
     assert_eq!(dumped[0]["damaged"], "body checksum 0x1493fcb9, stored with 0x60ba61e6");
 }
+
+/// A queue, or all of them, may be what the store has lost; the log has the records.
+#[test]
+fn of_a_topic_whose_queues_are_lost() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let queues = fixture.options().queues_dir();
+    let all = offsets(&dump(&fixture, "--topic FixPlain"));
+    let of_one = offsets(&dump(&fixture, "--topic FixPlain --queue 1"));
+    let by_key = offsets(&dump(&fixture, "--topic FixPlain --key k1"));
+    fs::remove_dir_all(queues.join("FixPlain/1")).unwrap();
+    assert_eq!(offsets(&dump(&fixture, "--topic FixPlain --queue 1")), of_one);
+    // Another topic is there, so that queues are not what is missing as a whole.
+    fs::rename(queues.join("FixPlain"), queues.join("Other")).unwrap();
+    assert_eq!(offsets(&dump(&fixture, "--topic FixPlain")), all);
+    assert_eq!(offsets(&dump(&fixture, "--topic FixPlain --queue 1")), of_one);
+    assert_eq!(offsets(&dump(&fixture, "--topic FixPlain --key k1")), by_key);
+    // It has the topic, and nothing with that key.
+    assert!(dump(&fixture, "--topic FixPlain --key none").is_empty());
+    for arguments in ["--topic Nobody", "--topic FixPlain --queue 7"] {
+        let ran = run(&fixture, arguments);
+        assert_eq!((ran.code, ran.out.as_str(), ran.err.lines().count()), (2, "", 1), "{}", ran.err);
+    }
+}

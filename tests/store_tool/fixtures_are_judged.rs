@@ -1,14 +1,21 @@
 //! What is said of each fixture: the sound ones are sound, and of the others each fault is named.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties;
 use ferromq::protocol::units::{BornTime, QueueId, StoreTime};
-use ferromq::store::{NewMessage, PutBatch};
+use ferromq::store::{NewMessage, OfflineStore, PutBatch};
 use serde_json::{Value, json};
 
 use crate::binary::Ferromq;
 use crate::fixture::Fixture;
 use crate::tool::{check_sound, found, patch, verify, with_lost_queue};
+use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 #[test]
 fn stores_that_java_left_in_order_are_sound() {
@@ -156,4 +163,30 @@ fn a_log_that_is_too_short_is_told_by_everything_that_points_behind_it() {
             "fault: consumequeue/FixPlain/2/00000000000000000000 byte 880, topic FixPlain queue 2 offset 44: from here on 9",
         ],
     );
+}
+
+/// Counts how often the list of topics is opened.
+#[derive(Debug, Default)]
+struct Lists(AtomicUsize);
+
+impl Watch for Lists {
+    fn before(&self, call: Call, path: &Path) -> io::Result<()> {
+        let is_list = call == Call::Open && path.ends_with("config/topics.json");
+        self.0.fetch_add(usize::from(is_list), Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Of a topic that Java's broker has deleted there may be a thousand queues in the log.
+#[test]
+fn queues_of_deleted_topics_are_looked_up_in_a_list_that_is_read_once() {
+    let fixture = Fixture::unpack("c5-queues-and-index-missing");
+    fs::create_dir_all(fixture.options().config_dir()).unwrap();
+    fs::write(fixture.options().config_dir().join("topics.json"), "{\"topicConfigTable\":{\"Other\":{}}}").unwrap();
+    let lists = Arc::new(Lists::default());
+    let disk = Arc::new(WatchedDisk(Arc::clone(&lists)));
+    let verified = OfflineStore::open(disk, &fixture.options()).unwrap().verify(&[], &mut |_| {}).unwrap();
+    let told = |part: &str| verified.findings.listed().iter().filter(|found| found.problem.contains(part)).count();
+    assert_eq!(told("the topic is not in topics.json: it was deleted, it seems"), 3);
+    assert_eq!(lists.0.load(Ordering::Relaxed), 1);
 }

@@ -2,9 +2,11 @@
 
 use std::fs;
 
-use ferromq::store::OfflineError;
+use ferromq::protocol::units::PhysicalOffset;
+use ferromq::store::disk::FileDisk;
 use ferromq::store::layout::file_name;
-use ferromq::store::offline::repair::Request;
+use ferromq::store::offline::repair::{self, Request};
+use ferromq::store::{OfflineError, StoreOptions};
 
 use crate::binary::{Ferromq, contains};
 use crate::fixture::Fixture;
@@ -112,4 +114,37 @@ fn a_dry_run_says_so_and_does_nothing() {
     assert!(planned.cut.is_none());
     repair(&fixture);
     assert_eq!(found(&fixture), [""; 0]);
+}
+
+/// A start would refuse that log, and the second half of a cut too: it is said before anything is changed.
+#[test]
+fn not_while_two_files_have_each_others_names() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let log = fixture.options().root.join("commitlog");
+    let [one, other] = [32_768, 65_536].map(|base| log.join(file_name(base)));
+    fs::rename(&one, log.join("aside")).unwrap();
+    fs::rename(&other, &one).unwrap();
+    fs::rename(log.join("aside"), &other).unwrap();
+    let before = snapshot(&fixture.options().root);
+    for truncate_at in [None, Some(32_768), Some(places(&fixture)[10])] {
+        let refused = try_repair(&fixture, truncate_at).unwrap_err();
+        assert!(matches!(refused, OfflineError::Undecided(_)), "{refused}");
+        contains(&refused.to_string(), &format!("{}: by its first record it is the part", one.display()));
+        contains(&refused.to_string(), "at offset 65536. Give the file the name that it had");
+    }
+    assert_eq!(snapshot(&fixture.options().root), before, "nothing was changed");
+}
+
+/// The log may lie in several directories, of which some have no file yet.
+#[test]
+fn where_a_directory_is_configured_that_is_not_there_yet() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let at = places(&fixture)[100];
+    let root = fixture.options().root;
+    let log_dirs = vec![root.join("commitlog"), root.join("commitlog-2")];
+    let options = StoreOptions { log_dirs, ..StoreOptions::at(&root) };
+    let request = Request { truncate_at: Some(PhysicalOffset(at)) };
+    repair::repair(FileDisk::shared(), &options, request, None, &mut |_| {}).unwrap();
+    check_sound(&fixture);
+    assert_eq!(records(&fixture).len(), 100);
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ferromq::store::disk::{Disk, Entry, FileDisk, OpenMode, SharedFile, Space};
+use ferromq::store::offline::Part;
 use ferromq::store::offline::dump::Selection;
 use ferromq::store::offline::repair::Request;
 use ferromq::store::{OfflineError, OfflineStore, StoreError};
@@ -69,6 +70,37 @@ fn not_a_byte_and_not_a_file() {
         store.plan(Request::default(), &mut |_| {}).unwrap();
         assert_eq!(snapshot(fixture.directory.path()), before, "{name}");
     }
+}
+
+/// A start sets such a file aside. Who looks says what is wrong with it, and believes the copy.
+#[test]
+fn not_what_is_damaged_in_the_settings_either() {
+    let fixture = Fixture::unpack("a-clean");
+    let deleted = fixture.rows("queues")[0]["topic"].as_str().unwrap().to_owned();
+    let path = fixture.options().config_dir().join("ferromq.deletedTopics.json");
+    let copy = path.with_extension("json.bak");
+    fs::write(&path, "{\"").unwrap();
+    fs::write(&copy, format!("{{\"{deleted}\":{}}}", i64::MAX)).unwrap();
+    let before = snapshot(fixture.directory.path());
+    let look = || OfflineStore::open(Arc::new(Glass), &untold(&fixture)).unwrap();
+    let told = || -> Vec<String> {
+        let found = look().verify(&[], &mut |_| {}).unwrap().findings;
+        let of_config = found.listed().iter().filter(|finding| finding.part == Part::Config);
+        of_config.map(ToString::to_string).collect()
+    };
+    look().survey(&mut |_| {}).unwrap();
+    look().dump(&Selection::default(), &mut |_| {}, |_| Ok::<_, OfflineError>(())).unwrap();
+    let planned = look().plan(Request::default(), &mut |_| {}).unwrap();
+    assert!(planned.queues.keys().all(|(topic, _)| topic.as_str() != deleted), "the copy counts");
+    let lines = told();
+    assert!(lines.len() == 1 && lines[0].ends_with("; the copy beside it can"), "{lines:?}");
+    assert_eq!(snapshot(fixture.directory.path()), before);
+    // Without a copy nobody knows what is to stay deleted.
+    fs::remove_file(&copy).unwrap();
+    let lines = told();
+    assert!(lines.len() == 1 && lines[0].contains("ferromq.deletedTopics.json cannot be used"), "{lines:?}");
+    let refused = look().plan(Request::default(), &mut |_| {}).unwrap_err();
+    assert!(matches!(&refused, OfflineError::Undecided(_)), "{refused}");
 }
 
 /// A copy of a store may have no lock file, and gets none.

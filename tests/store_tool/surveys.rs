@@ -3,8 +3,9 @@
 use std::fs;
 
 use ferromq::store::disk::FileDisk;
+use ferromq::store::layout::file_name;
 use ferromq::store::offline::KnownBy;
-use ferromq::store::{OfflineStore, StoreOptions};
+use ferromq::store::{OfflineStore, QueueEntry, StoreOptions};
 use serde_json::Value;
 
 use crate::binary::Ferromq;
@@ -31,6 +32,23 @@ fn queues_begin_and_end_where_java_said() {
         assert_eq!((survey.log.min, survey.log.end), (log("commitLogMinOffset"), log("commitLogMaxOffset")), "{name}");
         let times = || fixture.rows("messages").iter().filter_map(|row| row["storeTimestamp"].as_i64());
         assert_eq!(Some(survey.log.last_stored), times().max(), "{name}: when the last message was stored");
+    }
+}
+
+/// The entry of a damaged record is blank, and says nothing about what lies before it.
+#[test]
+fn queues_begin_there_whatever_entry_is_blank() {
+    let fixture = Fixture::unpack("d-segments-deleted");
+    let first = |fixture: &Fixture| look(fixture).survey(&mut |_| {}).unwrap().queues.remove(0);
+    let queue = first(&fixture);
+    assert_eq!((queue.topic.as_str(), queue.queue, queue.min_offset), ("FixPlain", 0, 72));
+    let path = fixture.options().root.join("consumequeue/FixPlain/0").join(file_name(0));
+    let whole = fs::read(&path).unwrap();
+    for number in 73..100 {
+        let mut bytes = whole.clone();
+        bytes[number * 20..][..20].copy_from_slice(&QueueEntry::BLANK.encode());
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(first(&fixture), queue, "entry {number} is blank");
     }
 }
 
@@ -77,6 +95,27 @@ fn a_configuration_says_where_it_is_and_whether_there_is_an_index() {
     assert!(ran.out.contains("the keys of 160 records are in no index file"), "{}", ran.out);
     let lines = format!("storePathRootDir={}\nmessageIndexEnable=false\n", root.display());
     let ran = ferromq.with_file("broker.conf", &lines).run("store verify -c broker.conf");
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+}
+
+/// The broker's file may name more directories than the one that was named.
+#[test]
+fn a_log_in_two_directories_is_found_as_configured() {
+    let fixture = Fixture::unpack("b0-clean-many-files");
+    let root = fixture.options().root;
+    let (log, other) = (root.join("commitlog"), fixture.directory.path().join("second"));
+    fs::create_dir(&other).unwrap();
+    for base in [32_768, 98_304, 163_840] {
+        let name = file_name(base);
+        fs::rename(log.join(&name), other.join(&name)).unwrap();
+    }
+    let lines = format!("storePathCommitLog={},{}\n", log.display(), other.display());
+    let ferromq = Ferromq::new().with_file("broker.conf", &lines);
+    let ran = ferromq.run(&format!("store verify -c broker.conf {}", root.display()));
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+    // A copy of that store has all of its log in one place, and the file still names the old ones.
+    let copy = Fixture::unpack("b0-clean-many-files");
+    let ran = ferromq.run(&format!("store verify -c broker.conf {}", copy.options().root.display()));
     assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
 }
 

@@ -1,6 +1,6 @@
 //! What the tests of this folder do with a fixture.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -13,9 +13,9 @@ use ferromq::store::disk::FileDisk;
 use ferromq::store::layout::file_name;
 use ferromq::store::offline::repair::{self, Plan, Request};
 use ferromq::store::offline::verify::Verified;
-use ferromq::store::{OfflineError, OfflineStore, StoreOptions};
+use ferromq::store::{OfflineError, OfflineStore, OpenStore, StoreOptions};
 
-use crate::fixture::{Fixture, digest};
+use crate::fixture::{Fixture, check_entry, digest, entries, message_at, queue_of};
 
 /// What nobody told of the sizes: the files are to say.
 pub(crate) fn untold(fixture: &Fixture) -> StoreOptions {
@@ -104,4 +104,29 @@ pub(crate) fn records(fixture: &Fixture) -> Vec<Message> {
     });
     dumped.unwrap();
     messages
+}
+
+/// Opens a store and compares every record that can be pulled with the row of another.
+#[track_caller]
+pub(crate) fn check_opened(fixture: &Fixture, whole: &Fixture, expected: usize) {
+    let mut store = fixture.open();
+    let pulled = pulled(&mut store, whole);
+    assert_eq!(pulled.len(), expected);
+    for row in whole.rows("messages") {
+        let (topic, queue_id) = queue_of(row);
+        if let Some(entry) = pulled.get(&(topic, queue_id, row["queueOffset"].as_u64().unwrap())) {
+            check_entry(row, entry, &message_at(&store, entry).unwrap());
+        }
+    }
+}
+
+/// Everything that can be pulled from the queues of another store.
+pub(crate) fn pulled(store: &mut OpenStore, whole: &Fixture) -> HashMap<(Topic, QueueId, u64), QueueEntry> {
+    let mut pulled = HashMap::new();
+    for row in whole.rows("queues") {
+        let (topic, queue_id) = queue_of(row);
+        let of_queue = entries(store, &topic, queue_id).into_iter();
+        pulled.extend(of_queue.map(|(offset, entry)| ((topic.clone(), queue_id, offset.0), entry)));
+    }
+    pulled
 }

@@ -172,4 +172,8 @@ impl<W: Watch> DiskFile for WatchedFile<W> {
     fn lock(&self) -> io::Result<bool> {
         self.file.lock()
     }
+
+    fn lock_shared(&self) -> io::Result<bool> {
+        self.file.lock_shared()
+    }
 }

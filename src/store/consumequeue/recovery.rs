@@ -173,6 +173,25 @@ impl ConsumeQueue {
         self.cut_extension()
     }
 
+    /// Cuts off the entries from a number on, of which other records have been given the numbers. A queue that begins behind
+    /// it is left without files, and so will begin with what is appended next.
+    ///
+    /// # Errors
+    /// What the operating system says. The queue must not be appended to then.
+    pub(crate) fn cut_to(&mut self, offset: QueueOffset) -> Result<(), StoreError> {
+        let at = offset.0.saturating_mul(QUEUE_ENTRY_BYTES);
+        if at >= self.write {
+            return Ok(());
+        }
+        if self.files.first().is_none_or(|first| at < first.base) {
+            return self.destroy();
+        }
+        (self.write, self.min) = (at, self.min.min(at));
+        self.max_physical = self.last_physical_end()?;
+        self.clear_behind_end()?;
+        self.cut_extension()
+    }
+
     /// Cuts off the units of entries that were cut off.
     fn cut_extension(&mut self) -> Result<(), StoreError> {
         if self.extension.is_none() {

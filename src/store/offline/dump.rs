@@ -47,12 +47,17 @@ pub struct Dumped {
 }
 
 impl Selection {
-    fn chooses(&self, head: &RecordHead<'_>) -> bool {
+    /// Whether a record is of the topic and the queue.
+    fn names(&self, head: &RecordHead<'_>) -> bool {
         self.topic.as_ref().is_none_or(|topic| topic.as_str() == head.topic)
+            && self.queue.is_none_or(|queue| head.queue_id == queue)
+    }
+
+    fn chooses(&self, head: &RecordHead<'_>) -> bool {
+        self.names(head)
             && self.from.is_none_or(|from| head.store_time >= from)
             && self.to.is_none_or(|to| head.store_time <= to)
             && self.offset.is_none_or(|offset| head.physical_offset >= offset)
-            && self.queue.is_none_or(|queue| head.queue_id == queue)
             && self.queue_offset.is_none_or(|offset| head.queue_offset >= offset)
             && self.key.as_deref().is_none_or(|key| keys_of(head).any(|of_record| of_record == key))
     }
@@ -73,7 +78,9 @@ impl OfflineStore {
         let mut walk_from = self.begin_of(selection)?;
         let mut dumped = Dumped::default();
         let is_enough = |dumped: &Dumped| selection.limit.is_some_and(|limit| dumped.records >= limit);
-        if let Some((found, indexed)) = self.by_index(selection).map_err(OfflineError::from)? {
+        // What the queues lack the log may have: only when that has none of it either there is no such topic.
+        let mut is_there = self.is_listed(selection);
+        if is_there && let Some((found, indexed)) = self.by_index(selection).map_err(OfflineError::from)? {
             let mut log = LogReader::new(self.disk.clone(), self.log.clone(), JUMP_BYTES);
             for at in found {
                 if is_enough(&dumped) {
@@ -95,16 +102,18 @@ impl OfflineStore {
         while !is_enough(&dumped) {
             match walk.next().map_err(OfflineError::from)? {
                 Met::Record(head) if selection.chooses(&head) => {
+                    is_there = true;
                     let (at, size) = (head.physical_offset, head.total_size as usize);
                     let record = Bytes::copy_from_slice(walk.bytes(at, size).map_err(OfflineError::from)?);
                     take(&record)?;
                     dumped.records += 1;
                 }
-                Met::Record(_) => {}
+                Met::Record(head) => is_there |= selection.names(&head),
                 Met::Broken(gap) => {
                     let problem = format!("no record: {}; records go on at {}", gap.problem, gap.until);
                     dumped.findings.fault(Part::Log, self.place(gap.at), problem);
                 }
+                Met::End(_) if !is_there => return Err(nothing_of(selection).into()),
                 Met::End(end) => {
                     if let Some(problem) = end.tail {
                         let problem = format!("behind the last record lies what is none: {problem}");
@@ -116,6 +125,14 @@ impl OfflineStore {
             progress(Progress { done: walk.position().0.saturating_sub(walk_from.0), total });
         }
         Ok(dumped)
+    }
+
+    /// Whether the queues know what is asked for.
+    fn is_listed(&self, selection: &Selection) -> bool {
+        selection.topic.as_ref().is_none_or(|topic| match selection.queue {
+            Some(queue_id) => self.queues.index_of(topic.as_str(), queue_id).is_some(),
+            None => self.queues.holds_topic(topic.as_str()),
+        })
     }
 
     /// Where the first record may lie that is wanted.
@@ -135,20 +152,8 @@ impl OfflineStore {
             }
             from = offset;
         }
-        let Some(topic) = &selection.topic else { return Ok(from) };
-        let Some(queue_id) = selection.queue else {
-            let is_known = self.queues.holds_topic(topic.as_str()) || self.queues.all().is_empty();
-            return if is_known {
-                Ok(from)
-            } else {
-                Err(not_there(format!("there is no topic {topic} in this store")))
-            };
-        };
-        let Some(index) = self.queues.index_of(topic.as_str(), queue_id) else {
-            // Queues may be what is missing: then the log alone knows.
-            let is_lost = self.queues.all().is_empty();
-            return if is_lost { Ok(from) } else { Err(not_there(format!("topic {topic} has no queue {queue_id}"))) };
-        };
+        let (Some(topic), Some(queue_id)) = (&selection.topic, selection.queue) else { return Ok(from) };
+        let Some(index) = self.queues.index_of(topic.as_str(), queue_id) else { return Ok(from) };
         let (Some(queue), Some(offset)) = (self.queues.all().get(index), selection.queue_offset) else {
             return Ok(from);
         };
@@ -189,6 +194,16 @@ impl OfflineStore {
         let mut log = LogReader::new(self.disk.clone(), self.log.clone(), JUMP_BYTES);
         Ok(log.record(at)?.ok().map(|head| u64::from(head.total_size)))
     }
+}
+
+fn nothing_of(selection: &Selection) -> OfflineError {
+    let topic = selection.topic.as_ref().map(ToString::to_string).unwrap_or_default();
+    let what = match selection.queue {
+        Some(queue_id) => format!("topic {topic} has no queue {queue_id}, and no record of one is in the log"),
+        None => format!("there is no topic {topic} in this store, and no record of it in the log"),
+    };
+    let from = selection.offset.map(|offset| format!(" from {offset} on")).unwrap_or_default();
+    not_there(what + &from)
 }
 
 fn not_there(what: String) -> OfflineError {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::protocol::message::RecordHead;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
@@ -44,7 +44,7 @@ pub enum Part {
 #[serde(rename_all = "camelCase")]
 pub struct Place {
     /// The file.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "shown", skip_serializing_if = "Option::is_none")]
     pub path: Option<PathBuf>,
     /// The byte in it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -94,6 +94,11 @@ impl Place {
     pub fn at_byte(self, byte: u64) -> Self {
         Self { byte: Some(byte), ..self }
     }
+}
+
+/// A path as it is printed: its bytes may be no text.
+fn shown<S: Serializer>(path: &Option<PathBuf>, serializer: S) -> Result<S::Ok, S::Error> {
+    path.as_ref().map(|path| path.display().to_string()).serialize(serializer)
 }
 
 impl fmt::Display for Place {
@@ -196,5 +201,20 @@ impl Findings {
     #[must_use]
     pub(super) fn is_full(&self) -> bool {
         self.faults >= LISTED_MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn a_path_that_is_no_text_can_be_written_as_json() {
+        let place = Place::file(OsStr::from_bytes(b"/store/\xff"));
+        let value = serde_json::to_value(place).expect("a finding can always be written");
+        assert_eq!(value, serde_json::json!({ "path": "/store/\u{fffd}" }));
     }
 }

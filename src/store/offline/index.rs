@@ -3,6 +3,7 @@
 //! So each record finds its keys at the entries that come next, and nothing of the index need be held but one file's
 //! slots, which are built again from the entries and compared.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::OfflineStore;
@@ -27,7 +28,7 @@ pub(super) struct IndexWalk<'a> {
     jumps: LogReader,
     /// For keys that are not where they should be.
     snapshot: IndexSnapshot,
-    /// The record before, with the hashes of its keys: a start after a crash may have indexed it twice.
+    /// The record before, with the hashes of its keys in order: a start after a crash may have indexed it twice.
     before: (PhysicalOffset, Vec<i32>),
     entries: u64,
     /// Records with keys that lie behind everything that is indexed, and where the first one is.
@@ -133,15 +134,18 @@ impl<'a> IndexWalk<'a> {
     ) -> Result<(), StoreError> {
         let hasher = KeyHasher::of(head.topic);
         let keys: Vec<(&str, i32)> = marks.index_keys(head).map(|key| (key, hasher.hash(key))).collect();
-        let mut seen = Vec::with_capacity(keys.len());
+        // A record may have thousands of keys.
+        let mut hashes: Vec<i32> = keys.iter().map(|(_, hash)| *hash).collect();
+        hashes.sort_unstable();
+        let mut seen = HashSet::with_capacity(keys.len());
         while let Some(entry) = self.peek(findings)? {
             if entry.physical > head.physical_offset {
                 break;
             }
             if entry.physical < head.physical_offset {
                 self.stray(&entry, findings)?;
-            } else if keys.iter().any(|(_, hash)| *hash == entry.hash) {
-                seen.push(entry.hash);
+            } else if hashes.binary_search(&entry.hash).is_ok() {
+                seen.insert(entry.hash);
             } else {
                 let problem = format!("the record at {} has no key of this hash", entry.physical);
                 findings.fault(Part::Index, self.place_of_next(), problem);
@@ -158,7 +162,7 @@ impl<'a> IndexWalk<'a> {
             }
             self.missing(head, key, findings)?;
         }
-        self.before = (head.physical_offset, keys.into_iter().map(|(_, hash)| hash).collect());
+        self.before = (head.physical_offset, hashes);
         Ok(())
     }
 
@@ -216,7 +220,7 @@ impl<'a> IndexWalk<'a> {
     fn stray(&mut self, entry: &IndexEntry, findings: &mut Findings) -> Result<(), StoreError> {
         let (before, hashes) = &self.before;
         let is_old = entry.physical < self.store.log_min();
-        if is_old || (entry.physical == *before && hashes.contains(&entry.hash)) {
+        if is_old || (entry.physical == *before && hashes.binary_search(&entry.hash).is_ok()) {
             return Ok(());
         }
         let place = self.place_of_next();

@@ -19,6 +19,7 @@ pub(super) const JUMP_BYTES: usize = 4 << 10;
 const FRAME_BYTES: usize = 8;
 /// Where a record's length of its body stands, with the shortest hosts: 8 bytes each.
 const BODY_LENGTH_AT: usize = 84;
+const PHYSICAL_OFFSET_AT: u64 = 28;
 const SYS_FLAG_AT: u64 = 36;
 
 /// One file of the log.
@@ -56,7 +57,7 @@ impl LogFiles {
             }
         }
         found.sort_by_key(|(file, _)| file.base);
-        if let Some((file, _)) = found.pop_if(|(_, len)| *len == 0) {
+        while let Some((file, _)) = found.pop_if(|(_, len)| *len == 0) {
             strange.note(Part::Log, Place::file(file.path), "has no bytes: a crash came while it was made");
         }
         let measured = most_common(found.iter().map(|(_, len)| *len));
@@ -193,6 +194,18 @@ impl LogReader {
             let is_its_own = head.physical_offset == at;
             is_its_own.then_some(head).ok_or(RecordError::Number { field: "physical offset", value })
         }))
+    }
+
+    /// Where the first record of a file says that it lies; `None` if it is none, or its body is damaged.
+    pub(super) fn first_lies_at(&mut self, base: u64) -> Result<Option<PhysicalOffset>, StoreError> {
+        let size = self.number(base, 4)? as usize;
+        let head = RecordHead::parse(self.bytes(base, size)?);
+        Ok(head.ok().filter(|head| head.check_body().is_ok()).map(|head| head.physical_offset))
+    }
+
+    /// Whether what may be a record says itself to lie where it lies.
+    pub(super) fn says_to_lie_at(&mut self, at: u64) -> Result<bool, StoreError> {
+        Ok(self.number(at + PHYSICAL_OFFSET_AT, 8)? == at)
     }
 
     /// Whether the lengths within a record yield the one that it begins with.

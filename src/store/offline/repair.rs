@@ -2,17 +2,19 @@
 //!
 //! ```text
 //!   plan: read the log, refuse what cannot be ─► build beside: ferromq.repair-1/{consumequeue,index}, synced
+//!                                              ─► checkpoint, ferromq.state: of the log alone; the mark of an open store
 //!                                              ─► consumequeue ► consumequeue.before-repair-1, the new one in its place
-//!                                              ─► checkpoint, ferromq.state
+//!                                              ─► the mark; checkpoint, ferromq.state: of all
 //! ```
 //!
 //! # Invariant
 //! The log is read only, unless it is to be cut; then what is cut is on the disk in another file first. What was there before
-//! is renamed and never removed. Whenever this ends half way, the store is one that a start brings in order: the mark of an
-//! open store stands from before the first change until after the last one.
+//! is renamed and never removed. Whenever this ends half way, the store is one that a start brings in order: from before the
+//! first renaming until after the last one nothing vouches for queues and index, and the mark of an open store stands.
 
 mod build;
 mod cut;
+mod numbers;
 mod plan;
 mod swap;
 

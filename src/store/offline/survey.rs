@@ -262,12 +262,32 @@ pub(super) fn bounds(
         return Ok(Bounds { min: QueueOffset(0), max: QueueOffset(0) });
     };
     let (begin, last) = (first / QUEUE_ENTRY_BYTES, last / QUEUE_ENTRY_BYTES);
-    let mut holds = |number: u64, test: &dyn Fn(&QueueEntry) -> bool| {
-        entries.entry(index, queue, QueueOffset(number)).map(|entry| entry.is_some_and(|entry| test(&entry)))
-    };
-    let max = first_without(last, last + file_entries, |number| holds(number, &QueueEntry::is_valid))?;
+    let mut entry = |number: u64| entries.entry(index, queue, QueueOffset(number));
+    let max = first_without(last, last + file_entries, |number| {
+        entry(number).map(|entry| entry.is_some_and(|entry| entry.is_valid()))
+    })?;
     let log_min = store.log_min();
-    let min = first_without(begin, max, |number| holds(number, &|entry| entry.physical < log_min))?;
+    if log_min.0 == 0 {
+        return Ok(Bounds { min: QueueOffset(begin), max: QueueOffset(max) });
+    }
+    // A blank entry says nothing of the log: the first one behind it does that is none.
+    let mut behind_blanks = |number: u64, end: u64| -> Result<(u64, Option<QueueEntry>), StoreError> {
+        for number in number..end {
+            if let Some(entry) = entry(number)?.filter(|entry| !entry.is_blank()) {
+                return Ok((number, Some(entry)));
+            }
+        }
+        Ok((end, None))
+    };
+    let (mut low, mut high) = (begin, max);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match behind_blanks(middle, high)? {
+            (number, Some(entry)) if entry.physical < log_min => low = number + 1,
+            _ => high = middle,
+        }
+    }
+    let (min, _) = behind_blanks(low, max)?;
     Ok(Bounds { min: QueueOffset(min), max: QueueOffset(max) })
 }
 

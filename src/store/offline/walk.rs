@@ -4,7 +4,7 @@
 //! the magic, whose parts add up, and that says itself to lie where it lies. Only when none follows is it the log's end.
 
 use super::OfflineStore;
-use super::log::{LogReader, WALK_BYTES};
+use super::log::{JUMP_BYTES, LogReader, WALK_BYTES};
 use crate::protocol::message::{MAGIC_V1, MAGIC_V2, RecordError, RecordHead};
 use crate::protocol::units::PhysicalOffset;
 use crate::store::disk::{OpenMode, SharedDisk};
@@ -44,7 +44,8 @@ pub(super) struct LogEnd {
 pub(super) struct LogWalk {
     disk: SharedDisk,
     reader: LogReader,
-    /// For records that may be none, so that the block of the walk stays.
+    /// For records that may be none, so that the block of the walk stays. It reads little at once, and all of a record only when
+    /// its parts add up: rubbish may have a magic in every few bytes.
     probe: LogReader,
     at: PhysicalOffset,
 }
@@ -52,8 +53,8 @@ pub(super) struct LogWalk {
 impl LogWalk {
     /// From a place on, at which a record begins, or the log does.
     pub(super) fn from(store: &OfflineStore, at: PhysicalOffset) -> Self {
-        let reader = || LogReader::new(store.disk.clone(), store.log.clone(), WALK_BYTES);
-        Self { disk: store.disk.clone(), reader: reader(), probe: reader(), at }
+        let reader = |block_bytes| LogReader::new(store.disk.clone(), store.log.clone(), block_bytes);
+        Self { disk: store.disk.clone(), reader: reader(WALK_BYTES), probe: reader(JUMP_BYTES), at }
     }
 
     /// Where it stands: behind what was met last.
@@ -120,7 +121,7 @@ impl LogWalk {
                 let found: Vec<u64> = magics(block).map(|magic| at + magic as u64).collect();
                 for magic in found {
                     let Some(start) = magic.checked_sub(BEFORE_MAGIC).filter(|start| *start >= from) else { continue };
-                    if self.probe.record(PhysicalOffset(start))?.is_ok() {
+                    if self.probe.says_to_lie_at(start)? && self.probe.record(PhysicalOffset(start))?.is_ok() {
                         return Ok(Some(PhysicalOffset(start)));
                     }
                 }

@@ -37,12 +37,14 @@ pub(super) fn build(
     let options = Arc::new(options);
     let mut queues = Queues::new(store.disk.clone(), Arc::clone(&options));
     let mut index = options.index_enabled.then(|| Index::new(store.disk.clone(), Arc::clone(&options)));
+    let deleted = store.deleted.value.clone().unwrap_or_default();
     let mut replay = Replay {
         queues: &mut queues,
         index: index.as_mut(),
         delay_levels_ms: &options.delay_levels_ms,
         bit_maps,
-        deleted: &store.deleted,
+        deleted: &deleted,
+        given_again: Some(&plan.given_again),
         log_min: plan.log_min,
         began: plan.log_min,
         unclean: false,
@@ -57,7 +59,7 @@ pub(super) fn build(
         if head.end() > plan.log_end {
             break;
         }
-        let damaged = head.check_body().is_err();
+        let damaged = store.damage(&head).is_some();
         if let Some(problem) = recovery::give(head.queue_offset, damaged, |damaged| replay.give(&head, damaged))? {
             let place = store.place(head.physical_offset).of(&head);
             plan.findings.fault(Part::Log, place, format!("{problem}; it gets no entry that leads to it"));
@@ -69,7 +71,9 @@ pub(super) fn build(
     for ((topic, queue_id), queue) in plan.queues.iter().filter(|(_, queue)| queue.is_expired) {
         let Some(last) = queue.after.and_then(|(_, next)| next.checked_sub(1)) else { continue };
         // The offset that comes next is known by where the last entry stands, though what it pointed to is gone.
-        queues.queue_mut(topic, *queue_id)?.append_blank(QueueOffset(last))?;
+        let queue = queues.queue_mut(topic, *queue_id)?;
+        queue.append_blank(QueueOffset(last))?;
+        queue.close_idle();
     }
     queues.idle_mut().for_each(ConsumeQueue::close_idle);
     sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;

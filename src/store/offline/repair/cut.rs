@@ -1,6 +1,8 @@
 //! Cutting the log, after what is cut was copied.
 
 use super::CutPlan;
+use crate::store::config_files;
+use crate::store::deleted_topics::DeletedTopics;
 use crate::store::disk::{OpenMode, SharedFile};
 use crate::store::error::StoreError;
 use crate::store::log_files;
@@ -34,8 +36,19 @@ pub(super) fn cut(store: &OfflineStore, cut: &CutPlan) -> Result<(), StoreError>
         last.file().sync().map_err(StoreError::io("sync", last.path()))?;
     }
     for directory in store.options.log_dirs() {
+        // One that is configured appears with its first segment.
+        if store.disk.entry(&directory).map_err(StoreError::io("stat", &directory))?.is_none() {
+            continue;
+        }
         store.disk.sync_dir(&directory).map_err(StoreError::io("sync", &directory))?;
     }
-    let mut deleted = store.deleted.clone();
-    if deleted.cut(cut.at) { deleted.save(&*store.disk, &store.options) } else { Ok(()) }
+    let mut deleted = store.deleted.value.clone().unwrap_or_default();
+    if !deleted.cut(cut.at) {
+        return Ok(());
+    }
+    if store.deleted.is_of_copy() {
+        // Saving would make it the copy, of which the content was taken.
+        config_files::set_aside(&*store.disk, &DeletedTopics::path(&store.options))?;
+    }
+    deleted.save(&*store.disk, &store.options)
 }

@@ -1,19 +1,22 @@
 //! Finding out what a repair would do, and refusing what it must not do; nothing is changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::numbers::{Numbered, Numbers, QueueName};
 use super::{CutPlan, Move, Request};
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
+use crate::protocol::properties;
 use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
 use crate::store::dispatch::Marks;
 use crate::store::error::StoreError;
 use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
 use crate::store::offline::index::keys_of;
+use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::EntryReader;
 use crate::store::offline::survey;
 use crate::store::offline::walk::{Break, LogEnd, LogWalk, Met};
-use crate::store::offline::{OfflineError, OfflineStore, Sizes};
+use crate::store::offline::{INNER_MULTI_DISPATCH, OfflineError, OfflineStore, Sizes};
 use crate::store::recovery::{Progress, is_inner_batch};
 
 /// What a repair does.
@@ -40,6 +43,11 @@ pub struct Plan {
     /// How the sizes of the files are known.
     pub sizes: Sizes,
     pub(super) newest: StoreTime,
+    /// The records from which a queue goes on though their numbers were given before.
+    pub(super) given_again: BTreeSet<PhysicalOffset>,
+    pub(super) numbers: Numbers,
+    /// The first record that names queues besides its own, and how many do.
+    multi_dispatched: Option<(PhysicalOffset, u64)>,
     /// What is not zeros stays behind the end of the log.
     pub(super) has_tail: bool,
 }
@@ -62,7 +70,7 @@ struct Unpromised {
     at: PhysicalOffset,
     newest: StoreTime,
     finding: (Place, String),
-    queue: Option<((Topic, QueueId), QueuePlan)>,
+    queue: Option<(QueueName, Numbered)>,
 }
 
 impl OfflineStore {
@@ -73,6 +81,8 @@ impl OfflineStore {
     /// that is none, or what the operating system says.
     pub fn plan(&self, request: Request, progress: &mut dyn FnMut(Progress)) -> Result<Plan, OfflineError> {
         self.refuse_strange_log()?;
+        self.refuse_misplaced_files()?;
+        self.refuse_unknown_deletions()?;
         let number = self.next_number()?;
         let mut plan = Plan {
             number,
@@ -86,6 +96,9 @@ impl OfflineStore {
             cut: None,
             sizes: self.sizes,
             newest: StoreTime::default(),
+            given_again: BTreeSet::new(),
+            numbers: Numbers::default(),
+            multi_dispatched: None,
             has_tail: false,
         };
         if let Some(at) = request.truncate_at.filter(|at| *at <= self.log_min()) {
@@ -93,7 +106,16 @@ impl OfflineStore {
             return Err(OfflineError::NotThere(format!("cannot cut at {at}: {problem}")));
         }
         self.read_log(request, &mut plan, progress)?;
-        self.look_at_queues(&mut plan)?;
+        let mut entries = EntryReader::new(self.disk.clone(), &self.options);
+        self.decide_numbers(&mut plan, &mut entries)?;
+        self.look_at_queues(&mut plan, &mut entries)?;
+        if let Some((first, count)) = plan.multi_dispatched {
+            let problem = format!(
+                "from here on {count} records name further queues ({INNER_MULTI_DISPATCH}): with enableMultiDispatch RocketMQ's \
+                broker gives these entries too, and a repair does not"
+            );
+            plan.findings.note(Part::Queue, self.place(first), problem);
+        }
         if request.truncate_at.is_some() {
             let name = format!("commitlog.cut-at-{}.repair-{number}", plan.log_end);
             let bytes = self.log.room_end() - plan.log_end.0;
@@ -147,8 +169,8 @@ impl OfflineStore {
             let problem = "a batch of RocketMQ 5, which ferromq does not support";
             return Err(OfflineError::Undecided(format!("{}: {problem}", place())));
         }
-        let damage = head.check_body().err();
-        let is_promised = !self.unclean || self.is_durable(head.end(), head.store_time);
+        let damage = self.damage(head);
+        let is_promised = self.is_promised(head);
         let mut unpromised = None;
         if let Some(problem) = &damage {
             let problem = format!("{problem}; it gets an entry that pulls pass over, and no keys");
@@ -162,17 +184,17 @@ impl OfflineStore {
         plan.records += 1;
         (plan.log_end, plan.newest) = (head.end(), plan.newest.max(head.store_time));
         plan.keys += if self.options.index_enabled && damage.is_none() { keys_of(head).count() as u64 } else { 0 };
-        let is_deleted = self.deleted.covers(head.topic, head.physical_offset);
+        if properties::find(head.properties, INNER_MULTI_DISPATCH).is_some() {
+            plan.multi_dispatched.get_or_insert((head.physical_offset, 0)).1 += 1;
+        }
+        let is_deleted = self.is_deleted(head.topic, head.physical_offset);
         let entry = Marks::of(head).queue_entry(head, &[]).filter(|_| !is_deleted);
         if let (Some(_), Ok(topic)) = (entry, Topic::parse(head.topic)) {
             let name = (topic, head.queue_id);
-            let queue = plan.queues.entry(name.clone()).or_default();
             if let Some(unpromised) = &mut unpromised {
-                unpromised.queue = Some((name, *queue));
+                unpromised.queue = Some((name.clone(), plan.numbers.of(&name)));
             }
-            let (first, next) = queue.after.unwrap_or((head.queue_offset.0, 0));
-            queue.after = Some((first, next.max(head.queue_offset.0.saturating_add(1))));
-            queue.blank += u64::from(damage.is_some());
+            plan.numbers.note(name, head, damage.is_some());
         }
         Ok(unpromised)
     }
@@ -208,7 +230,7 @@ impl OfflineStore {
             (plan.has_tail, plan.log_end, plan.newest) = (true, torn.at, torn.newest);
             plan.records -= 1;
             if let Some((name, queue)) = torn.queue {
-                plan.queues.insert(name, queue);
+                plan.numbers.restore(name, queue);
             }
             plan.findings.note(Part::Log, torn.finding.0, "a torn tail; the next start of a broker cuts this off");
         }
@@ -227,15 +249,46 @@ impl OfflineStore {
         ))
     }
 
-    fn look_at_queues(&self, plan: &mut Plan) -> Result<(), StoreError> {
-        let mut entries = EntryReader::new(self.disk.clone(), &self.options);
+    /// Decides which records have their numbers in spite of earlier ones, tells of them, and with that what queues there will be.
+    fn decide_numbers(&self, plan: &mut Plan, entries: &mut EntryReader<'_>) -> Result<(), StoreError> {
+        plan.numbers.finish(|(topic, queue_id), number| {
+            let index = self.queues.index_of(topic.as_str(), *queue_id);
+            let Some((index, queue)) = index.and_then(|index| Some((index, self.queues.all().get(index)?))) else {
+                return Ok(None);
+            };
+            let entry = entries.entry(index, queue, QueueOffset(number))?;
+            Ok(entry.filter(|entry| entry.is_valid() && !entry.is_blank()).map(|entry| entry.physical))
+        })?;
+        for ((topic, queue_id), back) in plan.numbers.backs() {
+            let place = self.place(back.at).in_queue(topic.as_str(), *queue_id, QueueOffset(back.number));
+            let (number, next) = (back.number, back.next);
+            if back.is_given_again {
+                let problem = format!(
+                    "from here on numbers from {number} on are given again, as after a deletion of the topic or a loss of \
+                    entries: the queue gets these records, and none of the earlier ones of number {number} to {}",
+                    next - 1
+                );
+                plan.findings.note(Part::Queue, place, problem);
+            } else {
+                let problem = format!(
+                    "its number is {number} where {next} comes next, and the queue does not go on from there: it gets no entry"
+                );
+                plan.findings.fault(Part::Log, place, problem);
+            }
+        }
+        plan.given_again = plan.numbers.given_again();
+        plan.queues = plan.numbers.planned();
+        Ok(())
+    }
+
+    fn look_at_queues(&self, plan: &mut Plan, entries: &mut EntryReader<'_>) -> Result<(), StoreError> {
         for (index, queue) in self.queues.all().iter().enumerate() {
-            let bounds = survey::bounds(self, &mut entries, index, queue)?;
+            let bounds = survey::bounds(self, entries, index, queue)?;
             let name = (queue.topic.clone(), queue.queue_id);
             let is_expired = bounds.max.0 > 0 && bounds.min == bounds.max && !plan.queues.contains_key(&name);
             let last = entries.entry(index, queue, QueueOffset(bounds.max.0.saturating_sub(1)))?;
             let last = last.map_or(PhysicalOffset(0), |entry| entry.physical);
-            if self.deleted.covers(queue.topic.as_str(), last) && !plan.queues.contains_key(&name) {
+            if self.is_deleted(queue.topic.as_str(), last) && !plan.queues.contains_key(&name) {
                 continue;
             }
             let planned = plan.queues.entry(name).or_default();
@@ -243,6 +296,14 @@ impl OfflineStore {
             if is_expired {
                 planned.is_expired = true;
                 planned.after = Some((bounds.max.0, bounds.max.0));
+            } else if planned.after.is_none() && bounds.min < bounds.max {
+                let kept = kept_name("consumequeue", plan.number);
+                let problem = format!(
+                    "its entries lead to records of other queues ({INNER_MULTI_DISPATCH}), if to any: it is not made anew, and \
+                    stays in {kept} alone"
+                );
+                let place = Place::file(&queue.directory).in_queue(queue.topic.as_str(), queue.queue_id, bounds.min);
+                plan.findings.fault(Part::Queue, place, problem);
             }
         }
         Ok(())
@@ -259,6 +320,32 @@ impl OfflineStore {
             }
             None => Ok(()),
         }
+    }
+
+    /// A start refuses such a log, wherever it ends, and to cut it could take the wrong part.
+    fn refuse_misplaced_files(&self) -> Result<(), OfflineError> {
+        let mut log = LogReader::new(self.disk.clone(), self.log.clone(), JUMP_BYTES);
+        for file in self.log.all() {
+            if let Some(elsewhere) = log.first_lies_at(file.base)?.filter(|at| at.0 != file.base) {
+                return Err(OfflineError::Undecided(format!(
+                    "{}: by its first record it is the part of the log at offset {elsewhere}. Give the file the name that it had",
+                    file.path.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Without it deleted messages would come back.
+    fn refuse_unknown_deletions(&self) -> Result<(), OfflineError> {
+        if self.deleted.value.is_some() || self.deleted.warnings.is_empty() {
+            return Ok(());
+        }
+        let problem = self.deleted.warnings.join("; ");
+        Err(OfflineError::Undecided(format!(
+            "which topics were deleted cannot be read: {problem}. Restore the file from a copy, or remove it and its copy if \
+            none is to stay deleted"
+        )))
     }
 
     fn moves(&self, number: u32) -> Result<Vec<Move>, StoreError> {

@@ -7,13 +7,10 @@ use crate::protocol::properties;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
 use crate::store::error::StoreError;
 use crate::store::layout::QUEUE_ENTRY_BYTES;
-use crate::store::offline::OfflineStore;
 use crate::store::offline::finding::{Findings, Part, Severity};
 use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::QueueFiles;
-
-/// Names the queues that get an entry of a record besides its own (`enableMultiDispatch`).
-const INNER_MULTI_DISPATCH: &str = "INNER_MULTI_DISPATCH";
+use crate::store::offline::{INNER_MULTI_DISPATCH, OfflineStore};
 
 /// What one queue holds.
 #[derive(Debug, Default)]

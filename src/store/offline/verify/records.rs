@@ -12,8 +12,9 @@ use crate::store::error::StoreError;
 use crate::store::offline::OfflineStore;
 use crate::store::offline::finding::{Finding, Findings, Part, Place, Severity};
 use crate::store::offline::index::IndexWalk;
+use crate::store::offline::log::{JUMP_BYTES, LogReader};
 use crate::store::offline::queues::{EntryReader, QueueFiles};
-use crate::store::offline::verify::vouched;
+use crate::store::offline::verify::vouched::{self, KnownTopics};
 use crate::store::offline::walk::{LogEnd, LogWalk, Met};
 use crate::store::recovery::{Progress, is_inner_batch};
 
@@ -31,9 +32,38 @@ pub(super) struct Tally {
     other_times: u64,
     /// Records of [`TIMER_TOPIC`] whose entry has the tag's code and no time.
     no_times: u64,
+    /// Records whose numbers later ones of the queue have been given too, and that are in no queue for that.
+    overtaken: Option<Overtaken>,
+    has_records: bool,
+}
+
+/// Records that others have taken the places of.
+#[derive(Clone, Copy, Debug)]
+struct Overtaken {
+    /// The smallest number, and where the first one lies.
+    number: QueueOffset,
+    at: PhysicalOffset,
+    count: u64,
 }
 
 impl Tally {
+    fn overtake(&mut self, number: QueueOffset, at: PhysicalOffset, count: u64) {
+        let overtaken = self.overtaken.get_or_insert(Overtaken { number, at, count: 0 });
+        overtaken.number = overtaken.number.min(number);
+        overtaken.count += count;
+    }
+
+    /// Tells of records whose numbers were given again: RocketMQ's way after a deletion of the topic, and after a loss of entries.
+    fn tell_overtaken(&self, store: &OfflineStore, queue: &QueueFiles, findings: &mut Findings) {
+        let Some(Overtaken { number, at, count }) = self.overtaken else { return };
+        let place = store.place(at).in_queue(queue.topic.as_str(), queue.queue_id, number);
+        let why = "as after a deletion of the topic or a loss of entries";
+        let problem = format!(
+            "numbers from {number} on were given again, {why}: {count} records from here on are in no queue any more"
+        );
+        findings.note(Part::Queue, place, problem);
+    }
+
     /// Tells of times that are others, or none, and count for all that.
     fn tell_times(&self, queue: &QueueFiles, findings: &mut Findings) {
         let place =
@@ -57,6 +87,7 @@ struct Missing {
     last: QueueOffset,
     /// Where the first one lies.
     at: PhysicalOffset,
+    last_at: PhysicalOffset,
     count: u64,
     /// Some of them had an entry for sure.
     sure: bool,
@@ -109,6 +140,10 @@ struct Pass<'a> {
     tallies: Vec<Tally>,
     /// Of queues that are not on the disk.
     absent: BTreeMap<(String, QueueId), Tally>,
+    /// Topics of which a queue began again with its first number, and where in the log.
+    made_anew: BTreeMap<String, PhysicalOffset>,
+    /// Reads records that entries lead to out of turn.
+    jumps: LogReader,
     records: u64,
     units: u64,
     newest: StoreTime,
@@ -124,6 +159,8 @@ impl<'a> Pass<'a> {
             index: store.options.index_enabled.then(|| IndexWalk::begin(store, findings)).transpose()?,
             tallies: vec![Tally::default(); store.queues.all().len()],
             absent: BTreeMap::new(),
+            made_anew: BTreeMap::new(),
+            jumps: LogReader::new(store.disk.clone(), store.log.clone(), JUMP_BYTES),
             records: 0,
             units: 0,
             newest: StoreTime::default(),
@@ -136,9 +173,9 @@ impl<'a> Pass<'a> {
         self.records += 1;
         self.newest = self.newest.max(head.store_time);
         let place = || self.store.place(head.physical_offset).of(head);
-        let damage = head.check_body().err();
+        let damage = self.store.damage(head);
         if let Some(problem) = &damage {
-            let cuts = match self.store.unclean && !self.store.is_durable(head.end(), head.store_time) {
+            let cuts = match !self.store.is_promised(head) {
                 true => "; the next start of a broker would cut the log here",
                 false => "",
             };
@@ -154,7 +191,7 @@ impl<'a> Pass<'a> {
         }
         let marks = Marks::of(head);
         let entry = marks.queue_entry(head, &self.store.options.delay_levels_ms);
-        if let Some(entry) = entry.filter(|_| !self.store.deleted.covers(head.topic, head.physical_offset)) {
+        if let Some(entry) = entry.filter(|_| !self.store.is_deleted(head.topic, head.physical_offset)) {
             self.queue(head, entry, damage.is_some(), findings)?;
         }
         // A damaged record may have lost its keys when its queue entry was blanked.
@@ -186,20 +223,32 @@ impl<'a> Pass<'a> {
         let Some(queue) = self.store.queues.all().get(index) else { return Ok(()) };
         let found = self.entries.entry(index, queue, head.queue_offset)?.filter(QueueEntry::is_valid);
         let Some(tally) = self.tallies.get_mut(index) else { return Ok(()) };
+        if head.queue_offset.0 == 0 && tally.has_records {
+            self.made_anew.insert(head.topic.to_owned(), head.physical_offset);
+        }
+        tally.has_records = true;
         let Some(found) = found else {
             tally.miss(head, self.store.is_dispatched(head.end(), head.store_time));
             return Ok(());
         };
-        if let Some(missing) = tally.missing.take() {
-            missing.tell(self.store, head.topic, head.queue_id, findings);
+        let leads_here = found.physical == head.physical_offset && !found.is_blank();
+        match tally.missing.take() {
+            // They were in the queue until it went on from a smaller number.
+            Some(Missing { first, at, count, .. }) if leads_here && head.queue_offset <= first => {
+                tally.overtake(first, at, count);
+            }
+            Some(missing) => missing.tell(self.store, head.topic, head.queue_id, findings),
+            None => {}
         }
         let place = |store: &OfflineStore| {
             let place = queue.place(head.queue_offset, store.options.queue_file_bytes());
             Place { log_offset: Some(head.physical_offset.0), ..place }
         };
-        if found.physical != head.physical_offset || found.is_blank() {
+        if !leads_here {
             let is_blank = found.is_blank();
-            if !(is_blank && damaged) {
+            if !is_blank && found.physical > head.physical_offset && has_number(&mut self.jumps, &found, head)? {
+                tally.overtake(head.queue_offset, head.physical_offset, 1);
+            } else if !(is_blank && damaged) {
                 let what = if is_blank { "is blank".into() } else { format!("points to {}", found.physical) };
                 let problem = format!("the entry of the record at {} {what}", head.physical_offset);
                 findings.fault(Part::Queue, place(self.store), problem);
@@ -282,13 +331,10 @@ impl<'a> Pass<'a> {
             if let Some(missing) = tally.missing.take() {
                 missing.tell(store, queue.topic.as_str(), queue.queue_id, findings);
             }
+            tally.tell_overtaken(store, queue, findings);
             tally.tell_times(queue, findings);
         }
-        for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
-            if let Some(missing) = tally.missing {
-                missing.tell_absent(store, &topic, queue_id, findings);
-            }
-        }
+        self.tell_absent(findings);
         (checked.log_end, checked.records, checked.units) = (log_end.0, self.records, self.units);
         checked.queues = store.queues.all().len() as u64;
         if let Some(index) = self.index.take() {
@@ -296,6 +342,30 @@ impl<'a> Pass<'a> {
         }
         vouched::positions(store, log_end, self.newest, findings);
         Ok(Tallies { queues: self.tallies, log_end })
+    }
+
+    /// Tells of queues that are not there at all. When the topic is not known either, somebody has deleted it: Java's broker leaves
+    /// the records where they are, and keeps no note of it.
+    fn tell_absent(&mut self, findings: &mut Findings) {
+        let store = self.store;
+        let mut known = None;
+        for ((topic, queue_id), tally) in std::mem::take(&mut self.absent) {
+            if let Some(missing) = tally.missing {
+                let known = known.get_or_insert_with(|| KnownTopics::of(store));
+                let is_older = self.made_anew.get(&topic).is_some_and(|began| missing.last_at < *began);
+                let (severity, why) = if !store.queues.holds_topic(&topic) && known.lack(&topic) {
+                    (Severity::Note, "; the topic is not in topics.json: it was deleted, it seems")
+                } else if is_older {
+                    (Severity::Note, "; another queue of the topic began anew behind them: it was deleted, it seems")
+                } else {
+                    (missing.severity(), "")
+                };
+                let path = store.options.queues_dir().join(&topic).join(queue_id.to_string());
+                let place = Place::file(path).in_queue(&topic, queue_id, missing.first);
+                let place = Place { log_offset: Some(missing.at.0), ..place };
+                findings.add(severity, Part::Queue, place, format!("{}{why}", missing.problem()));
+            }
+        }
     }
 
     fn tail(&self, at: PhysicalOffset, problem: &RecordError, findings: &mut Findings) {
@@ -313,8 +383,9 @@ impl<'a> Pass<'a> {
 impl Tally {
     fn miss(&mut self, head: &RecordHead<'_>, sure: bool) {
         let (number, at) = (head.queue_offset, head.physical_offset);
-        let missing = self.missing.get_or_insert(Missing { first: number, last: number, at, count: 0, sure: false });
-        missing.last = number;
+        let missing =
+            self.missing.get_or_insert(Missing { first: number, last: number, at, last_at: at, count: 0, sure: false });
+        (missing.last, missing.last_at) = (number, at);
         missing.count += 1;
         missing.sure |= sure;
     }
@@ -336,18 +407,12 @@ impl Missing {
         let place = Place { log_offset: Some(self.at.0), ..place };
         findings.add(self.severity(), Part::Queue, place, self.problem());
     }
+}
 
-    /// Of a queue that is not there at all. When its topic is not known either, somebody has deleted it: Java's broker leaves
-    /// the records where they are, and keeps no note of it.
-    fn tell_absent(&self, store: &OfflineStore, topic: &str, queue_id: QueueId, findings: &mut Findings) {
-        let path = store.options.queues_dir().join(topic).join(queue_id.to_string());
-        let place = Place::file(path).in_queue(topic, queue_id, self.first);
-        let place = Place { log_offset: Some(self.at.0), ..place };
-        let gone = !store.queues.holds_topic(topic) && vouched::is_deleted(store, topic);
-        let (severity, why) = match gone {
-            true => (Severity::Note, "; the topic is not in topics.json: it was deleted, it seems"),
-            false => (self.severity(), ""),
-        };
-        findings.add(severity, Part::Queue, place, format!("{}{why}", self.problem()));
-    }
+/// Whether an entry leads to a record that has the queue and the number of another one.
+fn has_number(jumps: &mut LogReader, entry: &QueueEntry, head: &RecordHead<'_>) -> Result<bool, StoreError> {
+    let other = jumps.record(entry.physical)?;
+    Ok(other.is_ok_and(|other| {
+        (other.topic, other.queue_id, other.queue_offset) == (head.topic, head.queue_id, head.queue_offset)
+    }))
 }

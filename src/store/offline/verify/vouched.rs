@@ -1,5 +1,7 @@
 //! What is said of the store elsewhere: `checkpoint`, `ferromq.state`, and the files under `config/`.
 
+use std::collections::HashSet;
+
 use super::Verified;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 use crate::store::config_files;
@@ -59,10 +61,22 @@ pub(super) fn positions(store: &OfflineStore, end: PhysicalOffset, newest: Store
     }
 }
 
-/// Whether the broker has forgotten a topic, as after its deletion. One that clients cannot make is in no list.
-pub(super) fn is_deleted(store: &OfflineStore, topic: &str) -> bool {
-    let path = store.options.config_dir().join("topics.json");
-    let Ok(text) = read_all(&*store.disk, &path) else { return false };
-    let name = format!("\"{topic}\"");
-    !topic.starts_with("RMQ_SYS_") && !text.windows(name.len()).any(|part| part == name.as_bytes())
+/// The topics that the broker knows.
+#[derive(Debug)]
+pub(super) struct KnownTopics {
+    /// What stands between quotation marks in `topics.json`; `None` if it cannot be read.
+    quoted: Option<HashSet<Vec<u8>>>,
+}
+
+impl KnownTopics {
+    pub(super) fn of(store: &OfflineStore) -> Self {
+        let text = read_all(&*store.disk, &store.options.config_dir().join("topics.json"));
+        let quoted = |text: Vec<u8>| text.split(|byte| *byte == b'"').map(<[u8]>::to_vec).collect();
+        Self { quoted: text.ok().map(quoted) }
+    }
+
+    /// Whether the broker has forgotten a topic, as after its deletion. One that clients cannot make is in no list.
+    pub(super) fn lack(&self, topic: &str) -> bool {
+        !topic.starts_with("RMQ_SYS_") && self.quoted.as_ref().is_some_and(|quoted| !quoted.contains(topic.as_bytes()))
+    }
 }
