@@ -3,6 +3,7 @@
 mod lasting;
 mod vouched;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use self::vouched::Vouched;
@@ -25,7 +26,7 @@ use super::positions::Positions;
 use super::preparation::Preparation;
 use super::queues::Queues;
 use super::recovery::{self, Damaged, DurableUpTo, Progress, Walk, Walked};
-use super::replay::{BitMaps, Replay};
+use super::replay::{self, BitMaps, Replay};
 use super::segment::Segment;
 use super::segments::Segments;
 use super::state::{State, StateFile};
@@ -351,10 +352,11 @@ impl Opening {
                 counted_from: counted.map_or(PhysicalOffset(u64::MAX), |(place, _)| place),
                 weight: 0,
                 again_from: None,
+                hidden: BTreeMap::new(),
             };
             let walked = walk.run(from, &mut replay)?;
             report.entries_added += replay.added;
-            let mut again = replay.again_from;
+            let (mut again, hidden) = (replay.again_from, std::mem::take(&mut replay.hidden));
             // A round from behind that place counts less than there is.
             weight = if counted.is_some_and(|(place, _)| from <= place) { replay.weight } else { weight };
             if let Some(index) = built.index.as_deref_mut().filter(|index| index.newest() >= Some(walked.end)) {
@@ -372,6 +374,7 @@ impl Opening {
                 let lost = counted.take().is_some_and(|(_, sum)| census.wrapping_add(sum) != built.queues.weight());
                 if !lost {
                     damaged.extend(walked.damaged);
+                    report.warnings.extend(hidden.into_iter().map(replay::tell_hidden));
                     return Ok(Walked { damaged, ..walked });
                 }
                 // What the queues have by now is not given to them again, and so is not found to be damaged again.

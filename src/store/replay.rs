@@ -4,7 +4,7 @@
 //! that lags behind the place where the walk began is noticed by its first record, and the walk is begun again from
 //! the place up to which that queue is whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::consumequeue::{ConsumeQueue, Placement, QueueEntry};
 use super::deleted_topics::DeletedTopics;
@@ -15,7 +15,7 @@ use super::queue_ext::Extension;
 use super::queues::Queues;
 use crate::protocol::message::RecordHead;
 use crate::protocol::names::Topic;
-use crate::protocol::units::{PhysicalOffset, QueueOffset};
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 
 /// A record without topic, body and properties.
 const RECORD_BYTES_MIN: u64 = 91;
@@ -50,6 +50,16 @@ pub(super) struct Replay<'a> {
     pub(super) weight: u64,
     /// Where a lagging queue is whole up to: the walk must be done again from there.
     pub(super) again_from: Option<PhysicalOffset>,
+    /// Queues with records whose numbers earlier ones have, so that the queue does not lead to them.
+    pub(super) hidden: BTreeMap<(Topic, QueueId), Hidden>,
+}
+
+/// Records that their queue does not lead to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Hidden {
+    /// Where the first of them lies.
+    first: PhysicalOffset,
+    count: u64,
 }
 
 impl Replay<'_> {
@@ -101,6 +111,9 @@ impl Replay<'_> {
                 return Ok(true);
             }
             queue.cut_to(offset)?;
+        } else if goes_back && !damaged {
+            let first = Hidden { first: entry.physical, count: 0 };
+            self.hidden.entry((topic.clone(), record.queue_id)).or_insert(first).count += 1;
         }
         let whole_from = whole_up_to(queue, self.log_min);
         if offset > queue.max_offset() && whole_from < self.began {
@@ -123,6 +136,16 @@ impl Replay<'_> {
         }
         Ok(true)
     }
+}
+
+/// What is said of records that their queue does not lead to.
+pub(super) fn tell_hidden(((topic, queue_id), hidden): ((Topic, QueueId), Hidden)) -> String {
+    let Hidden { first, count } = hidden;
+    format!(
+        "queue {queue_id} of {topic}: {count} records from {first} of the log on have numbers that earlier ones have, as after the \
+        topic was deleted and made anew, and are not delivered; stop the broker and run `ferromq store repair`, by \
+        which they are"
+    )
 }
 
 /// Whether the log between the end of a queue's last record and another one of it has no room for the records that would come

@@ -88,6 +88,20 @@ fn of_a_topic_that_was_deleted_and_made_anew_by_java() {
     check_repaired(&fixture, &live, &[again]);
 }
 
+/// A start cannot tell which numbers are damaged; it goes by the earlier records, as the reference does, and says what to do.
+#[test]
+fn a_start_that_makes_such_a_queue_tells_of_it() {
+    let (fixture, live) = numbered(|index| if index < 30 { index } else { index - 30 });
+    assert!(fixture.open().report.warnings.is_empty(), "the queue leads to the later ones");
+    fs::remove_dir_all(fixture.options().queues_dir()).unwrap();
+    let warnings = fixture.open().report.warnings;
+    let told = |warning: &String| {
+        let begin = format!("queue 1 of FixPlain: {} records from {} of the log on", live.len(), live[0].physical);
+        warning.starts_with(&begin) && warning.contains("`ferromq store repair`")
+    };
+    assert!(warnings.iter().any(told), "{warnings:?}");
+}
+
 /// Nothing was sent to another queue of it since.
 #[test]
 fn of_a_topic_that_was_made_anew_with_fewer_queues() {

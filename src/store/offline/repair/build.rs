@@ -1,5 +1,6 @@
 //! Making queues and index beside the old ones, complete and on the disk before anything is done with them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Plan;
@@ -52,6 +53,7 @@ pub(super) fn build(
         counted_from: PhysicalOffset(u64::MAX),
         weight: 0,
         again_from: None,
+        hidden: BTreeMap::new(),
     };
     let total = plan.log_end.0 - plan.log_min.0;
     let mut walk = LogWalk::from(store, plan.log_min);
