@@ -170,9 +170,18 @@ impl LogReader {
         Ok(self.block.get(from..end).unwrap_or_default())
     }
 
-    /// The record at a place, or why there is none. One that says to be longer than a block is read only if its parts add
-    /// up: a damaged length must not ask for a gigabyte.
+    /// The record at a place, or why there is none.
     pub(super) fn record(&mut self, at: PhysicalOffset) -> Result<Result<RecordHead<'_>, RecordError>, StoreError> {
+        Ok(self.parsed(at)?.and_then(|head| {
+            let value = head.physical_offset.0 as i64;
+            let is_its_own = head.physical_offset == at;
+            is_its_own.then_some(head).ok_or(RecordError::Number { field: "physical offset", value })
+        }))
+    }
+
+    /// The same, wherever it says to lie. One that says to be longer than a block is read only if its parts add up: a damaged
+    /// length must not ask for a gigabyte.
+    fn parsed(&mut self, at: PhysicalOffset) -> Result<Result<RecordHead<'_>, RecordError>, StoreError> {
         let frame = self.bytes(at.0, FRAME_BYTES)?;
         let Some((size, magic)) = frame.split_first_chunk::<4>() else {
             return Ok(Err(RecordError::Cut { needed: FRAME_BYTES, left: frame.len() }));
@@ -189,17 +198,12 @@ impl LogReader {
         {
             return Ok(Err(problem));
         }
-        Ok(RecordHead::parse(self.bytes(at.0, size as usize)?).and_then(|head| {
-            let value = head.physical_offset.0 as i64;
-            let is_its_own = head.physical_offset == at;
-            is_its_own.then_some(head).ok_or(RecordError::Number { field: "physical offset", value })
-        }))
+        Ok(RecordHead::parse(self.bytes(at.0, size as usize)?))
     }
 
     /// Where the first record of a file says that it lies; `None` if it is none, or its body is damaged.
     pub(super) fn first_lies_at(&mut self, base: u64) -> Result<Option<PhysicalOffset>, StoreError> {
-        let size = self.number(base, 4)? as usize;
-        let head = RecordHead::parse(self.bytes(base, size)?);
+        let head = self.parsed(PhysicalOffset(base))?;
         Ok(head.ok().filter(|head| head.check_body().is_ok()).map(|head| head.physical_offset))
     }
 
