@@ -29,6 +29,8 @@ pub(crate) enum Call {
 pub(crate) struct Faults {
     /// With the call of this number, counted from 1, the power goes, or the process ends.
     pub(crate) crash_at: Option<u64>,
+    /// The same with the sync of a file of this name.
+    pub(crate) crash_at_sync_of: Option<&'static str>,
     /// The call of this kind after so many others of it fails.
     pub(crate) fail: Option<(Call, u64)>,
     /// Listings lack an entry, from the one on after so many others.
@@ -386,6 +388,9 @@ impl DiskFile for SimFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut state = self.disk.state();
+        if state.faults.crash_at_sync_of.is_some_and(|name| self.path.ends_with(name)) {
+            state.faults.crash_at = Some(state.calls + 1);
+        }
         let begun = state.begin(self.run, Some(Call::Sync));
         if state.run != self.run {
             return begun;

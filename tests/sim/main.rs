@@ -63,6 +63,11 @@ fn crashes_at_any_moment() {
 }
 
 #[test]
+fn checkpoints_that_are_forgotten() {
+    each(seeds(150), run::with_forgotten_checkpoints);
+}
+
+#[test]
 fn calls_that_fail() {
     each(seeds(300), run::with_failures);
 }

@@ -146,6 +146,17 @@ pub(crate) fn with_crashes(seed: u64) {
     Run::new(seed).lives(crashes);
 }
 
+/// One seed of lives that end while the checkpoint is synced. Whoever starts next finds it, and after a power cut it may be the
+/// one before again.
+pub(crate) fn with_forgotten_checkpoints(seed: u64) {
+    let mut run = Run::new(seed);
+    for _ in 0..LIVES {
+        let mut store = run.open_whatever_happens(crashes);
+        run.check(&mut store);
+        run.live(store, |_| Faults { crash_at_sync_of: Some("checkpoint"), ..Faults::default() });
+    }
+}
+
 /// One seed of calls that fail.
 pub(crate) fn with_failures(seed: u64) {
     Run::new(seed).lives(failures);
