@@ -1,6 +1,7 @@
 //! Queues that have lost entries which were on the disk: the [`census`](super::census) tells that there are some, and the log
 //! has what they pointed to. Which queues they are is not known, so all are looked at.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::consumequeue::{ConsumeQueue, QueueEntry};
@@ -11,6 +12,15 @@ use super::queues::Queues;
 use super::recovery;
 use super::segment::Segment;
 use crate::protocol::units::{PhysicalOffset, QueueOffset};
+
+/// What is said of queues that do not add up.
+pub(super) fn tell(queues_dir: &Path) -> String {
+    format!(
+        "{}: entries are missing that were there, or files stand in the wrong place; what the queues lack is made again \
+        from the log",
+        queues_dir.display()
+    )
+}
 
 /// Destroys the queues whose entries do not stand where their records say, as when a file has got another's name. The others
 /// are filled behind their ends by a walk from the log's beginning, which also makes these anew.

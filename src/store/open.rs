@@ -379,11 +379,7 @@ impl Opening {
                 }
                 // What the queues have by now is not given to them again, and so is not found to be damaged again.
                 damaged = walked.damaged;
-                report.warnings.push(format!(
-                    "{}: entries are missing that were there, or files stand in the wrong place; what the queues lack is \
-                    made again from the log",
-                    self.options.queues_dir().display()
-                ));
+                report.warnings.push(lost_entries::tell(&self.options.queues_dir()));
                 vouched.change_from(log_min)?;
                 lost_entries::make_room(built.queues, segments, log_min)?;
                 (from, report.walked_from) = (log_min, log_min);
