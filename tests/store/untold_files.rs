@@ -1,6 +1,7 @@
 //! What has entries that are not on the disk is told of, once until it is synced.
 
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
@@ -8,6 +9,7 @@ use ferromq::store::disk::FileDisk;
 use ferromq::store::{ConsumeQueue, Index, QueueEntry};
 
 use crate::append_and_reopen::options;
+use crate::watched_disk::{Call, Watch, WatchedDisk};
 
 #[test]
 fn an_index_file_once_until_its_sync_and_again_when_it_is_full() {
@@ -52,4 +54,37 @@ fn a_queue_once_until_its_sync() {
     assert!(queue.untold().is_none(), "there is nothing to be synced");
     append(&mut queue, 2);
     assert!(queue.untold().is_some());
+}
+
+/// Every call that has succeeded.
+#[derive(Debug, Default)]
+struct Calls(Mutex<Vec<(Call, PathBuf)>>);
+
+impl Watch for Calls {
+    fn after(&self, call: Call, path: &Path) {
+        self.0.lock().unwrap().push((call, path.to_path_buf()));
+    }
+}
+
+/// After a power cut it would be there again, and its entries would be taken for those of other records.
+#[test]
+fn a_file_that_is_cut_off_a_queue_goes_for_good() {
+    let directory = tempfile::tempdir().unwrap();
+    let (topic, options, calls) =
+        (Topic::parse("T").unwrap(), Arc::new(options(&directory)), Arc::new(Calls::default()));
+    let folder = options.queue_dir(&topic, QueueId(0));
+    let per_file = options.queue_file_bytes() / 20;
+    let mut queue = ConsumeQueue::new(Arc::new(WatchedDisk(Arc::clone(&calls))), options, topic, QueueId(0));
+    for number in 0..per_file + 1 {
+        let entry = QueueEntry { physical: PhysicalOffset(100 * number), size: 100, tags_code: 0 };
+        queue.append(entry, QueueOffset(number)).unwrap();
+    }
+    queue.sync_handle().sync().unwrap();
+    calls.0.lock().unwrap().clear();
+    queue.truncate(PhysicalOffset(100)).unwrap();
+    queue.sync_handle().sync().unwrap();
+    let calls = calls.0.lock().unwrap();
+    let removed = calls.iter().position(|(call, path)| *call == Call::Remove && path.starts_with(&folder));
+    let lasts = calls.iter().rposition(|(call, path)| *call == Call::SyncDir && *path == folder);
+    assert!(removed.is_some() && lasts > removed, "{calls:?}");
 }
