@@ -63,7 +63,7 @@ pub(crate) fn cut_power(directory: &Path, process: Pid) {
 }
 
 /// Waits until nobody has the image mounted.
-pub(crate) fn is_free(directory: &Path) {
+pub(crate) fn wait_until_free(directory: &Path) {
     let (clock, image) = (SystemClock::new(), directory.join(IMAGE));
     let until = clock.now_ms() + LIMIT_MS;
     loop {

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
-use crate::image::{MOUNTED, cut_power, is_free, make, may_mount};
+use crate::image::{MOUNTED, cut_power, make, may_mount, wait_until_free};
 use crate::rounds::{End, check};
 
 /// All that was not synced is lost.
@@ -31,7 +31,7 @@ impl End for PowerCut {
     }
 
     fn clear_away(&self, directory: &Path) {
-        is_free(directory);
+        wait_until_free(directory);
     }
 }
 
