@@ -13,6 +13,7 @@ use super::disk::{Entry, SharedDisk};
 use super::error::StoreError;
 use super::layout::StoreOptions;
 use super::offset_table::OffsetTable;
+use super::queue_sync::sync_all;
 use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, QueueId};
 
@@ -227,6 +228,14 @@ impl Queues {
     /// The queues that have no owner, to be changed.
     pub fn idle_mut(&mut self) -> impl Iterator<Item = &mut ConsumeQueue> {
         self.topics.values_mut().flat_map(BTreeMap::values_mut).flatten().map(Box::as_mut)
+    }
+
+    /// Makes the entries of the queues that have no owner last.
+    ///
+    /// # Errors
+    /// As [`QueueSync::sync`](super::QueueSync::sync).
+    pub(super) fn sync_idle(&self) -> Result<(), StoreError> {
+        sync_all(&self.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())
     }
 
     /// A queue that has no owner, made if need be.

@@ -24,19 +24,22 @@ const WITHOUT_JOURNAL: u32 = 2;
 
 /// Makes the image in a directory.
 pub(crate) fn make(directory: &Path) {
-    let image = directory.join(IMAGE);
-    File::create(&image).unwrap().set_len(IMAGE_BYTES).unwrap();
-    let made = run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image)).unwrap();
+    let made = try_make(directory).unwrap();
     assert!(made.status.success(), "{made:?}");
+}
+
+fn try_make(directory: &Path) -> std::io::Result<Output> {
+    let image = directory.join(IMAGE);
+    File::create(&image)?.set_len(IMAGE_BYTES)?;
+    run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(image))
 }
 
 /// Whether this system lets us make an image and mount it, which takes root and a loop device.
 pub(crate) fn may_mount() -> bool {
     let directory = TempDir::new().unwrap();
     std::fs::create_dir(directory.path().join("disk")).unwrap();
-    File::create(directory.path().join(IMAGE)).unwrap().set_len(IMAGE_BYTES).unwrap();
     let (first, others) = MOUNTED.split_first().unwrap();
-    let made = run(Command::new("mkfs.ext4").args(["-q", "-F", IMAGE]).current_dir(directory.path()));
+    let made = try_make(directory.path());
     let mounted = run(Command::new(first).args(others).arg("true").current_dir(directory.path()));
     let may = [&made, &mounted].iter().all(|done| done.as_ref().is_ok_and(|done| done.status.success()));
     if !may {

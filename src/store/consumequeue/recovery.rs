@@ -142,9 +142,7 @@ impl ConsumeQueue {
         if self.write == before {
             return Ok(false);
         }
-        self.max_physical = self.last_physical_end()?;
-        self.clear_behind_end()?;
-        self.cut_extension()?;
+        self.settle_end()?;
         Ok(true)
     }
 
@@ -168,9 +166,7 @@ impl ConsumeQueue {
         if self.write == before {
             return Ok(());
         }
-        self.max_physical = self.last_physical_end()?;
-        self.clear_behind_end()?;
-        self.cut_extension()
+        self.settle_end()
     }
 
     /// Cuts off the entries from a number on, of which other records have been given the numbers. A queue that begins behind
@@ -187,6 +183,11 @@ impl ConsumeQueue {
             return self.destroy();
         }
         (self.write, self.min) = (at, self.min.min(at));
+        self.settle_end()
+    }
+
+    /// Brings everything else to where the entries end now.
+    fn settle_end(&mut self) -> Result<(), StoreError> {
         self.max_physical = self.last_physical_end()?;
         self.clear_behind_end()?;
         self.cut_extension()

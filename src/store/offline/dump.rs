@@ -153,10 +153,8 @@ impl OfflineStore {
             from = offset;
         }
         let (Some(topic), Some(queue_id)) = (&selection.topic, selection.queue) else { return Ok(from) };
-        let Some(index) = self.queues.index_of(topic.as_str(), queue_id) else { return Ok(from) };
-        let (Some(queue), Some(offset)) = (self.queues.all().get(index), selection.queue_offset) else {
-            return Ok(from);
-        };
+        let found = self.queues.queue(topic.as_str(), queue_id);
+        let (Some((index, queue)), Some(offset)) = (found, selection.queue_offset) else { return Ok(from) };
         let mut entries = EntryReader::new(self.disk.clone(), &self.options);
         let bounds = survey::bounds(self, &mut entries, index, queue)?;
         if offset >= bounds.max {

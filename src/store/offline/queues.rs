@@ -78,6 +78,12 @@ impl QueueTree {
         self.by_name.get(topic)?.get(&queue_id).copied()
     }
 
+    /// A queue, and its place in the row of all.
+    pub(super) fn queue(&self, topic: &str, queue_id: QueueId) -> Option<(usize, &QueueFiles)> {
+        let index = self.index_of(topic, queue_id)?;
+        Some((index, self.all().get(index)?))
+    }
+
     pub(super) fn holds_topic(&self, topic: &str) -> bool {
         self.by_name.contains_key(topic)
     }

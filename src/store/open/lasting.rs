@@ -12,7 +12,6 @@ use crate::store::disk::{create_lasting_dir, parents_of, sync_readable_dir};
 use crate::store::error::StoreError;
 use crate::store::flush::Synced;
 use crate::store::index::Index;
-use crate::store::queue_sync::sync_all;
 use crate::store::queues::Queues;
 use crate::store::segment::Segment;
 
@@ -45,7 +44,7 @@ impl Opening {
         if self.unclean {
             queues.idle().for_each(ConsumeQueue::mistrust_end);
         }
-        sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;
+        queues.sync_idle()?;
         index.filter(|_| changed).map_or(Ok(()), Index::sync_all)?;
         Ok(synced)
     }

@@ -12,7 +12,6 @@ use crate::store::layout::StoreOptions;
 use crate::store::offline::OfflineStore;
 use crate::store::offline::finding::Part;
 use crate::store::offline::walk::{LogWalk, Met};
-use crate::store::queue_sync::sync_all;
 use crate::store::queues::Queues;
 use crate::store::recovery::{self, Progress};
 use crate::store::replay::{BitMaps, Replay};
@@ -39,13 +38,14 @@ pub(super) fn build(
     let mut queues = Queues::new(store.disk.clone(), Arc::clone(&options));
     let mut index = options.index_enabled.then(|| Index::new(store.disk.clone(), Arc::clone(&options)));
     let deleted = store.deleted.value.clone().unwrap_or_default();
+    let given_again = plan.numbers.given_again();
     let mut replay = Replay {
         queues: &mut queues,
         index: index.as_mut(),
         delay_levels_ms: &options.delay_levels_ms,
         bit_maps,
         deleted: &deleted,
-        given_again: Some(&plan.given_again),
+        given_again: Some(&given_again),
         log_min: plan.log_min,
         began: plan.log_min,
         unclean: false,
@@ -78,7 +78,7 @@ pub(super) fn build(
         queue.close_idle();
     }
     queues.idle_mut().for_each(ConsumeQueue::close_idle);
-    sync_all(&queues.idle().map(ConsumeQueue::sync_handle).collect::<Vec<_>>())?;
+    queues.sync_idle()?;
     index.as_ref().map_or(Ok(()), Index::sync_all)?;
     for name in store.made_anew() {
         let directory = options.file(name);

@@ -1,6 +1,6 @@
 //! Finding out what a repair would do, and refusing what it must not do; nothing is changed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::numbers::{Numbered, Numbers, QueueName};
 use super::{CutPlan, Move, Request};
@@ -43,8 +43,6 @@ pub struct Plan {
     /// How the sizes of the files are known.
     pub sizes: Sizes,
     pub(super) newest: StoreTime,
-    /// The records from which a queue goes on though their numbers were given before.
-    pub(super) given_again: BTreeSet<PhysicalOffset>,
     pub(super) numbers: Numbers,
     /// The first record that names queues besides its own, and how many do.
     multi_dispatched: Option<(PhysicalOffset, u64)>,
@@ -96,7 +94,6 @@ impl OfflineStore {
             cut: None,
             sizes: self.sizes,
             newest: StoreTime::default(),
-            given_again: BTreeSet::new(),
             numbers: Numbers::default(),
             multi_dispatched: None,
             has_tail: false,
@@ -252,10 +249,7 @@ impl OfflineStore {
     /// Decides which records have their numbers in spite of earlier ones, tells of them, and with that what queues there will be.
     fn decide_numbers(&self, plan: &mut Plan, entries: &mut EntryReader<'_>) -> Result<(), StoreError> {
         plan.numbers.finish(|(topic, queue_id), number| {
-            let index = self.queues.index_of(topic.as_str(), *queue_id);
-            let Some((index, queue)) = index.and_then(|index| Some((index, self.queues.all().get(index)?))) else {
-                return Ok(None);
-            };
+            let Some((index, queue)) = self.queues.queue(topic.as_str(), *queue_id) else { return Ok(None) };
             let entry = entries.entry(index, queue, QueueOffset(number))?;
             Ok(entry.filter(|entry| entry.is_valid() && !entry.is_blank()).map(|entry| entry.physical))
         })?;
@@ -276,7 +270,6 @@ impl OfflineStore {
                 plan.findings.fault(Part::Log, place, problem);
             }
         }
-        plan.given_again = plan.numbers.given_again();
         plan.queues = plan.numbers.planned();
         Ok(())
     }

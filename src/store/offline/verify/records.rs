@@ -401,7 +401,7 @@ impl Missing {
     }
 
     fn tell(&self, store: &OfflineStore, topic: &str, queue_id: QueueId, findings: &mut Findings) {
-        let queue = store.queues.index_of(topic, queue_id).and_then(|index| store.queues.all().get(index));
+        let queue = store.queues.queue(topic, queue_id).map(|(_, queue)| queue);
         let Some(queue) = queue else { return };
         let place = queue.place(self.first, store.options.queue_file_bytes());
         let place = Place { log_offset: Some(self.at.0), ..place };
