@@ -107,19 +107,22 @@ fn each_call_is_the_last() {
 /// A disk that does not sync what it is told to is found out: the checks above can fail, and each of these syncs is needed.
 #[test]
 fn syncs_that_do_nothing_are_noticed() {
-    const DEAF: [(&str, Deaf); 9] = [
-        ("the log", |path| is_file_in(path, &["commitlog", "log1", "log2"])),
-        ("queues", |path| is_file_in(path, &["consumequeue"])),
-        ("extensions of queues", |path| is_file_in(path, &["consumequeue_ext"])),
-        ("the index", |path| is_file_in(path, &["index"])),
-        ("the names of segments", |path| ["commitlog", "log1", "log2"].iter().any(|name| path.ends_with(name))),
-        ("the names of queue files", |path| path.ancestors().nth(2).is_some_and(|up| up.ends_with("consumequeue"))),
-        ("the names of queues", |path| path.ancestors().nth(1).is_some_and(|up| up.ends_with("consumequeue"))),
-        ("the names of topics", |path| path.ends_with("consumequeue")),
-        ("the names in the root", |path| path.ends_with("store")),
+    // What is not synced, and from which seed on one is looked for that notices: some are rare.
+    const DEAF: [(&str, u64, Deaf); 9] = [
+        ("the log", 0, |path| is_file_in(path, &["commitlog", "log1", "log2"])),
+        ("queues", 0, |path| is_file_in(path, &["consumequeue"])),
+        ("extensions of queues", 0, |path| is_file_in(path, &["consumequeue_ext"])),
+        ("the index", 0, |path| is_file_in(path, &["index"])),
+        ("the names of segments", 0, |path| ["commitlog", "log1", "log2"].iter().any(|name| path.ends_with(name))),
+        ("the names of queue files", 1_045, |path| {
+            path.ancestors().nth(2).is_some_and(|up| up.ends_with("consumequeue"))
+        }),
+        ("the names of queues", 1_782, |path| path.ancestors().nth(1).is_some_and(|up| up.ends_with("consumequeue"))),
+        ("the names of topics", 234, |path| path.ends_with("consumequeue")),
+        ("the names in the root", 0, |path| path.ends_with("store")),
     ];
-    for (what, deaf) in DEAF {
-        let found = (0..2_000).find(|seed| catch_unwind(|| run::with_deaf_syncs(*seed, deaf)).is_err());
+    for (what, from, deaf) in DEAF {
+        let found = (from..from + 2_000).find(|seed| catch_unwind(|| run::with_deaf_syncs(*seed, deaf)).is_err());
         assert!(found.is_some(), "syncs of {what} can be left out, and nobody notices");
     }
 }
