@@ -1,4 +1,4 @@
-//! The two tasks of a connection: one reads, decodes and hands over, the other writes.
+//! The task of a connection that reads, decodes and hands over; it begins and ends the one that writes.
 
 use std::io;
 use std::pin::Pin;
@@ -8,15 +8,15 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Sleep, sleep};
 
 use super::budget::Budget;
-use super::bulk::STEP_BYTES;
 use super::intake::Intake;
-use super::peer::{Outgoing, Peer};
+use super::peer::Peer;
 use super::router::Router;
+use super::writer::Writer;
 use crate::protocol::error::ProtocolError;
 use crate::time::SharedClock;
 
@@ -24,8 +24,6 @@ use crate::time::SharedClock;
 const READ_BYTES_MAX: usize = 64 * 1024;
 /// What a connection that has said little so far is read with.
 const READ_BYTES_MIN: usize = 2 * 1024;
-/// An idle connection keeps no buffer larger than this.
-const IDLE_BUFFER_BYTES: usize = 1024;
 /// How long one connection may take for the rest of its frame while others wait to be read.
 const TURN_LIMIT: Duration = Duration::from_secs(5);
 
@@ -45,7 +43,7 @@ pub(super) struct Shared {
 /// Serves one connection until either side ends it.
 pub(super) async fn serve(stream: TcpStream, peer: Arc<Peer>, shared: Arc<Shared>) {
     let (input, output) = stream.into_split();
-    let writer = actix_rt::spawn(write(output, Arc::clone(&peer), shared.stall_limit));
+    let writer = actix_rt::spawn(Writer::new(output, Arc::clone(&peer), shared.stall_limit).run());
     let ending = Ending { peer: Arc::clone(&peer), router: Arc::clone(&shared.router) };
     let ended = Reader::new(Arc::clone(&peer), shared).run(input).await;
     if let Err(error) = ended {
@@ -202,70 +200,4 @@ enum ReadError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Protocol(#[from] ProtocolError),
-}
-
-/// Ends the connection of a writer that panics: its client must not wait for what nobody writes.
-struct EndsByPanic(Arc<Peer>);
-
-impl Drop for EndsByPanic {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.close();
-        }
-    }
-}
-
-async fn write(stream: OwnedWriteHalf, peer: Arc<Peer>, stall_limit: Duration) {
-    let _ends = EndsByPanic(Arc::clone(&peer));
-    let mut out = BytesMut::new();
-    loop {
-        let written = match peer.next_outgoing(&mut out) {
-            Outgoing::Closed => return,
-            Outgoing::Nothing => {
-                if out.capacity() > IDLE_BUFFER_BYTES {
-                    out = BytesMut::new();
-                }
-                peer.outgoing().await;
-                continue;
-            }
-            Outgoing::Acks => write_all(&stream, &out, stall_limit).await,
-            Outgoing::Bulk(mut bulk) => {
-                out.extend_from_slice(&bulk.head);
-                let mut written = Ok(());
-                while written.is_ok() {
-                    let step = STEP_BYTES.saturating_sub(out.len()).max(1);
-                    bulk.source.fill(&mut out, step);
-                    written = write_all(&stream, &out, stall_limit).await;
-                    out.clear();
-                    if bulk.source.remaining() == 0 {
-                        break;
-                    }
-                }
-                written
-            }
-        };
-        out.clear();
-        if let Err(error) = written {
-            match error.kind() {
-                io::ErrorKind::TimedOut => {
-                    tracing::warn!(peer = %peer.remote, ?stall_limit, "a client takes nothing of its answers and is let go");
-                }
-                _ => tracing::debug!(peer = %peer.remote, %error, "cannot write"),
-            }
-            return peer.close();
-        }
-    }
-}
-
-async fn write_all(stream: &OwnedWriteHalf, mut bytes: &[u8], stall_limit: Duration) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                timeout(stall_limit, stream.writable()).await??
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -20,3 +20,4 @@ pub mod peer;
 pub mod reply;
 pub mod router;
 pub mod terms;
+mod writer;

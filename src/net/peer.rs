@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
+use smallvec::SmallVec;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
@@ -24,7 +25,7 @@ pub use calls::CallError;
 pub(super) use later::Readiness;
 
 use super::budget::Budget;
-use super::bulk::BulkSource;
+use super::bulk::{BulkSource, STEP_BYTES};
 use super::exchange::{Answers, ExchangeHook};
 use super::ledger::{Ledger, Line, Lines, Owed, Owing, Waiting};
 use super::terms::Terms;
@@ -92,6 +93,9 @@ pub(super) struct Bulk {
     cost: usize,
 }
 
+/// Those that are written in one go, mostly one.
+pub(super) type Bulks = SmallVec<[Bulk; 1]>;
+
 /// What a sweep found out about a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -99,6 +103,24 @@ pub struct Swept {
     pub overdue: usize,
     /// How long nothing was read or written.
     pub idle: Duration,
+}
+
+impl State {
+    /// The first reply in bulk, and those behind it that fit into what is left of `room` bytes.
+    fn next_bulks(&mut self, mut room: usize) -> Bulks {
+        let mut bulks = Bulks::new();
+        while let Some(bytes) = self.bulk.front().map(Bulk::bytes).filter(|bytes| bulks.is_empty() || *bytes <= room) {
+            room = room.saturating_sub(bytes);
+            bulks.extend(self.bulk.pop_front().inspect(|bulk| self.bulk_cost -= bulk.cost));
+        }
+        bulks
+    }
+}
+
+impl Bulk {
+    fn bytes(&self) -> usize {
+        self.head.len() + self.source.remaining()
+    }
 }
 
 impl Peer {
@@ -315,8 +337,9 @@ impl Peer {
 
     /// Moves what is to be written next into `out`, or says that there is nothing.
     ///
-    /// Acknowledgements first, then the beginning of one bulk reply, which the writer goes on with by itself: a frame
-    /// cannot be interrupted, but the next one waits until the acknowledgements have passed.
+    /// Acknowledgements first, then one bulk reply, and those behind it that one step has room for as well. A large one the
+    /// writer goes on with by itself: a frame cannot be interrupted, but the next one waits until the acknowledgements have
+    /// passed.
     pub(super) fn next_outgoing(&self, out: &mut BytesMut) -> Outgoing {
         let mut state = self.state();
         if state.closed {
@@ -326,12 +349,9 @@ impl Peer {
         if !state.acks.is_empty() {
             std::mem::swap(out, &mut state.acks);
         }
-        let bulk = state.bulk.pop_front();
-        if let Some(bulk) = &bulk {
-            state.bulk_cost -= bulk.cost;
-        }
-        state.active |= bulk.is_some() || !out.is_empty();
-        state.writing_bytes = out.len() + bulk.as_ref().map_or(0, |bulk| bulk.head.len());
+        let bulks = state.next_bulks(STEP_BYTES.saturating_sub(out.len()));
+        state.active |= !bulks.is_empty() || !out.is_empty();
+        state.writing_bytes = out.len() + bulks.iter().map(|bulk| bulk.head.len()).sum::<usize>();
         self.note_waiting(&mut state);
         let due = self.take_due(&mut state);
         drop(state);
@@ -339,11 +359,7 @@ impl Peer {
             self.room.notify_one();
         }
         due.into_iter().for_each(|job| job());
-        match bulk {
-            Some(bulk) => Outgoing::Bulk(bulk),
-            None if out.is_empty() => Outgoing::Nothing,
-            None => Outgoing::Acks,
-        }
+        if out.is_empty() && bulks.is_empty() { Outgoing::Nothing } else { Outgoing::Write(bulks) }
     }
 
     /// Waits until there may be something to write.
@@ -400,10 +416,8 @@ impl std::fmt::Debug for Peer {
 
 /// What the writer is to do next.
 pub(super) enum Outgoing {
-    /// The buffer holds acknowledgements.
-    Acks,
-    /// The buffer may hold acknowledgements; this reply follows them.
-    Bulk(Bulk),
+    /// The buffer may hold acknowledgements; these replies follow them.
+    Write(Bulks),
     /// Nothing waits.
     Nothing,
     /// The connection has ended.

@@ -135,6 +135,10 @@ impl Preparation {
     }
 }
 
+/// Pages are made ready in pieces of this size: a call for all of them keeps a processor, and the lock of the address space,
+/// for milliseconds in which nobody else who needs either goes on.
+const PIECE_BYTES: usize = 256 * 1024;
+
 /// Has pages ready ahead of the writer, on request.
 #[derive(Debug)]
 pub struct Populator {
@@ -174,7 +178,8 @@ impl Populator {
                 (at < ready.len() as u64).then_some((ready, at as usize))
             });
             let Some((segment, at)) = found else { return };
-            let until = (at as u64 + (to.0 - self.done)).min(segment.len() as u64) as usize;
+            let wanted = usize::try_from(to.0 - self.done).unwrap_or(usize::MAX).min(PIECE_BYTES);
+            let until = (at + wanted).min(segment.len());
             if self.page_by_page {
                 // Said again for each piece, which costs next to nothing; where it cannot be said, syncs write more.
                 let _ = segment.page_by_page();

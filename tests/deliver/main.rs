@@ -1,6 +1,7 @@
 //! Messages from a producer to a consumer, through real sockets.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_queue_that_lies_cold_holds_nobody_up;
 mod groups_far_apart;
 #[path = "../support/messages.rs"]
 mod messages;

@@ -8,3 +8,4 @@ mod no_more_connections_than_may_be;
 mod raw;
 mod requests_of_the_server;
 mod served;
+mod who_takes_much_leaves_others_their_turn;

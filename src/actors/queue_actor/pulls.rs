@@ -107,26 +107,18 @@ impl QueueActor {
         if offset >= self.cold_below.0 || self.warm.contains(&offset) {
             return Some(pull);
         }
-        match self.queue.warm_up(QueueOffset(offset)) {
-            Ok(Some(warm_up)) => {
-                let queue: Recipient<Warmed> = ctx.address().recipient();
-                self.shared.pool.run(move |_| {
-                    let entries = warm_up.entries();
-                    if let Err(error) = warm_up.run() {
-                        // The pull finds the same out, and says so to its client.
-                        tracing::warn!(%error, "cannot read queue entries ahead");
-                    }
-                    notify(&queue, Warmed { pull, entries });
-                });
-                None
+        // Out of bounds: answered without a look at any entry.
+        let Some(warm_up) = self.queue.warm_up(QueueOffset(offset)) else { return Some(pull) };
+        let queue: Recipient<Warmed> = ctx.address().recipient();
+        self.shared.pool.run(move |_| {
+            let entries = warm_up.entries();
+            if let Err(error) = warm_up.run() {
+                // The pull finds the same out, and says so to its client.
+                tracing::warn!(%error, "cannot read queue entries ahead");
             }
-            // Out of bounds: answered without a look at any entry.
-            Ok(None) => Some(pull),
-            Err(error) => {
-                pull.reply.refuse(error.into());
-                None
-            }
-        }
+            notify(&queue, Warmed { pull, entries });
+        });
+        None
     }
 
     /// Chooses; `None` if records have to be read for that which may not be in memory.

@@ -45,9 +45,9 @@ mod tests {
 
     use super::*;
     use crate::net::budget::Budget;
-    use crate::net::bulk::Slices;
+    use crate::net::bulk::{STEP_BYTES, Slices};
     use crate::net::ledger::Owing;
-    use crate::net::peer::{CallError, Readiness, Terms};
+    use crate::net::peer::{CallError, Outgoing, Readiness, Terms};
     use crate::protocol::command::{Command, Serialization};
     use crate::protocol::units::{ConnectionId, Opaque};
     use crate::time::SystemClock;
@@ -135,5 +135,32 @@ mod tests {
         assert!(!peer.is_settled(), "it is being written in steps");
         peer.next_outgoing(&mut out);
         assert!(peer.is_settled());
+    }
+
+    fn answer_in_bulk(peer: &Peer, bytes: usize) {
+        let slices = Slices::new([Bytes::from(vec![0; bytes])]);
+        peer.settle_in_bulk(owe(peer).unwrap(), Box::new(slices), |head, _, _| head.put_slice(b"head"));
+    }
+
+    #[test]
+    fn replies_that_fit_into_one_step_leave_together() {
+        let peer = peer(1, &Arc::new(Budget::new(IN_ALL)));
+        let large = STEP_BYTES + 1;
+        for bytes in [STEP_BYTES / 2, STEP_BYTES / 4, 1, large, 2, large, STEP_BYTES / 2, STEP_BYTES / 2] {
+            answer_in_bulk(&peer, bytes);
+        }
+        let mut together = Vec::new();
+        while let Outgoing::Write(bulks) = peer.next_outgoing(&mut BytesMut::new()) {
+            together.push(bulks.iter().map(|bulk| bulk.source.remaining()).collect::<Vec<_>>());
+        }
+        let expected: [&[usize]; 5] =
+            [&[STEP_BYTES / 2, STEP_BYTES / 4, 1], &[large], &[2], &[large], &[STEP_BYTES / 2]];
+        assert_eq!(together[..5], expected, "the heads take room as well");
+        // What goes before them does, too.
+        answer(&peer, STEP_BYTES);
+        answer_in_bulk(&peer, 1);
+        answer_in_bulk(&peer, 1);
+        let Outgoing::Write(bulks) = peer.next_outgoing(&mut BytesMut::new()) else { panic!("there is something") };
+        assert_eq!(bulks.len(), 1);
     }
 }
