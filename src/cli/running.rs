@@ -57,6 +57,7 @@ pub(super) fn broker(start: BrokerStart, wording: Wording) -> anyhow::Result<()>
 
 fn on_a_system(serve: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     machine::raise_descriptor_limit();
+    machine::make_room_for_descriptors();
     actix::System::new().block_on(serve)
 }
 

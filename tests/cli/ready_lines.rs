@@ -82,3 +82,25 @@ fn both_in_one_process_say_so_in_one_line() {
         assert!(ferromq.path().join(store).join("lock").is_file());
     }
 }
+
+/// Otherwise whoever opens a file while it grows waits for all processors.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_has_room_for_its_descriptors_from_the_start() {
+    let ferromq = Ferromq::new().with_small_store("");
+    for arguments in
+        ["namesrv --host 127.0.0.1 --port 0 --data data", "standalone --port 0 --namesrv-port 0 -c small.conf"]
+    {
+        let server = ferromq.serve(arguments);
+        let of_server =
+            |file: &str| std::fs::read_to_string(format!("/proc/{}/{file}", server.pid().as_raw_nonzero())).unwrap();
+        let number_behind = |text: &str, name: &str| -> u64 {
+            let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        let limit = number_behind(&of_server("limits"), "Max open files");
+        let room = number_behind(&of_server("status"), "FDSize:");
+        assert!(room >= limit.min(16 * 1024), "{room} of {limit}");
+        assert_eq!(server.terminate().code, 0);
+    }
+}
