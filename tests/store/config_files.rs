@@ -1,12 +1,15 @@
 //! The JSON files under `config/` survive whatever happens while they are written.
 
-use std::fs;
-use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::{fs, io};
 
 use ferromq::store::config_files::{load, save, set_aside};
 use ferromq::store::disk::FileDisk;
 
+use crate::calls::Calls;
 use crate::fault_disk::{CALLS, FaultDisk};
+use crate::watched_disk::{Call, WatchedDisk};
 
 fn parse(text: &str) -> Result<u32, std::num::ParseIntError> {
     text.trim().parse()
@@ -31,6 +34,22 @@ fn the_old_or_the_new_text_is_there_whatever_fails() {
                 break;
             }
         }
+    }
+}
+
+/// A start of a broker sees to the directories of its store; nobody else does to those of a name server, say.
+#[test]
+fn the_directories_that_a_file_needs_last_before_it_does() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("namesrv/a/kvConfig.json");
+    let calls = Arc::new(Calls::default());
+    save(&WatchedDisk(Arc::clone(&calls)), &path, "1").unwrap();
+    let calls = calls.take();
+    let place = |call, path: &Path| calls.iter().position(|made| *made == (call, path.to_path_buf()));
+    let saved = place(Call::Rename, &path);
+    for with_new_name in [directory.path(), &directory.path().join("namesrv")] {
+        let lasts = place(Call::SyncDir, with_new_name);
+        assert!(lasts.is_some() && lasts < saved, "{}: {calls:?}", with_new_name.display());
     }
 }
 

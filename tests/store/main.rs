@@ -7,6 +7,7 @@ mod answers_better_than_java;
 mod any_bytes;
 mod append_and_reopen;
 mod bodies_are_whole;
+mod calls;
 mod clients_are_answered_as_by_java;
 mod codec_properties;
 mod config_files;

@@ -1,7 +1,6 @@
 //! What has entries that are not on the disk is told of, once until it is synced.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use ferromq::protocol::names::Topic;
 use ferromq::protocol::units::{PhysicalOffset, QueueId, QueueOffset, StoreTime};
@@ -9,7 +8,8 @@ use ferromq::store::disk::FileDisk;
 use ferromq::store::{ConsumeQueue, Index, QueueEntry};
 
 use crate::append_and_reopen::options;
-use crate::watched_disk::{Call, Watch, WatchedDisk};
+use crate::calls::Calls;
+use crate::watched_disk::{Call, WatchedDisk};
 
 #[test]
 fn an_index_file_once_until_its_sync_and_again_when_it_is_full() {
@@ -56,16 +56,6 @@ fn a_queue_once_until_its_sync() {
     assert!(queue.untold().is_some());
 }
 
-/// Every call that has succeeded.
-#[derive(Debug, Default)]
-struct Calls(Mutex<Vec<(Call, PathBuf)>>);
-
-impl Watch for Calls {
-    fn after(&self, call: Call, path: &Path) {
-        self.0.lock().unwrap().push((call, path.to_path_buf()));
-    }
-}
-
 /// After a power cut it would be there again, and its entries would be taken for those of other records.
 #[test]
 fn a_file_that_is_cut_off_a_queue_goes_for_good() {
@@ -80,10 +70,10 @@ fn a_file_that_is_cut_off_a_queue_goes_for_good() {
         queue.append(entry, QueueOffset(number)).unwrap();
     }
     queue.sync_handle().sync().unwrap();
-    calls.0.lock().unwrap().clear();
+    drop(calls.take());
     queue.truncate(PhysicalOffset(100)).unwrap();
     queue.sync_handle().sync().unwrap();
-    let calls = calls.0.lock().unwrap();
+    let calls = calls.take();
     let removed = calls.iter().position(|(call, path)| *call == Call::Remove && path.starts_with(&folder));
     let lasts = calls.iter().rposition(|(call, path)| *call == Call::SyncDir && *path == folder);
     assert!(removed.is_some() && lasts > removed, "{calls:?}");
