@@ -25,8 +25,8 @@ use crate::protocol::refusal::{Refusal, SEE_FAQ};
 
 pub use start_up::{
     AUTO_CREATE_TOPIC, CHECKED_TOO_OFTEN_TOPIC, HALF_TOPIC, OFFSET_MOVED_EVENT, OP_HALF_TOPIC, SCHEDULE_TOPIC,
-    TIMER_TOPIC, TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_system_topic, offset_moved_topic,
-    op_half_topic, reply_topic, schedule_topic, system_topics,
+    TIMER_TOPIC, TRACE_TOPIC, TopicSettings, checked_too_often_topic, half_topic, is_reserved_topic, is_system_topic,
+    offset_moved_topic, op_half_topic, reply_topic, schedule_topic, system_topics,
 };
 
 /// All topics at one moment. Cloning shares everything.

@@ -8,12 +8,17 @@
 //! requests, and replies are paired by their opaque. Consumer groups, rebalancing and stored offsets are not here.
 
 pub mod address_server;
+pub mod allocation;
 pub mod connection;
 pub mod error;
+pub mod latency_faults;
+pub mod namespace;
 pub mod pool;
+pub mod process_queue;
 pub mod producer;
 pub mod pull;
 pub mod route;
+pub mod selector;
 
 pub use connection::{Connection, Limits};
 pub use error::ClientError;

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod fake_broker;
+mod groups_share_queues_as_rocketmq;
+mod names_and_places_are_rocketmqs;
 mod one_connection_carries_many_requests;
 mod producers_choose_retry_and_give_up;
 mod pulls_give_back_what_was_sent;

@@ -152,11 +152,16 @@ pub(super) fn topics(settings: &TopicSettings) -> Vec<TopicConfig> {
     topics
 }
 
+/// Whether a name is every broker's own, whatever its settings are.
+#[must_use]
+pub fn is_reserved_topic(name: &str) -> bool {
+    SYSTEM_TOPICS.contains(&name) || name.starts_with(SYSTEM_TOPIC_PREFIX)
+}
+
 /// Whether a name is the broker's own, so that administrators may neither change nor delete the topic.
 #[must_use]
 pub fn is_system_topic(settings: &TopicSettings, name: &str) -> bool {
-    SYSTEM_TOPICS.contains(&name)
-        || name.starts_with(SYSTEM_TOPIC_PREFIX)
+    is_reserved_topic(name)
         || name == settings.cluster
         || name == settings.broker_name
         || name == reply_topic(&settings.cluster)

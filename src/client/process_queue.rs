@@ -1,0 +1,331 @@
+//! What was pulled from one queue and is not consumed yet: what a listener is given next, how far the group has come, and
+//! whether more should be pulled.
+//!
+//! Decides only: whoever owns it pulls, calls the listener and tells the broker. Times are those of one monotonic clock.
+//!
+//! # Source
+//! `org.apache.rocketmq.client.impl.consumer.ProcessQueue` and `DefaultMQPushConsumerImpl.pullMessage` 4.9.7 (read).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::message::Message;
+use crate::protocol::units::QueueOffset;
+
+/// Most messages of a queue that are looked at for being overdue in one go.
+const OVERDUE_AT_ONCE: usize = 16;
+
+/// What may be held of one queue before pulling is put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldMax {
+    /// Messages: `pullThresholdForQueue`.
+    pub messages: usize,
+    /// Bytes of their bodies: `pullThresholdSizeForQueue`, which RocketMQ gives in MiB.
+    pub bytes: u64,
+    /// Offsets from the first to the last of them: `consumeConcurrentlyMaxSpan`; none where messages are consumed in order,
+    /// as no later one can be done before an earlier one.
+    pub span: Option<u64>,
+}
+
+impl Default for HeldMax {
+    fn default() -> Self {
+        Self { messages: 1_000, bytes: 100 * 1024 * 1024, span: Some(2_000) }
+    }
+}
+
+/// Why pulling is put off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pressure {
+    /// So many messages are held.
+    Messages(usize),
+    /// So many bytes of bodies are held.
+    Bytes(u64),
+    /// So many offsets lie between the first and the last that is held.
+    Span(u64),
+}
+
+impl fmt::Display for Pressure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Messages(count) => write!(f, "{count} messages are not consumed yet"),
+            Self::Bytes(bytes) => write!(f, "{bytes} bytes are not consumed yet"),
+            Self::Span(span) => write!(f, "one message is not consumed, and {span} behind it were pulled"),
+        }
+    }
+}
+
+/// The messages of one queue.
+#[derive(Debug, Default)]
+pub struct ProcessQueue {
+    held: BTreeMap<QueueOffset, Held>,
+    /// Those of them that no listener has.
+    waiting: BTreeSet<QueueOffset>,
+    bytes: u64,
+    /// Behind the last one that was ever pulled.
+    end: Option<QueueOffset>,
+}
+
+#[derive(Debug)]
+struct Held {
+    message: Arc<Message>,
+    /// When it was given to a listener first.
+    begun: Option<Duration>,
+}
+
+impl ProcessQueue {
+    /// Takes in what was pulled. What is held already stays as it is.
+    pub fn put(&mut self, messages: impl IntoIterator<Item = Message>) {
+        for message in messages {
+            let (offset, bytes) = (message.queue_offset, message.body.len() as u64);
+            if self.held.contains_key(&offset) {
+                continue;
+            }
+            self.held.insert(offset, Held { message: Arc::new(message), begun: None });
+            self.waiting.insert(offset);
+            self.bytes += bytes;
+            self.end = self.end.max(Some(QueueOffset(offset.0.saturating_add(1))));
+        }
+    }
+
+    /// The first messages that no listener has, up to `max`; it has them from now on.
+    pub fn take(&mut self, max: usize, now: Duration) -> Vec<Arc<Message>> {
+        let mut taken = Vec::new();
+        while taken.len() < max
+            && let Some(offset) = self.waiting.pop_first()
+        {
+            if let Some(held) = self.held.get_mut(&offset) {
+                held.begun.get_or_insert(now);
+                taken.push(Arc::clone(&held.message));
+            }
+        }
+        taken
+    }
+
+    /// Takes messages back from a listener that could not consume them, so that it is given them again. Their time begins
+    /// anew then.
+    pub fn put_back(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
+        for offset in offsets {
+            if let Some(held) = self.held.get_mut(&offset) {
+                held.begun = None;
+                self.waiting.insert(offset);
+            }
+        }
+    }
+
+    /// Notes that messages were consumed, or are somebody else's affair; gives how far the group has come.
+    pub fn done(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) -> Option<QueueOffset> {
+        for offset in offsets {
+            self.waiting.remove(&offset);
+            if let Some(held) = self.held.remove(&offset) {
+                self.bytes -= held.message.body.len() as u64;
+            }
+        }
+        self.progress()
+    }
+
+    /// Up to where everything that was pulled is consumed; `None` as long as nothing was.
+    #[must_use]
+    pub fn progress(&self) -> Option<QueueOffset> {
+        self.held.first_key_value().map(|(offset, _)| *offset).or(self.end)
+    }
+
+    /// The first messages, of those that a listener has had for `limit` or longer: up to sixteen, and none behind one that is
+    /// not.
+    #[must_use]
+    pub fn overdue(&self, now: Duration, limit: Duration) -> Vec<Arc<Message>> {
+        let is_overdue = |held: &&Held| held.begun.is_some_and(|begun| now.saturating_sub(begun) >= limit);
+        let first = self.held.values().take(OVERDUE_AT_ONCE).take_while(is_overdue);
+        first.map(|held| Arc::clone(&held.message)).collect()
+    }
+
+    /// Why no more should be pulled now, if so.
+    #[must_use]
+    pub fn pressure(&self, max: &HeldMax) -> Option<Pressure> {
+        let span = self.span();
+        if self.held.len() > max.messages {
+            Some(Pressure::Messages(self.held.len()))
+        } else if self.bytes > max.bytes {
+            Some(Pressure::Bytes(self.bytes))
+        } else {
+            max.span.filter(|max| span > *max).map(|_| Pressure::Span(span))
+        }
+    }
+
+    /// Whether nothing is held.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Whether a listener has any of them.
+    #[must_use]
+    pub fn is_being_consumed(&self) -> bool {
+        self.held.len() > self.waiting.len()
+    }
+
+    fn span(&self) -> u64 {
+        let ends = self.held.first_key_value().zip(self.held.last_key_value());
+        ends.map_or(0, |((first, _), (last, _))| last.0 - first.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, StoreTime};
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn message(offset: u64, bytes: usize) -> Message {
+        let host = ([127, 0, 0, 1], 1).into();
+        Message {
+            topic: "T".into(),
+            queue_id: QueueId(0),
+            flag: 0,
+            queue_offset: QueueOffset(offset),
+            physical_offset: PhysicalOffset(offset * 100),
+            sys_flag: 0,
+            born_time: BornTime(0),
+            born_host: host,
+            store_time: StoreTime(0),
+            store_host: host,
+            reconsume_times: 0,
+            prepared_transaction_offset: 0,
+            body_crc: 0,
+            body: Bytes::from(vec![0; bytes]),
+            properties: "".into(),
+        }
+    }
+
+    fn filled(offsets: impl IntoIterator<Item = u64>) -> ProcessQueue {
+        let mut queue = ProcessQueue::default();
+        queue.put(offsets.into_iter().map(|offset| message(offset, 10)));
+        queue
+    }
+
+    fn offsets(messages: &[Arc<Message>]) -> Vec<u64> {
+        messages.iter().map(|message| message.queue_offset.0).collect()
+    }
+
+    fn done(queue: &mut ProcessQueue, offsets: &[u64]) -> Option<u64> {
+        queue.done(offsets.iter().copied().map(QueueOffset)).map(|progress| progress.0)
+    }
+
+    #[test]
+    fn a_group_comes_as_far_as_the_first_message_that_is_not_consumed() {
+        let mut queue = filled([5, 6, 9]);
+        assert_eq!(offsets(&queue.take(10, MS(0))), [5, 6, 9]);
+        assert_eq!(done(&mut queue, &[6]), Some(5));
+        assert_eq!(done(&mut queue, &[5]), Some(9));
+        assert_eq!(done(&mut queue, &[9]), Some(10));
+        assert!(queue.is_empty() && !queue.is_being_consumed());
+        assert_eq!(ProcessQueue::default().progress(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_consumed_is_given_again_before_the_others() {
+        let mut queue = filled(0..4);
+        assert_eq!(offsets(&queue.take(2, MS(0))), [0, 1]);
+        queue.put_back([QueueOffset(0), QueueOffset(1), QueueOffset(77)]);
+        assert!(!queue.is_being_consumed());
+        assert_eq!(offsets(&queue.take(3, MS(1))), [0, 1, 2]);
+        // Pulled once more, it is still the same message, which the listener has.
+        queue.put([message(1, 10), message(3, 10)]);
+        assert_eq!(offsets(&queue.take(3, MS(1))), [3]);
+    }
+
+    #[test]
+    fn pulling_is_put_off_by_numbers_bytes_and_span() {
+        let max = HeldMax { messages: 3, bytes: 100, span: Some(50) };
+        assert_eq!(filled(0..3).pressure(&max), None);
+        assert_eq!(filled(0..4).pressure(&max), Some(Pressure::Messages(4)));
+        assert_eq!(filled([0, 50]).pressure(&max), None);
+        assert_eq!(filled([0, 51]).pressure(&max), Some(Pressure::Span(51)));
+        assert_eq!(filled([0, 51]).pressure(&HeldMax { span: None, ..max }), None);
+        let mut queue = ProcessQueue::default();
+        queue.put([message(0, 60), message(1, 41)]);
+        assert_eq!(queue.pressure(&max), Some(Pressure::Bytes(101)));
+        queue.take(2, MS(0));
+        assert_eq!(queue.pressure(&max), Some(Pressure::Bytes(101)), "a listener has them in memory, too");
+        done(&mut queue, &[0]);
+        assert_eq!(queue.pressure(&max), None);
+    }
+
+    #[test]
+    fn what_a_listener_has_for_too_long_is_found_from_the_front_on() {
+        let mut queue = filled(0..20);
+        assert_eq!(queue.overdue(MS(1_000), MS(100)).len(), 0, "nobody has them");
+        queue.take(2, MS(0));
+        queue.take(1, MS(50));
+        assert_eq!(offsets(&queue.overdue(MS(100), MS(100))), [0, 1]);
+        assert_eq!(offsets(&queue.overdue(MS(150), MS(100))), [0, 1, 2]);
+        queue.take(20, MS(60));
+        assert_eq!(queue.overdue(MS(160), MS(100)).len(), OVERDUE_AT_ONCE);
+        queue.put_back([QueueOffset(0)]);
+        assert_eq!(queue.overdue(MS(160), MS(100)).len(), 0);
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Pull(u64),
+        Take(usize),
+        Done(usize),
+        PutBack(usize),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            (1_u64..5).prop_map(Step::Pull),
+            (0_usize..5).prop_map(Step::Take),
+            any::<usize>().prop_map(Step::Done),
+            any::<usize>().prop_map(Step::PutBack),
+        ];
+        prop::collection::vec(step, 1..60)
+    }
+
+    proptest! {
+        /// Whatever happens, nothing before the progress is left to be consumed, it never goes back, each message is with one
+        /// listener at a time, and in the end all of them were given to one.
+        #[test]
+        fn nothing_is_skipped_and_nothing_is_given_twice_at_once(steps in steps()) {
+            let mut queue = ProcessQueue::default();
+            let (mut pulled, mut given, mut consumed) = (0, Vec::new(), BTreeSet::new());
+            let mut progress = None;
+            for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {
+                match step {
+                    Step::Pull(count) => {
+                        queue.put((pulled..pulled + count).map(|offset| message(offset, 1)));
+                        pulled += count;
+                    }
+                    Step::Take(max) => {
+                        let taken = offsets(&queue.take(max, MS(0)));
+                        prop_assert!(taken.iter().all(|offset| !given.contains(offset) && !consumed.contains(offset)));
+                        given.extend(taken);
+                    }
+                    Step::Done(which) if !given.is_empty() => {
+                        let offset = given.swap_remove(which % given.len());
+                        consumed.insert(offset);
+                        done(&mut queue, &[offset]);
+                    }
+                    Step::PutBack(which) if !given.is_empty() => {
+                        let offset = given.swap_remove(which % given.len());
+                        queue.put_back([QueueOffset(offset)]);
+                    }
+                    Step::Done(_) | Step::PutBack(_) => {}
+                }
+                prop_assert!(queue.progress() >= progress);
+                progress = queue.progress();
+                let all_before = (0..progress.map_or(0, |progress| progress.0)).all(|offset| consumed.contains(&offset));
+                prop_assert!(all_before);
+                prop_assert_eq!(queue.bytes, pulled - consumed.len() as u64);
+                prop_assert_eq!(queue.is_being_consumed(), !given.is_empty());
+            }
+            prop_assert_eq!(given.len() + consumed.len(), pulled as usize);
+        }
+    }
+}
