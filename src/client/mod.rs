@@ -13,6 +13,7 @@ pub mod connection;
 pub mod error;
 pub mod latency_faults;
 pub mod namespace;
+pub mod owned_queues;
 pub mod pool;
 pub mod process_queue;
 pub mod producer;
