@@ -17,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::ClientError;
+use crate::protocol::body::BodyError;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::error::ProtocolError;
@@ -161,6 +162,16 @@ impl Connection {
             code: reply.code,
             remark: reply.remark.clone().unwrap_or_default(),
         }
+    }
+
+    /// Fields of a reply that cannot be read, as an error.
+    pub(super) fn unreadable(&self, source: ProtocolError) -> ClientError {
+        ClientError::Protocol { address: self.shared.address.clone(), source }
+    }
+
+    /// The same of its body.
+    pub(super) fn unreadable_body(&self, source: BodyError) -> ClientError {
+        ClientError::Body { address: self.shared.address.clone(), source }
     }
 
     async fn exchange(&self, command: Command) -> Result<Command, ClientError> {

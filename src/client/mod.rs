@@ -12,6 +12,7 @@ pub mod allocation;
 pub mod connection;
 pub mod error;
 pub mod latency_faults;
+pub mod membership;
 pub mod namespace;
 pub mod owned_queues;
 pub mod pool;

@@ -235,7 +235,7 @@ impl Producer {
         let command = letter.to(queue, &self.group, self.clock.now_ms());
         let reply = connection.request(command, left).await?;
         let Some(status) = SendStatus::of_code(reply.code) else { return Err(connection.refused(&reply)) };
-        let unreadable = |source| ClientError::Protocol { address: queue.address.as_ref().into(), source };
+        let unreadable = |source| connection.unreadable(source);
         Ok(SendReceipt {
             status,
             unique_id: unique_id.into(),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::connection::Connection;
 use super::error::ClientError;
 use super::pool::Connections;
 use super::route::Queue;
@@ -14,7 +13,6 @@ use crate::protocol::body::subscription::EXPRESSION_SQL92;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, ExtFields};
 use crate::protocol::compression;
-use crate::protocol::error::ProtocolError;
 use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::headers::pull::{PullHeader, PullReplyHeader};
 use crate::protocol::message::{self, Message};
@@ -122,7 +120,7 @@ impl Puller {
         let command = pull_command(self.group.as_str(), self.topic.as_str(), queue.id, offset, count, hold);
         let reply = connection.request(command, hold + PULL_SLACK).await?;
         let Some(status) = PullStatus::of_code(reply.code) else { return Err(connection.refused(&reply)) };
-        let bounds = PullReplyHeader::parse(&reply.ext).map_err(|source| unreadable(&connection, source))?;
+        let bounds = PullReplyHeader::parse(&reply.ext).map_err(|source| connection.unreadable(source))?;
         let messages = if status == PullStatus::Found { messages(reply.body)? } else { Vec::new() };
         Ok(Pulled {
             status,
@@ -138,7 +136,7 @@ impl Puller {
         let mut ext = ExtFields::builder();
         ext.push("topic", &self.topic).push("queueId", queue.id).push_some("timestamp", time_ms);
         let reply = connection.call(Command::request(code).with_ext(ext.build()), OFFSET_TIMEOUT).await?;
-        let offset = reply.ext.int64("offset").map_err(|source| unreadable(&connection, source))?;
+        let offset = reply.ext.int64("offset").map_err(|source| connection.unreadable(source))?;
         Ok(offset_of(offset))
     }
 }
@@ -183,10 +181,6 @@ pub fn by_properties(pull: Command, condition: &str) -> Command {
     }
     ext.push("subscription", condition).push("expressionType", EXPRESSION_SQL92);
     pull.with_ext(ext.build())
-}
-
-fn unreadable(connection: &Connection, source: ProtocolError) -> ClientError {
-    ClientError::Protocol { address: connection.address().into(), source }
 }
 
 /// A broker without the queue says -1, which is as good as none.

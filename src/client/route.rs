@@ -108,8 +108,9 @@ impl Routes {
         let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
         let reply = connection.request(command, ROUTE_TIMEOUT).await?;
         match reply.code {
-            response::SUCCESS => TopicRouteData::decode(&reply.body)
-                .map_err(|source| ClientError::Body { address: name_server.into(), source }),
+            response::SUCCESS => {
+                TopicRouteData::decode(&reply.body).map_err(|source| connection.unreadable_body(source))
+            }
             response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
                 topic: topic.as_str().into(),
                 reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),

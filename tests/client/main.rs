@@ -1,6 +1,7 @@
 //! The client and the load generator against a broker that does exactly what each test tells it.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_group_has_an_offset_or_none;
 mod fake_broker;
 mod groups_share_queues_as_rocketmq;
 mod names_and_places_are_rocketmqs;

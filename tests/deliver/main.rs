@@ -3,6 +3,7 @@
 
 mod a_queue_that_lies_cold_holds_nobody_up;
 mod groups_far_apart;
+mod members_of_a_group;
 #[path = "../support/messages.rs"]
 mod messages;
 mod more_queues_than_files;
