@@ -7,6 +7,7 @@ use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::protocol::units::QueueOffset;
 use ferromq::time::SystemClock;
 
+use crate::raw::LIMIT;
 use crate::support::Cluster;
 
 fn topic() -> Topic {
@@ -31,6 +32,23 @@ async fn queues(cluster: &Cluster) -> Vec<Queue> {
     ferromq::client::route::subscribe_queues(&routes.of(&topic()).await.unwrap())
 }
 
+/// Waits until the queues hold so many messages: what is acknowledged is there a moment later.
+async fn hold(cluster: &Cluster, count: u64) {
+    let puller = Puller::new(Connections::default(), group(), topic());
+    let filled = tokio::time::timeout(LIMIT, async {
+        loop {
+            let mut held = 0;
+            for queue in queues(cluster).await {
+                held += puller.max_offset(&queue).await.unwrap().0;
+            }
+            if held == count {
+                return;
+            }
+        }
+    });
+    assert!(filled.await.is_ok(), "{count} messages within {LIMIT:?}");
+}
+
 async fn read_all(cluster: &Cluster) -> Vec<String> {
     let puller = Puller::new(Connections::default(), group(), topic());
     let mut bodies = Vec::new();
@@ -51,6 +69,7 @@ async fn a_topic_is_made_by_the_first_send_and_every_message_can_be_pulled() {
     let cluster = Cluster::start().await;
     let bodies: Vec<String> = (0..100).map(|number| format!("message {number:03}")).collect();
     send(&cluster, &bodies).await;
+    hold(&cluster, 100).await;
     assert_eq!(read_all(&cluster).await, bodies);
     cluster.stop().await;
 }
@@ -59,6 +78,7 @@ async fn a_topic_is_made_by_the_first_send_and_every_message_can_be_pulled() {
 async fn a_parked_pull_is_answered_by_the_message_that_it_waits_for() {
     let cluster = Cluster::start().await;
     send(&cluster, &["first".into()]).await;
+    hold(&cluster, 1).await;
     let queue = {
         let puller = Puller::new(Connections::default(), group(), topic());
         let mut found = None;
@@ -86,6 +106,7 @@ async fn a_parked_pull_is_answered_by_the_message_that_it_waits_for() {
 async fn a_pull_for_no_message_gets_one() {
     let cluster = Cluster::start().await;
     send(&cluster, &["only".into()]).await;
+    hold(&cluster, 1).await;
     let puller = Puller::new(Connections::default(), group(), topic());
     let mut found = 0;
     for queue in queues(&cluster).await {
