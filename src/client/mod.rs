@@ -2,10 +2,15 @@
 //!
 //! ```text
 //! Producer, Puller ─► Routes (name servers) ─► Connections (one per address) ─► Connection (one socket)
+//!                              Membership ─────────────┘
 //! ```
 //!
 //! Everything here is plain async code on whatever tokio runtime calls it; one connection per broker carries all
-//! requests, and replies are paired by their opaque. Consumer groups, rebalancing and stored offsets are not here.
+//! requests, and replies are paired by their opaque.
+//!
+//! What the members of a consumer group go by is here as decisions without I/O: [`allocation`] (whose queue is which),
+//! [`owned_queues`] (what to do when that changes), [`process_queue`] (what was pulled and is not consumed). A consumer that
+//! acts on them is not here yet; [`membership`] holds the requests that it makes.
 
 pub mod address_server;
 pub mod allocation;
