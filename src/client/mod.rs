@@ -9,7 +9,8 @@
 //! requests, and replies are paired by their opaque.
 //!
 //! What the members of a consumer group go by is here as decisions without I/O: [`allocation`] (whose queue is which),
-//! [`owned_queues`] (what to do when that changes), [`process_queue`] (what was pulled and is not consumed). A consumer that
+//! [`owned_queues`] (what to do when that changes), [`process_queue`] (what was pulled and is not consumed), [`subscription`]
+//! (what is wanted). A consumer that
 //! acts on them is not here yet; [`membership`] holds the requests that it makes.
 
 pub mod address_server;
@@ -26,6 +27,7 @@ pub mod producer;
 pub mod pull;
 pub mod route;
 pub mod selector;
+pub mod subscription;
 
 pub use connection::{Connection, Limits};
 pub use error::ClientError;

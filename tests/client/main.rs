@@ -9,4 +9,5 @@ mod one_connection_carries_many_requests;
 mod producers_choose_retry_and_give_up;
 mod pulls_give_back_what_was_sent;
 mod routes_become_queues;
+mod subscriptions_say_what_is_wanted;
 mod the_load_generator_counts_what_is_answered;

@@ -1,0 +1,81 @@
+//! What a consumer wants of a topic: as it says so, as brokers are told, and as it is looked at once more here.
+
+use std::collections::BTreeSet;
+
+use thiserror::Error;
+
+use crate::protocol::body::subscription::{EXPRESSION_SQL92, EXPRESSION_TAG, SUBSCRIBE_ALL, SubscriptionData};
+use crate::protocol::message::Message;
+use crate::protocol::names::Topic;
+use crate::protocol::properties::java_hash;
+
+/// What stands between the tags of an expression.
+const TAG_SEPARATOR: &str = "||";
+
+/// Why an expression is none.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SubscriptionError {
+    /// Separators, and nothing between them: no message would come.
+    #[error("the expression {0:?} names no tag: write tags with || between them, or * for all messages")]
+    NoTag(String),
+    /// A condition of blanks.
+    #[error("a condition says which messages are wanted, as in \"amount > 100\": this one is blank")]
+    BlankCondition,
+}
+
+/// Which messages of a topic are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Wanted {
+    /// Every one.
+    #[default]
+    All,
+    /// Those with one of the tags of an expression as `TagA || TagB`; `*` and an empty one are all.
+    Tags(String),
+    /// Those whose properties meet an SQL92 condition; brokers have to allow that with `enablePropertyFilter`.
+    Condition(String),
+}
+
+impl Wanted {
+    /// As brokers are told, the subscription having been changed last at `version_ms` of the client's clock, in milliseconds
+    /// since the epoch.
+    ///
+    /// # Errors
+    /// Nothing could ever be meant by it.
+    ///
+    /// # Source
+    /// `org.apache.rocketmq.common.filter.FilterAPI` 4.9.7 (read), which takes an expression of blanks between separators for
+    /// one that no message meets.
+    pub fn subscription(&self, topic: &Topic, version_ms: i64) -> Result<SubscriptionData, SubscriptionError> {
+        let data = SubscriptionData {
+            sub_string: SUBSCRIBE_ALL.into(),
+            sub_version: version_ms,
+            topic: topic.to_string(),
+            ..SubscriptionData::default()
+        };
+        match self {
+            Self::Tags(expression) if !expression.is_empty() && expression != SUBSCRIBE_ALL => {
+                let tags = expression.split(TAG_SEPARATOR).map(str::trim).filter(|tag| !tag.is_empty());
+                let tags_set: BTreeSet<String> = tags.map(Into::into).collect();
+                if tags_set.is_empty() {
+                    return Err(SubscriptionError::NoTag(expression.clone()));
+                }
+                let code_set = tags_set.iter().map(|tag| java_hash(tag)).collect();
+                Ok(SubscriptionData { sub_string: expression.clone(), tags_set, code_set, ..data })
+            }
+            Self::All | Self::Tags(_) => Ok(data),
+            Self::Condition(condition) if condition.trim().is_empty() => Err(SubscriptionError::BlankCondition),
+            Self::Condition(condition) => {
+                Ok(SubscriptionData { sub_string: condition.clone(), expression_type: EXPRESSION_SQL92.into(), ..data })
+            }
+        }
+    }
+}
+
+/// Whether a message that a broker has sent is wanted: it goes by hashes of tags, which two tags may share.
+#[must_use]
+pub fn wants(subscription: &SubscriptionData, message: &Message) -> bool {
+    subscription.expression_type != EXPRESSION_TAG
+        || subscription.tags_set.is_empty()
+        || message.tags().is_some_and(|tags| subscription.tags_set.contains(tags))
+}
