@@ -10,8 +10,7 @@
 //!
 //! What the members of a consumer group go by is here as decisions without I/O: [`allocation`] (whose queue is which),
 //! [`owned_queues`] (what to do when that changes), [`process_queue`] (what was pulled and is not consumed), [`subscription`]
-//! (what is wanted). A consumer that
-//! acts on them is not here yet; [`membership`] holds the requests that it makes.
+//! (what is wanted). A consumer that acts on them is not here yet; [`membership`] holds the requests that it makes.
 
 pub mod address_server;
 pub mod allocation;
