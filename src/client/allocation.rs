@@ -35,14 +35,15 @@ pub fn share_of(
     strategy: &dyn Allocation,
 ) -> Vec<MessageQueue> {
     members.sort();
-    queues.sort_by(|left, right| {
-        let key = |queue: &MessageQueue| (queue.topic.clone(), queue.broker_name.clone(), queue.queue_id);
-        key(left).cmp(&key(right))
-    });
+    queues.sort_by(|left, right| key_of(left).cmp(&key_of(right)));
     match members.iter().position(|member| member == own) {
         Some(place) => strategy.share(place, &members, &queues),
         None => Vec::new(),
     }
+}
+
+fn key_of(queue: &MessageQueue) -> (&str, &str, i32) {
+    (&queue.topic, &queue.broker_name, queue.queue_id)
 }
 
 /// Neighbouring queues to each member, those in front taking one more where they do not divide: `AVG`, RocketMQ's default.

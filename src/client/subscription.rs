@@ -4,13 +4,10 @@ use std::collections::BTreeSet;
 
 use thiserror::Error;
 
-use crate::protocol::body::subscription::{EXPRESSION_SQL92, EXPRESSION_TAG, SUBSCRIBE_ALL, SubscriptionData};
+use crate::protocol::body::subscription::{EXPRESSION_SQL92, EXPRESSION_TAG, SUBSCRIBE_ALL, SubscriptionData, tags_of};
 use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::java_hash;
-
-/// What stands between the tags of an expression.
-const TAG_SEPARATOR: &str = "||";
 
 /// Why an expression is none.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -55,8 +52,7 @@ impl Wanted {
         };
         match self {
             Self::Tags(expression) if !expression.is_empty() && expression != SUBSCRIBE_ALL => {
-                let tags = expression.split(TAG_SEPARATOR).map(str::trim).filter(|tag| !tag.is_empty());
-                let tags_set: BTreeSet<String> = tags.map(Into::into).collect();
+                let tags_set: BTreeSet<String> = tags_of(expression).map(Into::into).collect();
                 if tags_set.is_empty() {
                     return Err(SubscriptionError::NoTag(expression.clone()));
                 }

@@ -4,8 +4,8 @@
 #[path = "../support/binary.rs"]
 mod binary;
 mod deliveries_outlive_kills;
-#[path = "../support/held_log.rs"]
-mod held_log;
+#[path = "../support/held_disk.rs"]
+mod held_disk;
 #[path = "../support/messages.rs"]
 mod messages;
 #[path = "../support/raw.rs"]

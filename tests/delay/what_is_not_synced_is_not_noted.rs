@@ -10,11 +10,11 @@ use ferromq::protocol::command::Command;
 use ferromq::store::StoreOptions;
 use serde_json::Value;
 
-use crate::held_log::Held;
+use crate::held_disk::Held;
 use crate::messages::{bodies, lies_at, wait_for};
 use crate::raw::{Raw, ask_for, send_to};
 use crate::support::small;
-use crate::watched_disk::WatchedDisk;
+use crate::watched_disk::{Call, WatchedDisk};
 
 fn noted(reply: &Command) -> Option<i64> {
     assert_eq!(reply.code, response::SUCCESS, "{reply:?}");
@@ -25,7 +25,7 @@ fn noted(reply: &Command) -> Option<i64> {
 #[actix::test]
 async fn a_level_is_noted_when_what_it_delivered_is_on_the_disk() {
     let directory = tempfile::tempdir().unwrap();
-    let held = Arc::new(Held::default());
+    let held = Arc::new(Held::at(Call::Sync, "commitlog"));
     let options = BrokerOptions {
         disk: Arc::new(WatchedDisk(Arc::clone(&held))),
         persist_delays_every: Duration::from_millis(1),

@@ -1,8 +1,6 @@
 //! Where a queue's file lies may have to be read from the disk before the file can be: only who asks for it waits.
 
-use std::io;
-use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 
 use ferromq::actors::broker::Broker;
 use ferromq::actors::options::BrokerOptions;
@@ -10,46 +8,11 @@ use ferromq::protocol::codes::response;
 use ferromq::protocol::command::Serialization;
 use ferromq::protocol::message;
 
+use crate::held_disk::Held;
 use crate::messages::wait_for;
 use crate::raw::{LIMIT, Raw, pull_from, send_to};
 use crate::support::{Cluster, small, wait_until};
-use crate::watched_disk::{Call, Watch, WatchedDisk};
-
-/// A disk that takes its time to find the files of topic `Cold`.
-#[derive(Debug, Default)]
-struct SlowToFind {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    held: bool,
-    waiting: usize,
-}
-
-impl SlowToFind {
-    fn hold(&self, held: bool) {
-        self.state.lock().unwrap().held = held;
-        self.changed.notify_all();
-    }
-
-    fn is_waited_for(&self) -> bool {
-        self.state.lock().unwrap().waiting > 0
-    }
-}
-
-impl Watch for SlowToFind {
-    fn before(&self, call: Call, path: &Path) -> io::Result<()> {
-        if call == Call::Open && path.components().any(|part| part.as_os_str() == "Cold") {
-            let mut state = self.state.lock().unwrap();
-            state.waiting += 1;
-            let mut state = self.changed.wait_while(state, |state| state.held).unwrap();
-            state.waiting -= 1;
-        }
-        Ok(())
-    }
-}
+use crate::watched_disk::{Call, WatchedDisk};
 
 #[actix::test]
 async fn who_sends_is_answered_while_a_queue_is_looked_for() {
@@ -61,15 +24,15 @@ async fn who_sends_is_answered_while_a_queue_is_looked_for() {
     wait_for(&mut client, "Cold", 0, 0, 10).await;
     let directory = cluster.stop().await;
 
-    let slow = Arc::new(SlowToFind::default());
+    let slow = Arc::new(Held::at(Call::Open, "Cold"));
     let disk = Arc::new(WatchedDisk(Arc::clone(&slow)));
     let broker = Broker::builder(BrokerOptions { disk, ..small(&directory) }).start().await.unwrap();
     let (mut reader, mut sender) = (Raw::connect(broker.address()).await, Raw::connect(broker.address()).await);
-    slow.hold(true);
+    slow.set(true);
     reader.send_as(pull_from("Cold", 0, 0, 32), Serialization::Json).await;
     wait_until(LIMIT, "the queue is looked for", || slow.is_waited_for()).await;
     let sent = tokio::time::timeout(LIMIT, sender.ask(send_to("Warm", 0, "", "quick"))).await;
-    slow.hold(false);
+    slow.set(false);
     assert_eq!(sent.expect("nobody who sends waits for the queue").code, response::SUCCESS);
     assert_eq!(message::decode_all(reader.next().await.unwrap().body).unwrap().len(), 10);
     broker.stop().await.unwrap();

@@ -3,6 +3,8 @@
 
 mod a_queue_that_lies_cold_holds_nobody_up;
 mod groups_far_apart;
+#[path = "../support/held_disk.rs"]
+mod held_disk;
 mod members_of_a_group;
 #[path = "../support/messages.rs"]
 mod messages;

@@ -17,12 +17,12 @@ use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId};
 use ferromq::store::{NewMessage, PutBatch};
 use ferromq::time::{ManualClock, SharedClock};
 
-use crate::held_log::Held;
+use crate::held_disk::Held;
 use crate::messages::{bodies, messages_in, wait_for};
 use crate::producer::{BORN_MS, COMMIT, Producer, ROLLBACK};
 use crate::raw::{Raw, ask_for, send_to, with};
 use crate::support::Cluster;
-use crate::watched_disk::WatchedDisk;
+use crate::watched_disk::{Call, WatchedDisk};
 
 /// A broker whose clock stands, and whose rounds begin when a test says so.
 struct Patient {
@@ -204,7 +204,7 @@ async fn one_that_nobody_can_be_asked_about_holds_nobody_up() {
 /// After a power cut the next round would go on behind a half message whose copy is lost.
 #[actix::test]
 async fn a_round_is_noted_when_its_copies_are_on_the_disk() {
-    let held = Arc::new(Held::default());
+    let held = Arc::new(Held::at(Call::Sync, "commitlog"));
     let clock = ManualClock::at(BORN_MS);
     let (given, disk) = (Arc::clone(&clock) as SharedClock, Arc::new(WatchedDisk(Arc::clone(&held))));
     let flush_every = Duration::from_millis(5);

@@ -5,8 +5,8 @@ mod ask_producers;
 mod begun_and_ended;
 #[path = "../support/binary.rs"]
 mod binary;
-#[path = "../support/held_log.rs"]
-mod held_log;
+#[path = "../support/held_disk.rs"]
+mod held_disk;
 mod kills_in_every_state;
 #[path = "../support/messages.rs"]
 mod messages;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::protocol::body::subscription::{TAG_SEPARATOR, tags_of};
 use crate::protocol::properties::java_hash;
 use crate::store::QueueEntry;
 
@@ -33,11 +34,10 @@ impl TagFilter {
         if matches!(expression, "" | "*") {
             return Some(Self::all());
         }
-        if expression.split("||").all(str::is_empty) {
+        if expression.split(TAG_SEPARATOR).all(str::is_empty) {
             return None;
         }
-        let tags = expression.split("||").map(str::trim).filter(|tag| !tag.is_empty());
-        Some(Self { own: true, ..Self::of_codes(tags.map(java_hash)) })
+        Some(Self { own: true, ..Self::of_codes(tags_of(expression).map(java_hash)) })
     }
 
     /// The filter for tags with these hashes, as a heartbeat carries them; without any nothing passes.

@@ -13,6 +13,9 @@ pub const EXPRESSION_SQL92: &str = "SQL92";
 /// The expression that takes every message.
 pub const SUBSCRIBE_ALL: &str = "*";
 
+/// What stands between the tags of an expression.
+pub const TAG_SEPARATOR: &str = "||";
+
 /// A group's subscription of a topic.
 ///
 /// # Units
@@ -34,6 +37,11 @@ pub struct SubscriptionData {
     pub tags_set: BTreeSet<String>,
     /// The topic.
     pub topic: String,
+}
+
+/// The tags of an expression as `TagA || TagB`, whatever is blank left out.
+pub fn tags_of(expression: &str) -> impl Iterator<Item = &str> {
+    expression.split(TAG_SEPARATOR).map(str::trim).filter(|tag| !tag.is_empty())
 }
 
 impl SubscriptionData {
