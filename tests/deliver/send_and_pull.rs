@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use ferromq::client::{Connections, OutgoingMessage, Producer, Puller, Queue, Routes};
+use ferromq::client::route::subscribe_queues;
+use ferromq::client::{ClientError, Connections, OutgoingMessage, Producer, Puller, Queue, Routes};
 use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::protocol::units::QueueOffset;
 use ferromq::time::SystemClock;
@@ -27,9 +28,19 @@ async fn send(cluster: &Cluster, bodies: &[String]) {
     }
 }
 
+/// The queues of the topic, once the name server knows of it: a broker tells it of a topic that a
+/// send made, and answers that send without waiting for it.
 async fn queues(cluster: &Cluster) -> Vec<Queue> {
     let routes = Routes::new(Connections::default(), &cluster.name_servers()).unwrap();
-    ferromq::client::route::subscribe_queues(&routes.of(&topic()).await.unwrap())
+    let known = tokio::time::timeout(LIMIT, async {
+        loop {
+            match routes.of(&topic()).await {
+                Err(ClientError::NoRoute { .. }) => {}
+                answer => return answer.unwrap(),
+            }
+        }
+    });
+    subscribe_queues(&known.await.unwrap_or_else(|_| panic!("a route within {LIMIT:?}")))
 }
 
 /// Waits until the queues hold so many messages: what is acknowledged is there a moment later.
