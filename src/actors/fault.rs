@@ -7,11 +7,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
-use actix::prelude::SendError;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Message, Recipient};
 use thiserror::Error;
 use tokio::sync::Notify;
 
+pub use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::refusal::Refusal;
 
 /// What follows a panic in one of an actor's handlers.
@@ -119,23 +119,6 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words").into()
 }
 
-/// Sends a one-way message to another actor. Mailboxes are unbounded (permits bound what is in them), so the only thing
-/// that can go wrong is that the actor is gone, and that is never passed over in silence.
-pub fn notify<M>(to: &Recipient<M>, message: M)
-where
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
-    match to.try_send(message) {
-        Ok(()) => {}
-        // Until its first turn an actor has the capacity that actix gives it, which is not ours.
-        Err(SendError::Full(message)) => to.do_send(message),
-        Err(SendError::Closed(_)) => {
-            tracing::error!(message = std::any::type_name::<M>(), "an actor is gone and did not take a message");
-        }
-    }
-}
-
 /// Asks another actor.
 ///
 /// # Errors
@@ -159,14 +142,6 @@ pub fn go_on_later<A: Guarded>(
     ctx.spawn(others_turn.map(move |(), actor, ctx| {
         guarded(actor, ctx, work, body);
     }));
-}
-
-/// Starts an actor whose mailbox takes everything: see [`notify`].
-pub fn start_unbounded<A: Actor<Context = Context<A>>>(make: impl FnOnce(&mut Context<A>) -> A) -> actix::Addr<A> {
-    A::create(|ctx| {
-        ctx.set_mailbox_capacity(0);
-        make(ctx)
-    })
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::ClientError;
+use super::pushed::{Answer, Pushed};
 use crate::protocol::body::BodyError;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
@@ -53,6 +54,21 @@ impl Default for Limits {
     }
 }
 
+/// How connections are made.
+#[derive(Clone, Debug, Default)]
+pub struct ConnectionOptions {
+    /// What each may use.
+    pub limits: Limits,
+    /// Who hears what servers ask. Without it, and when there is no more room in it, they are told that it is not supported.
+    pub pushes: Option<mpsc::Sender<Pushed>>,
+}
+
+impl From<Limits> for ConnectionOptions {
+    fn from(limits: Limits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+}
+
 /// A connection; clones share it, and the last one to go closes it.
 #[derive(Clone, Debug)]
 pub struct Connection {
@@ -81,7 +97,8 @@ impl Connection {
     ///
     /// # Errors
     /// Nobody listens there, or it takes too long.
-    pub async fn open(address: &str, limits: Limits) -> Result<Self, ClientError> {
+    pub async fn open(address: &str, options: impl Into<ConnectionOptions>) -> Result<Self, ClientError> {
+        let ConnectionOptions { limits, pushes } = options.into();
         let failed = |source| ClientError::Connect { address: address.into(), source };
         let connecting = timeout(limits.connect_timeout, TcpStream::connect(address));
         let stream = connecting.await.map_err(|late| failed(late.into()))?.map_err(failed)?;
@@ -91,7 +108,8 @@ impl Connection {
         let (outgoing, frames) = mpsc::channel(FRAMES_PER_WRITE);
         let waiting = Arc::new(Waiting::default());
         tokio::spawn(write_frames(write_half, frames, waiting.clone()));
-        let reader = tokio::spawn(read_frames(read_half, limits.frame_bytes, waiting.clone(), outgoing.downgrade()));
+        let hears = Hears { address: address.into(), waiting: waiting.clone(), outgoing: outgoing.downgrade(), pushes };
+        let reader = tokio::spawn(hears.read_frames(read_half, limits.frame_bytes));
         Ok(Self {
             shared: Arc::new(Shared {
                 address: address.into(),
@@ -115,6 +133,13 @@ impl Connection {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.shared.waiting.is_closed()
+    }
+
+    /// Waits until the socket has ended.
+    pub fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let mut is_open = self.shared.waiting.is_open.subscribe();
+        // It does not fail: what it watches is kept by whoever reads the socket, and dropped with it.
+        async move { drop(is_open.wait_for(|is_open| !is_open).await) }
     }
 
     /// Sends a request and waits for its reply, whatever its code.
@@ -203,11 +228,13 @@ struct Waiting {
     /// Counts what has come from the server.
     heard: AtomicU64,
     calls: Mutex<Option<HashMap<Opaque, oneshot::Sender<Command>>>>,
+    is_open: watch::Sender<bool>,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { heard: AtomicU64::new(0), calls: Mutex::new(Some(HashMap::new())) }
+        let calls = Mutex::new(Some(HashMap::new()));
+        Self { heard: AtomicU64::new(0), calls, is_open: watch::Sender::new(true) }
     }
 }
 
@@ -229,6 +256,7 @@ impl Waiting {
     fn close(&self) {
         // Dropping the senders wakes every caller with the news.
         self.with(Option::take);
+        self.is_open.send_replace(false);
     }
 
     fn is_closed(&self) -> bool {
@@ -274,40 +302,43 @@ async fn write_frames(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Byt
     waiting.close();
 }
 
-/// Reads replies until the socket ends or brings what is no frame.
-async fn read_frames(
-    mut socket: OwnedReadHalf,
-    frame_bytes: usize,
+/// What becomes of what a server sends.
+struct Hears {
+    address: Arc<str>,
     waiting: Arc<Waiting>,
     outgoing: mpsc::WeakSender<Bytes>,
-) {
-    let mut buffer = BytesMut::with_capacity(READ_BYTES);
-    let mut frames = Vec::new();
-    while socket.read_buf(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
-        let decoded = frame::decode_all(&mut buffer, frame_bytes, &mut frames);
-        let handled = frames.drain(..).try_for_each(|frame| handle(&frame, &waiting, &outgoing));
-        if let Err(error) = decoded.and(handled) {
-            tracing::warn!(%error, "closing a connection whose peer sent what cannot be read");
-            break;
-        }
-        buffer.reserve(frame::needed(&buffer).map_or(READ_BYTES, |whole| whole.min(frame_bytes) - buffer.len()));
-    }
-    waiting.close();
+    pushes: Option<mpsc::Sender<Pushed>>,
 }
 
-/// Gives a reply to who waits for it. A request of the server is answered that it is not supported.
-fn handle(frame: &Frame, waiting: &Waiting, outgoing: &mpsc::WeakSender<Bytes>) -> Result<(), ProtocolError> {
-    let command = frame.command()?;
-    waiting.heard.fetch_add(1, Ordering::Relaxed);
-    if command.is_reply() {
-        waiting.complete(command);
-    } else if !command.is_oneway() {
-        let remark = format!(" request type {} not supported", command.code);
-        let answer = Command::reply(response::REQUEST_CODE_NOT_SUPPORTED, command.opaque).with_remark(remark);
-        let mut out = BytesMut::new();
-        frame::encode(&answer, frame.serialization, &mut out);
-        // With a full queue the server's call times out, which costs less than to stop reading its replies.
-        outgoing.upgrade().map(|outgoing| outgoing.try_send(out.freeze()));
+impl Hears {
+    /// Reads replies until the socket ends or brings what is no frame.
+    async fn read_frames(self, mut socket: OwnedReadHalf, frame_bytes: usize) {
+        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let mut frames = Vec::new();
+        while socket.read_buf(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+            let decoded = frame::decode_all(&mut buffer, frame_bytes, &mut frames);
+            let handled = frames.drain(..).try_for_each(|frame| self.handle(&frame));
+            if let Err(error) = decoded.and(handled) {
+                tracing::warn!(address = &*self.address, %error, "closing a connection whose peer sent what cannot be read");
+                break;
+            }
+            buffer.reserve(frame::needed(&buffer).map_or(READ_BYTES, |whole| whole.min(frame_bytes) - buffer.len()));
+        }
+        self.waiting.close();
     }
-    Ok(())
+
+    /// Gives a reply to who waits for it, and a request of the server to who hears those.
+    fn handle(&self, frame: &Frame) -> Result<(), ProtocolError> {
+        let command = frame.command()?;
+        self.waiting.heard.fetch_add(1, Ordering::Relaxed);
+        if command.is_reply() {
+            self.waiting.complete(command);
+            return Ok(());
+        }
+        let answer = Answer::to(frame, &command, &self.outgoing);
+        let pushed = Pushed { address: Arc::clone(&self.address), command, answer };
+        // What finds no room is dropped, and so answered.
+        self.pushes.as_ref().map(|pushes| pushes.try_send(pushed));
+        Ok(())
+    }
 }

@@ -1,10 +1,12 @@
 //! What can go wrong for a client, by what it can do about it.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
 
+use super::subscription::SubscriptionError;
 use crate::protocol::body::BodyError;
 use crate::protocol::codes::request;
 use crate::protocol::error::ProtocolError;
@@ -71,6 +73,32 @@ pub enum ClientError {
     /// Messages that cannot travel in one batch.
     #[error("a batch holds at least one message, and all of one topic: {0}")]
     Batch(String),
+    /// A client has one consumer and one producer of a group.
+    #[error("the client has a member of group {group} already: stop that one first, or use another client")]
+    GroupTaken {
+        /// The group.
+        group: String,
+    },
+    /// The file of a consumer that keeps its offsets itself.
+    #[error("cannot keep offsets in {}: {source}; mend or remove the file", path.display())]
+    OffsetFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+    /// The client's own thread.
+    #[error("cannot start the client's thread: {source}")]
+    Thread {
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// What a consumer says that it wants is nothing.
+    #[error(transparent)]
+    Subscription(#[from] SubscriptionError),
+    /// The client has been stopped, or a part of it has failed: its log says which.
+    #[error("the client has come to its end; make a new one")]
+    Ended,
     /// A topic or group that cannot be one.
     #[error(transparent)]
     Name(#[from] NameError),

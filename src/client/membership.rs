@@ -18,12 +18,13 @@ use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::client::{OfConsumerGroup, UnregisterClient};
 use crate::protocol::headers::offset::{OffsetReply, QueryConsumerOffset, UpdateConsumerOffset};
+use crate::protocol::headers::send::SendBack;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::units::QueueOffset;
 
 /// How long a broker has for a heartbeat, a farewell, or the list of members.
 const MEMBERS_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long it has for an offset.
+/// How long it has for an offset, or to take a message back.
 const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long it has for locks.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -131,6 +132,15 @@ impl Membership {
         };
         let command = Command::request(request::UPDATE_CONSUMER_OFFSET).with_ext(header.to_ext());
         self.connections.to(&queue.address).await?.send_oneway(command).await
+    }
+
+    /// Brings a message back to the broker that has it, to be tried again later.
+    ///
+    /// # Errors
+    /// As [`Membership::heartbeat`].
+    pub async fn send_back(&self, broker: &str, header: SendBack) -> Result<(), ClientError> {
+        let command = Command::request(request::CONSUMER_SEND_MSG_BACK).with_ext(header.to_ext());
+        self.connections.to(broker).await?.call(command, OFFSET_TIMEOUT).await.map(drop)
     }
 
     /// Asks a broker for the locks of queues, or to keep them; gives those that the client has now, for a minute.

@@ -12,25 +12,40 @@
 //! [`owned_queues`] (what to do when that changes), [`process_queue`] (what was pulled and is not consumed), [`subscription`]
 //! (what is wanted). A consumer that acts on them is not here yet; [`membership`] holds the requests that it makes.
 
+pub mod actors;
 pub mod address_server;
 pub mod allocation;
+pub mod calls;
 pub mod connection;
+pub mod consumer_options;
 pub mod error;
+pub mod instance;
 pub mod latency_faults;
+pub mod listener;
+pub mod member;
 pub mod membership;
 pub mod namespace;
+pub mod offset_file;
 pub mod owned_queues;
 pub mod pool;
 pub mod process_queue;
 pub mod producer;
 pub mod pull;
+pub mod push_consumer;
+pub mod pushed;
 pub mod route;
+pub mod route_cache;
 pub mod selector;
 pub mod subscription;
 
-pub use connection::{Connection, Limits};
+pub use connection::{Connection, ConnectionOptions, Limits};
+pub use consumer_options::{Begin, ConsumerOptions, Order};
 pub use error::ClientError;
+pub use instance::{Client, ClientOptions};
+pub use listener::{Delivery, Listener, RetryWhen, Verdict};
 pub use pool::Connections;
 pub use producer::{OutgoingMessage, Producer, SendReceipt, SendStatus};
 pub use pull::{PullStatus, Pulled, Puller};
+pub use push_consumer::{PushConsumer, PushConsumerBuilder};
 pub use route::{Queue, Routes};
+pub use subscription::Wanted;

@@ -100,13 +100,24 @@ impl OwnedQueues {
         }
     }
 
-    /// Gives up a queue out of turn, as when its offset was reset; the next [`OwnedQueues::assign`] takes it anew. `None` if
+    /// Gives up a queue out of turn, as when another member has its lock; the next [`OwnedQueues::assign`] takes it anew. `None` if
     /// it is not owned.
     pub fn give_up(&mut self, queue: &MessageQueue) -> Option<Change> {
         self.owns(queue).then(|| {
             self.queues.remove(queue);
             Change::GiveUp(queue.clone())
         })
+    }
+
+    /// Has a queue that is owned given up and taken over at once, as when it is to go on elsewhere. Gives whether it is owned:
+    /// the caller gives it up, takes it over, and says how that went.
+    #[must_use]
+    pub fn take_anew(&mut self, queue: &MessageQueue) -> bool {
+        let is_owned = self.owns(queue);
+        if is_owned {
+            self.queues.insert(queue.clone(), Hold::Coming);
+        }
+        is_owned
     }
 
     /// Gives up everything, of topics that are not subscribed to any more or of all of them. What is being taken over is
@@ -205,10 +216,21 @@ mod tests {
         assert_eq!(owned.give_up(&queue(1)), Some(give_up(1)));
         assert_eq!(owned.give_up(&queue(1)), None);
         assert_eq!(owned.assign("T", &share(&[0, 1]), S(1)), [take_over(1)]);
+        assert!(!owned.take_anew(&queue(1)), "it is not there yet");
         assert_eq!(owned.give_up_all(|topic| topic == "U"), []);
         assert_eq!(owned.give_up_all(|_| true), [give_up(0)]);
         assert_eq!(owned.taken_over(&queue(1), S(2)), Some(give_up(1)));
         assert_eq!(owned.owned().count(), 0);
+    }
+
+    #[test]
+    fn a_queue_that_goes_on_elsewhere_is_not_taken_over_twice() {
+        let mut owned = owning(&[0, 1]);
+        assert!(owned.take_anew(&queue(0)) && owned.take_anew(&queue(1)));
+        assert_eq!(owned.assign("T", &share(&[0]), S(1)), [], "it is coming");
+        assert_eq!(owned.taken_over(&queue(0), S(2)), None);
+        assert_eq!(owned.taken_over(&queue(1), S(2)), Some(give_up(1)), "the share has changed meanwhile");
+        assert_eq!(owned.owned().cloned().collect::<Vec<_>>(), share(&[0]));
     }
 
     #[derive(Clone, Debug)]

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::connection::{Connection, Limits};
+use super::connection::{Connection, ConnectionOptions};
 use super::error::ClientError;
 
 /// The connections of one client; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    limits: Limits,
+    options: ConnectionOptions,
     slots: Arc<Mutex<HashMap<String, Slot>>>,
 }
 
@@ -18,10 +18,10 @@ pub struct Connections {
 type Slot = Arc<tokio::sync::Mutex<Option<Connection>>>;
 
 impl Connections {
-    /// No connections yet; each will keep these limits.
+    /// No connections yet; each will be made in this way.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
-        Self { limits, slots: Arc::default() }
+    pub fn new(options: impl Into<ConnectionOptions>) -> Self {
+        Self { options: options.into(), slots: Arc::default() }
     }
 
     /// The connection to `address`, which is opened when there is none that works.
@@ -34,7 +34,7 @@ impl Connections {
         if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
             return Ok(connection.clone());
         }
-        let connection = Connection::open(address, self.limits).await?;
+        let connection = Connection::open(address, self.options.clone()).await?;
         *slot = Some(connection.clone());
         Ok(connection)
     }

@@ -103,12 +103,19 @@ impl ProcessQueue {
         taken
     }
 
-    /// Takes messages back from a listener that could not consume them, so that it is given them again. Their time begins
-    /// anew then.
+    /// Notes that there is nothing more before `next`: what lies between was not wanted.
+    pub fn reach(&mut self, next: QueueOffset) {
+        self.end = self.end.max(Some(next));
+    }
+
+    /// Takes messages back from a listener that could not consume them, so that it is given them again, with one more attempt
+    /// counted. Their time begins anew then.
     pub fn put_back(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
         for offset in offsets {
             if let Some(held) = self.held.get_mut(&offset) {
                 held.begun = None;
+                let message = Arc::make_mut(&mut held.message);
+                message.reconsume_times = message.reconsume_times.saturating_add(1);
                 self.waiting.insert(offset);
             }
         }
@@ -151,6 +158,12 @@ impl ProcessQueue {
         } else {
             max.span.filter(|max| span > *max).map(|_| Pressure::Span(span))
         }
+    }
+
+    /// Whether there are messages that no listener has.
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
     }
 
     /// Whether nothing is held.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::error::ClientError;
 use super::pool::Connections;
 use super::route::Queue;
-use crate::protocol::body::subscription::EXPRESSION_SQL92;
+use crate::protocol::body::subscription::{EXPRESSION_TAG, SUBSCRIBE_ALL};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::{Command, ExtFields};
 use crate::protocol::compression;
@@ -63,6 +63,78 @@ pub struct Pulled {
     pub min: QueueOffset,
     /// The offset that the next message will get.
     pub max: QueueOffset,
+    /// The id of the set's broker to pull from next.
+    pub suggested_broker: i64,
+}
+
+/// A pull as it is asked for.
+#[derive(Clone, Debug)]
+pub struct PullRequest<'a> {
+    /// The queue's number.
+    pub queue: QueueId,
+    /// The first message wanted.
+    pub offset: QueueOffset,
+    /// How many at most.
+    pub count: u32,
+    /// How long the broker may hold the answer back when there is none.
+    pub hold: Duration,
+    /// How far the group has come, to be stored.
+    pub commit: Option<QueueOffset>,
+    /// Which messages are wanted.
+    pub wants: Wants<'a>,
+}
+
+/// Which messages a pull wants.
+#[derive(Clone, Copy, Debug)]
+pub enum Wants<'a> {
+    /// What heartbeats have said the group wants, and no older version of it.
+    AsSubscribed {
+        /// See [`SubscriptionData::sub_version`](crate::protocol::body::subscription::SubscriptionData).
+        version: i64,
+    },
+    /// What the pull itself says.
+    Expression {
+        /// `TAG` or `SQL92`.
+        language: &'a str,
+        /// The expression.
+        text: &'a str,
+    },
+}
+
+impl Wants<'static> {
+    /// Every message.
+    pub const ALL: Self = Self::Expression { language: EXPRESSION_TAG, text: SUBSCRIBE_ALL };
+}
+
+impl PullRequest<'_> {
+    /// The request as it travels.
+    #[must_use]
+    pub fn command(&self, group: &str, topic: &str) -> Command {
+        let bit = |is_set: bool, bit: i32| if is_set { bit } else { 0 };
+        let (said, version) = match self.wants {
+            Wants::AsSubscribed { version } => (None, version),
+            Wants::Expression { language, text } => (Some((language, text)), 0),
+        };
+        let sys_flag = bit(!self.hold.is_zero(), sys_flag::pull::SUSPEND)
+            | bit(said.is_some(), sys_flag::pull::SUBSCRIPTION)
+            | bit(self.commit.is_some(), sys_flag::pull::COMMIT_OFFSET);
+        let header = PullHeader {
+            consumer_group: group.into(),
+            topic: topic.into(),
+            queue_id: self.queue.0 as i32,
+            queue_offset: self.offset.0 as i64,
+            max_msg_nums: self.count as i32,
+            sys_flag,
+            commit_offset: self.commit.unwrap_or_default().0 as i64,
+            suspend_timeout_millis: self.hold.as_millis() as i64,
+            subscription: said.map(|(_, text)| text.into()),
+            sub_version: version,
+            expression_type: said.map(|(language, _)| language.into()),
+        };
+        let mut ext = ExtFields::builder();
+        header.write(&mut ext);
+        Command::request(request::PULL_MESSAGE).with_ext(ext.build())
+    }
 }
 
 /// Reads the queues of one topic.
@@ -116,9 +188,18 @@ impl Puller {
         count: u32,
         hold: Duration,
     ) -> Result<Pulled, ClientError> {
+        let wants = Wants::ALL;
+        self.ask(queue, &PullRequest { queue: queue.id, offset, count, hold, commit: None, wants }).await
+    }
+
+    /// The same for a pull that says more.
+    ///
+    /// # Errors
+    /// As [`Puller::pull`].
+    pub async fn ask(&self, queue: &Queue, pull: &PullRequest<'_>) -> Result<Pulled, ClientError> {
         let connection = self.connections.to(&queue.address).await?;
-        let command = pull_command(self.group.as_str(), self.topic.as_str(), queue.id, offset, count, hold);
-        let reply = connection.request(command, hold + PULL_SLACK).await?;
+        let command = pull.command(self.group.as_str(), self.topic.as_str());
+        let reply = connection.request(command, pull.hold + PULL_SLACK).await?;
         let Some(status) = PullStatus::of_code(reply.code) else { return Err(connection.refused(&reply)) };
         let bounds = PullReplyHeader::parse(&reply.ext).map_err(|source| connection.unreadable(source))?;
         let messages = if status == PullStatus::Found { messages(reply.body)? } else { Vec::new() };
@@ -128,6 +209,7 @@ impl Puller {
             next: offset_of(bounds.next_begin_offset),
             min: offset_of(bounds.min_offset),
             max: offset_of(bounds.max_offset),
+            suggested_broker: bounds.suggest_which_broker_id,
         })
     }
 
@@ -139,48 +221,6 @@ impl Puller {
         let offset = reply.ext.int64("offset").map_err(|source| connection.unreadable(source))?;
         Ok(offset_of(offset))
     }
-}
-
-/// A pull of up to `count` messages, which the broker may hold for `hold` when there is none.
-///
-/// The subscription is in the request, since no heartbeat has told it to the broker, and nothing is committed.
-#[must_use]
-pub fn pull_command(
-    group: &str,
-    topic: &str,
-    queue: QueueId,
-    offset: QueueOffset,
-    count: u32,
-    hold: Duration,
-) -> Command {
-    let suspend = if hold.is_zero() { 0 } else { sys_flag::pull::SUSPEND };
-    let header = PullHeader {
-        consumer_group: group.into(),
-        topic: topic.into(),
-        queue_id: queue.0 as i32,
-        queue_offset: offset.0 as i64,
-        max_msg_nums: count as i32,
-        sys_flag: suspend | sys_flag::pull::SUBSCRIPTION,
-        commit_offset: 0,
-        suspend_timeout_millis: hold.as_millis() as i64,
-        subscription: Some("*".into()),
-        sub_version: 0,
-        expression_type: Some("TAG".into()),
-    };
-    let mut ext = ExtFields::builder();
-    header.write(&mut ext);
-    Command::request(request::PULL_MESSAGE).with_ext(ext.build())
-}
-
-/// The same pull for messages whose properties meet an SQL92 condition.
-#[must_use]
-pub fn by_properties(pull: Command, condition: &str) -> Command {
-    let mut ext = ExtFields::builder();
-    for (name, value) in pull.ext.iter() {
-        ext.push(name, value);
-    }
-    ext.push("subscription", condition).push("expressionType", EXPRESSION_SQL92);
-    pull.with_ext(ext.build())
 }
 
 /// A broker without the queue says -1, which is as good as none.

@@ -16,6 +16,7 @@ pub mod exchange;
 mod intake;
 mod ledger;
 pub mod listener;
+pub mod mailbox;
 pub mod peer;
 pub mod reply;
 pub mod router;

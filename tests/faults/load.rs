@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ferromq::actors::broker::Broker;
 use ferromq::client::connection::Limits;
-use ferromq::client::pull::pull_command;
+use ferromq::client::pull::{PullRequest, Wants};
 use ferromq::client::{ClientError, Connection, Connections, Puller, Queue};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
@@ -79,7 +79,8 @@ pub(crate) fn send_command(topic: &str, queue: u32, body: &str) -> Command {
 }
 
 pub(crate) fn pull_from(topic: &str, group: &str, offset: u64, hold: Duration) -> Command {
-    pull_command(group, topic, QueueId(0), QueueOffset(offset), 32, hold)
+    let (queue, offset) = (QueueId(0), QueueOffset(offset));
+    PullRequest { queue, offset, count: 32, hold, commit: None, wants: Wants::ALL }.command(group, topic)
 }
 
 impl Load {

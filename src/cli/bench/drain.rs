@@ -8,7 +8,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::link::{FrameView, Link};
 use super::run::Run;
-use crate::client::pull::{by_properties, pull_command};
+use crate::client::pull::{PullRequest, Wants};
+use crate::protocol::body::subscription::EXPRESSION_SQL92;
 use crate::protocol::codes::response;
 use crate::protocol::command::Serialization;
 use crate::protocol::frame::{self, Frame};
@@ -62,11 +63,10 @@ impl Reader {
         let queue = &mut self.queues[at];
         queue.asked_ns = now_ns;
         let (id, offset) = (QueueId(queue.queue), QueueOffset(queue.offset));
-        let command = pull_command(&self.group, &self.topic, id, offset, MESSAGES_PER_PULL, self.hold);
-        let command = match &self.sql {
-            Some(condition) => by_properties(command, condition),
-            None => command,
-        };
+        let sql = self.sql.as_deref().map(|text| Wants::Expression { language: EXPRESSION_SQL92, text });
+        let wants = sql.unwrap_or(Wants::ALL);
+        let pull = PullRequest { queue: id, offset, count: MESSAGES_PER_PULL, hold: self.hold, commit: None, wants };
+        let command = pull.command(&self.group, &self.topic);
         let mut bytes = BytesMut::new();
         frame::encode(&command.with_opaque(Opaque(at as i32)), self.serialization, &mut bytes);
         out.extend_from_slice(&bytes);

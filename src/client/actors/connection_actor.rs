@@ -1,0 +1,104 @@
+//! Keeps the client known to one broker: connected, and told what its groups are.
+//!
+//! Takes [`Beat`] from the InstanceActor. When the connection ends it opens another, later each time it fails, and beats again
+//! at once: brokers forget a client with its connection. Holds nothing that the next [`Beat`] does not bring anew.
+
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseActFuture};
+use bytes::Bytes;
+
+use crate::client::connection::Connection;
+use crate::client::error::ClientError;
+use crate::client::pool::Connections;
+use crate::protocol::codes::request;
+use crate::protocol::command::Command;
+
+/// How long a broker has for a heartbeat.
+const BEAT_TIMEOUT: Duration = Duration::from_secs(3);
+/// After how long a lost connection is opened again: first, and at most.
+const AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(10)];
+
+/// Tells the broker what the client's groups are; done when it has answered.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ClientError>")]
+pub struct Beat {
+    /// The body of HEART_BEAT.
+    pub data: Bytes,
+}
+
+/// One broker.
+pub struct ConnectionActor {
+    address: String,
+    connections: Connections,
+    /// What was told last.
+    last: Bytes,
+    /// Whether somebody waits for the connection to end.
+    is_watched: bool,
+    again_after: Duration,
+}
+
+impl ConnectionActor {
+    /// An actor for the broker at `address`, which does nothing before the first [`Beat`].
+    #[must_use]
+    pub fn new(address: String, connections: Connections) -> Self {
+        let [again_after, _] = AGAIN_AFTER;
+        Self { address, connections, last: Bytes::new(), is_watched: false, again_after }
+    }
+
+    fn beat(&mut self) -> impl Future<Output = Result<Connection, ClientError>> + use<> {
+        let (connections, address, data) = (self.connections.clone(), self.address.clone(), self.last.clone());
+        async move {
+            let connection = connections.to(&address).await?;
+            connection.call(Command::request(request::HEART_BEAT).with_body(data), BEAT_TIMEOUT).await?;
+            Ok(connection)
+        }
+    }
+
+    /// Waits for the end of a connection on which the broker knows the client.
+    fn stands(&mut self, connection: &Connection, ctx: &mut Context<Self>) {
+        [self.again_after, _] = AGAIN_AFTER;
+        if std::mem::replace(&mut self.is_watched, true) {
+            return;
+        }
+        let ended = wrap_future::<_, Self>(connection.ended()).map(|(), actor, ctx| {
+            actor.is_watched = false;
+            actor.again(ctx);
+        });
+        ctx.spawn(ended);
+    }
+
+    fn again(&mut self, ctx: &mut Context<Self>) {
+        let [_, longest] = AGAIN_AFTER;
+        let after = self.again_after;
+        self.again_after = (after * 2).min(longest);
+        ctx.run_later(after, |actor, ctx| {
+            let beaten = wrap_future::<_, Self>(actor.beat()).map(|beaten, actor, ctx| match beaten {
+                Ok(connection) => actor.stands(&connection, ctx),
+                Err(error) => {
+                    tracing::debug!(address = actor.address, %error, "the broker is not there again yet");
+                    actor.again(ctx);
+                }
+            });
+            ctx.spawn(beaten);
+        });
+    }
+}
+
+impl Actor for ConnectionActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Beat> for ConnectionActor {
+    type Result = ResponseActFuture<Self, Result<(), ClientError>>;
+
+    fn handle(&mut self, beat: Beat, _: &mut Context<Self>) -> Self::Result {
+        self.last = beat.data;
+        Box::pin(wrap_future::<_, Self>(self.beat()).map(|beaten, actor, ctx| {
+            let connection = beaten?;
+            actor.stands(&connection, ctx);
+            Ok(())
+        }))
+    }
+}

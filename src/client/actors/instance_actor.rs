@@ -1,0 +1,251 @@
+//! Knows the groups of one client, tells every broker of them, and hands on what brokers ask.
+//!
+//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`BeatAll`] from RebalanceActors, and [`Pushed`] from the
+//! connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers ask to the group that is meant. When it dies
+//! the client is at its end: brokers forget it in two minutes, and its calls fail.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::connection_actor::{Beat, ConnectionActor};
+use super::offset_actor::OffsetsOf;
+use super::rebalance_actor::{Rebalance, ResetOffsets};
+use crate::client::error::ClientError;
+use crate::client::member::Member;
+use crate::client::pool::Connections;
+use crate::client::pushed::Pushed;
+use crate::client::route_cache::RouteCache;
+use crate::net::mailbox::{notify, start_unbounded};
+use crate::protocol::body::Body;
+use crate::protocol::body::heartbeat::HeartbeatData;
+use crate::protocol::body::offsets::{ConsumerStatusBody, ResetOffsetBody};
+use crate::protocol::body::route::MASTER_ID;
+use crate::protocol::codes::{request, response};
+use crate::protocol::command::Command;
+use crate::protocol::headers::client::OfConsumerGroup;
+use crate::protocol::headers::consumer::{ConsumerStatus, ResetOffset};
+use crate::protocol::names::GroupName;
+use crate::protocol::units::Opaque;
+
+/// A consumer begins: brokers are told of it from now on.
+#[derive(Message)]
+#[rtype(result = "Result<(), ClientError>")]
+pub struct AddConsumer {
+    /// The consumer.
+    pub ports: ConsumerPorts,
+}
+
+/// A consumer ends: brokers are told so.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RemoveConsumer {
+    /// Its group.
+    pub group: GroupName,
+}
+
+/// Tells every broker what the groups are; done when each has answered or failed to.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct BeatAll;
+
+/// A consumer, as what brokers ask reaches it.
+#[derive(Clone)]
+pub struct ConsumerPorts {
+    /// What it wants.
+    pub member: Arc<Member>,
+    /// The members of its group are others now.
+    pub rebalance: Recipient<Rebalance>,
+    /// Its group is to go on elsewhere.
+    pub reset: Recipient<ResetOffsets>,
+    /// How far it has come.
+    pub offsets: Recipient<OffsetsOf>,
+}
+
+/// What an InstanceActor is made of.
+pub struct InstanceParts {
+    /// The client's id.
+    pub client_id: Arc<str>,
+    /// Its connections.
+    pub connections: Connections,
+    /// What comes in on them unasked.
+    pub pushes: mpsc::Receiver<Pushed>,
+    /// The routes, which name the brokers.
+    pub routes: Arc<RouteCache>,
+    /// How often brokers are told of the groups.
+    pub heartbeat_interval: Duration,
+}
+
+/// One client.
+pub struct InstanceActor {
+    client_id: Arc<str>,
+    connections: Connections,
+    pushes: Option<mpsc::Receiver<Pushed>>,
+    routes: Arc<RouteCache>,
+    heartbeat_interval: Duration,
+    consumers: BTreeMap<GroupName, ConsumerPorts>,
+    brokers: HashMap<String, Addr<ConnectionActor>>,
+}
+
+impl InstanceActor {
+    /// A client without groups.
+    #[must_use]
+    pub fn new(parts: InstanceParts) -> Self {
+        let InstanceParts { client_id, connections, pushes, routes, heartbeat_interval } = parts;
+        let pushes = Some(pushes);
+        let (consumers, brokers) = (BTreeMap::new(), HashMap::new());
+        Self { client_id, connections, pushes, routes, heartbeat_interval, consumers, brokers }
+    }
+
+    /// Tells every broker that some route names, slaves only if there are consumers, and lets go of the others.
+    fn beat(&mut self) -> impl Future<Output = ()> + use<> {
+        let has_consumers = !self.consumers.is_empty();
+        let named = self.routes.brokers(|id| has_consumers || id == MASTER_ID);
+        self.brokers.retain(|address, _| named.contains(address));
+        let data = HeartbeatData {
+            client_id: self.client_id.to_string(),
+            consumer_data_set: self.consumers.values().map(|ports| ports.member.heartbeat()).collect(),
+            producer_data_set: Vec::new(),
+        };
+        let data = data.encode();
+        let mut beats = JoinSet::new();
+        for address in named.into_iter().filter(|_| has_consumers) {
+            let connections = &self.connections;
+            let broker = self
+                .brokers
+                .entry(address.clone())
+                .or_insert_with(|| start_unbounded(|_| ConnectionActor::new(address.clone(), connections.clone())));
+            let beating = broker.send(Beat { data: data.clone() });
+            beats.spawn_local(async move {
+                if let Ok(Err(error)) = beating.await {
+                    tracing::warn!(address, %error, "a broker did not take a heartbeat");
+                }
+            });
+        }
+        async move { while beats.join_next().await.is_some() {} }
+    }
+
+    /// Asks for the routes that have become old, then beats.
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let (routes, beat) = (Arc::clone(&self.routes), ctx.address().recipient());
+        actix_rt::spawn(async move {
+            for topic in routes.topics() {
+                // What cannot be learned now is asked for again by who needs it.
+                let _ = routes.of(&topic).await;
+            }
+            notify(&beat, BeatAll);
+        });
+    }
+
+    /// Hands on what a broker asks; what is dropped here is answered that it is not supported.
+    fn push(&self, pushed: Pushed) {
+        match pushed.command.code {
+            request::NOTIFY_CONSUMER_IDS_CHANGED => self.ids_changed(&pushed),
+            request::RESET_CONSUMER_CLIENT_OFFSET => self.reset(&pushed),
+            request::GET_CONSUMER_STATUS_FROM_CLIENT => self.status(pushed),
+            _ => {}
+        }
+    }
+
+    fn ids_changed(&self, pushed: &Pushed) {
+        let Ok(header) = OfConsumerGroup::parse(&pushed.command.ext) else { return };
+        if let Some(ports) = self.consumers.get(header.consumer_group.as_str()) {
+            notify(&ports.rebalance, Rebalance);
+        }
+    }
+
+    fn reset(&self, pushed: &Pushed) {
+        let Ok(header) = ResetOffset::parse(&pushed.command.ext) else { return };
+        let (Some(ports), Ok(body)) =
+            (self.consumers.get(header.group.as_str()), ResetOffsetBody::decode(&pushed.command.body))
+        else {
+            return;
+        };
+        tracing::info!(group = header.group, topic = header.topic, "a broker moves the group's offsets");
+        notify(&ports.reset, ResetOffsets { topic: header.topic, offsets: body.offset_table.0 });
+    }
+
+    fn status(&self, pushed: Pushed) {
+        let Ok(header) = ConsumerStatus::parse(&pushed.command.ext) else { return };
+        let Some(ports) = self.consumers.get(header.group.as_str()) else {
+            let remark = format!("the client has no consumer in group {}", header.group);
+            return pushed.answer.give(Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark(remark));
+        };
+        let asked = ports.offsets.send(OffsetsOf { topic: header.topic });
+        actix_rt::spawn(async move {
+            let Ok(message_queue_table) = asked.await else { return };
+            let body = ConsumerStatusBody { message_queue_table, ..ConsumerStatusBody::default() };
+            pushed.answer.give(Command::reply(response::SUCCESS, Opaque(0)).with_body(body.encode()));
+        });
+    }
+}
+
+impl Actor for InstanceActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.heartbeat_interval, Self::tick);
+        let Some(mut pushes) = self.pushes.take() else { return };
+        let own = ctx.address().recipient();
+        actix_rt::spawn(async move {
+            while let Some(pushed) = pushes.recv().await {
+                notify(&own, pushed);
+            }
+        });
+    }
+}
+
+impl Message for Pushed {
+    type Result = ();
+}
+
+impl Handler<Pushed> for InstanceActor {
+    type Result = ();
+
+    fn handle(&mut self, pushed: Pushed, _: &mut Context<Self>) {
+        self.push(pushed);
+    }
+}
+
+impl Handler<BeatAll> for InstanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: BeatAll, _: &mut Context<Self>) -> ResponseFuture<()> {
+        Box::pin(self.beat())
+    }
+}
+
+impl Handler<AddConsumer> for InstanceActor {
+    type Result = Result<(), ClientError>;
+
+    fn handle(&mut self, add: AddConsumer, _: &mut Context<Self>) -> Self::Result {
+        let group = add.ports.member.group().clone();
+        if self.consumers.contains_key(&group) {
+            return Err(ClientError::GroupTaken { group: group.to_string() });
+        }
+        self.consumers.insert(group, add.ports);
+        Ok(())
+    }
+}
+
+impl Handler<RemoveConsumer> for InstanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, remove: RemoveConsumer, _: &mut Context<Self>) -> ResponseFuture<()> {
+        let Some(ports) = self.consumers.remove(&remove.group) else { return Box::pin(async {}) };
+        let mut farewells = JoinSet::new();
+        for address in self.brokers.keys().cloned() {
+            let membership = ports.member.membership.clone();
+            farewells.spawn_local(async move {
+                if let Err(error) = membership.leave(&address).await {
+                    tracing::debug!(address, %error, "a broker did not hear that a consumer left");
+                }
+            });
+        }
+        Box::pin(async move { while farewells.join_next().await.is_some() {} })
+    }
+}

@@ -1,0 +1,34 @@
+//! The actors that a client is made of, for applications that embed or replace them.
+//!
+//! ```text
+//!                       BeatAll                      Beat
+//!  RebalanceActor ──────────────► InstanceActor ───────────► ConnectionActor   one per broker
+//!  one per consumer ◄──────────────── │ ▲  Rebalance, ResetOffsets
+//!     │  │    GiveUp, Locked          │ └── Pushed: what brokers ask
+//!     │  └──────────► PullActor       │ OffsetsOf
+//!     │               one per queue   ▼
+//!     │                  └──────► OffsetActor   one per consumer
+//!     └── OffsetOf, Forget, MoveTo ──►▲  Progress
+//! ```
+//!
+//! | mailbox | who sends | what bounds it | when it is gone |
+//! |---|---|---|---|
+//! | InstanceActor | consumers, connections | pushes: the room of their channel; else one per consumer | calls fail with [`Ended`](crate::client::ClientError::Ended) |
+//! | ConnectionActor | InstanceActor | one heartbeat per interval and change | the next heartbeat starts another |
+//! | RebalanceActor | InstanceActor, application | notices of brokers; one round at a time | the consumer is at its end |
+//! | PullActor | RebalanceActor, calls | calls under way: `deliveries_at_once` | the queue is taken anew |
+//! | OffsetActor | PullActors, RebalanceActor | one per call that ends | queues cannot be taken over |
+//!
+//! All of one client run on one arbiter. Their work is asking brokers; what they decide is in [`owned_queues`],
+//! [`process_queue`] and [`allocation`]. The application's listener runs on its own runtime.
+//!
+//! [`owned_queues`]: super::owned_queues
+//! [`process_queue`]: super::process_queue
+//! [`allocation`]: super::allocation
+
+pub mod connection_actor;
+pub mod engine;
+pub mod instance_actor;
+pub mod offset_actor;
+pub mod pull_actor;
+pub mod rebalance_actor;

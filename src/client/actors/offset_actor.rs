@@ -1,0 +1,180 @@
+//! Knows how far a consumer has come, and stores it.
+//!
+//! Takes [`Progress`] from PullActors, [`OffsetOf`], [`Forget`] and [`MoveTo`] from the RebalanceActor, [`OffsetsOf`] from the
+//! InstanceActor. Stores what has changed every so often: with the brokers, or in a file where each member gets all messages.
+//! When it dies, its group goes on from what was stored last.
+
+use std::sync::Arc;
+
+use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+
+use crate::client::error::ClientError;
+use crate::client::member::Member;
+use crate::client::offset_file::{OffsetFile, Offsets};
+use crate::protocol::body::queue_table::{MessageQueue, QueueTable};
+use crate::protocol::names::Topic;
+use crate::protocol::units::QueueOffset;
+
+/// How far the consumer has come with a queue.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Progress {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// The next offset wanted.
+    pub offset: QueueOffset,
+}
+
+/// Where to go on with a queue; `None` if nothing is stored.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<Option<QueueOffset>, ClientError>")]
+pub struct OffsetOf {
+    /// The queue.
+    pub queue: MessageQueue,
+}
+
+/// The queue is somebody else's now: stores how far the consumer has come, and forgets it.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Forget {
+    /// The queue.
+    pub queue: MessageQueue,
+}
+
+/// Stores another offset of a queue, wherever the consumer is.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct MoveTo {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// The next offset wanted.
+    pub offset: QueueOffset,
+}
+
+/// How far the consumer has come with the queues of a topic.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "QueueTable<i64>")]
+pub struct OffsetsOf {
+    /// The topic.
+    pub topic: String,
+}
+
+/// The offsets of one consumer.
+pub struct OffsetActor {
+    member: Arc<Member>,
+    offsets: Offsets,
+    /// Where members do not share the messages.
+    file: Option<OffsetFile>,
+    /// Whether the file is behind.
+    is_changed: bool,
+}
+
+impl OffsetActor {
+    /// The offsets of a member; those of a file, if there is one, are known at once.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn new(member: Arc<Member>, file: Option<OffsetFile>) -> Result<Self, ClientError> {
+        let offsets = file.as_ref().map_or_else(|| Ok(Offsets::new()), OffsetFile::read)?;
+        Ok(Self { member, offsets, file, is_changed: false })
+    }
+
+    /// Stores the offsets of all queues, or of one. Brokers do not confirm that, so they are told again what has not changed.
+    fn persist(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
+        let due = match &self.file {
+            Some(file) => {
+                if self.is_changed {
+                    self.is_changed = file.write(&self.offsets).inspect_err(|error| tracing::warn!(%error)).is_err();
+                }
+                Offsets::new()
+            }
+            None => {
+                let is_meant = |queue: &MessageQueue| only.is_none_or(|only| only == queue);
+                self.offsets
+                    .iter()
+                    .filter(|(queue, _)| is_meant(queue))
+                    .map(|(queue, at)| (queue.clone(), *at))
+                    .collect()
+            }
+        };
+        let member = Arc::clone(&self.member);
+        async move {
+            for (queue, offset) in due {
+                if let Err(error) = commit(&member, &queue, offset).await {
+                    let (group, number) = (member.group(), queue.queue_id);
+                    tracing::warn!(%group, queue.topic, number, %offset, %error, "cannot store an offset yet");
+                }
+            }
+        }
+    }
+
+    fn advance(&mut self, queue: MessageQueue, offset: QueueOffset) {
+        self.is_changed |= self.offsets.insert(queue, offset) != Some(offset);
+    }
+}
+
+async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset) -> Result<(), ClientError> {
+    member.membership.commit(&Topic::parse(&queue.topic)?, &member.at_master(queue)?, offset).await
+}
+
+impl Actor for OffsetActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.member.options.persist_interval, |actor, _| {
+            actix_rt::spawn(actor.persist(None));
+        });
+    }
+}
+
+impl Handler<Progress> for OffsetActor {
+    type Result = ();
+
+    fn handle(&mut self, progress: Progress, _: &mut Context<Self>) {
+        self.advance(progress.queue, progress.offset);
+    }
+}
+
+impl Handler<OffsetOf> for OffsetActor {
+    type Result = ResponseFuture<Result<Option<QueueOffset>, ClientError>>;
+
+    fn handle(&mut self, of: OffsetOf, _: &mut Context<Self>) -> Self::Result {
+        if self.file.is_some() {
+            let known = self.offsets.get(&of.queue).copied();
+            return Box::pin(async move { Ok(known) });
+        }
+        let member = Arc::clone(&self.member);
+        Box::pin(async move { member.stored_offset(&of.queue).await })
+    }
+}
+
+impl Handler<Forget> for OffsetActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> ResponseFuture<()> {
+        let stored = self.persist(Some(&forget.queue));
+        // In the file every queue stays: the member takes it up again where it was.
+        if self.file.is_none() {
+            self.offsets.remove(&forget.queue);
+        }
+        Box::pin(stored)
+    }
+}
+
+impl Handler<MoveTo> for OffsetActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, to: MoveTo, _: &mut Context<Self>) -> ResponseFuture<()> {
+        self.advance(to.queue.clone(), to.offset);
+        Box::pin(self.persist(Some(&to.queue)))
+    }
+}
+
+impl Handler<OffsetsOf> for OffsetActor {
+    type Result = actix::MessageResult<OffsetsOf>;
+
+    fn handle(&mut self, of: OffsetsOf, _: &mut Context<Self>) -> Self::Result {
+        let of_topic = self.offsets.iter().filter(|(queue, _)| queue.topic == of.topic);
+        actix::MessageResult(of_topic.map(|(queue, offset)| (queue.clone(), offset.0 as i64)).collect())
+    }
+}

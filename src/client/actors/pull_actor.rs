@@ -1,0 +1,417 @@
+//! Pulls one queue, has its messages consumed, and says how far that has come.
+//!
+//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallEnded`] from the calls of the
+//! listener. Sends [`Progress`] to the OffsetActor. When it dies, the RebalanceActor takes the queue anew from where it was
+//! stored last.
+//!
+//! ```text
+//!   broker ── pull ──► ProcessQueue ── take ──► call of the listener ── verdict ──► done: Progress
+//!                          ▲                                               │
+//!                          └──────── put back, if it cannot be sent back ◄─┴──► sent back to the broker
+//! ```
+
+mod settle;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+use super::offset_actor::Progress;
+use crate::client::calls::Calls;
+use crate::client::consumer_options::Order;
+use crate::client::error::ClientError;
+use crate::client::listener::{Delivery, Verdict};
+use crate::client::member::Member;
+use crate::client::process_queue::ProcessQueue;
+use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
+use crate::client::subscription::wants;
+use crate::net::mailbox::notify;
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::body::route::MASTER_ID;
+use crate::protocol::codes::response;
+use crate::protocol::message;
+use crate::protocol::names::{RETRY_PREFIX, Topic};
+use crate::protocol::properties::keys;
+use crate::protocol::units::QueueOffset;
+
+/// How long a broker may hold a pull that finds nothing.
+const HOLD: Duration = Duration::from_secs(15);
+/// When a queue is pulled again of which enough is held,
+const PRESSED_FOR: Duration = Duration::from_millis(50);
+/// or whose pull failed,
+const FAILED_FOR: Duration = Duration::from_secs(1);
+/// or whose broker has too much to do.
+const BUSY_FOR: Duration = Duration::from_millis(20);
+/// How long a lock is trusted that was not renewed; at the broker it stands for a minute.
+pub const LOCK_TRUSTED: Duration = Duration::from_secs(30);
+/// How often it is looked for deliveries that take too long, at most.
+const OVERDUE_EVERY: Duration = Duration::from_secs(60);
+
+/// The queue is not the member's any more: no call begins, and those under way are waited for so long. Done when nothing
+/// more comes of it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct GiveUp {
+    /// How long.
+    pub limit: Duration,
+}
+
+/// The member has the queue's lock, as of now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Locked;
+
+/// No more messages are to be pulled and consumed for now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Suspend;
+
+/// They are again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resume;
+
+/// A call of the listener has come to its end.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct CallEnded {
+    call: u64,
+    verdict: Verdict,
+}
+
+/// What a PullActor is made of.
+pub struct PullParts {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// Its topic.
+    pub topic: Topic,
+    /// The first message wanted.
+    pub start: QueueOffset,
+    /// The consumer.
+    pub member: Arc<Member>,
+    /// Calls its listener.
+    pub calls: Calls,
+    /// Room for calls under way, shared by its queues.
+    pub room: Arc<Semaphore>,
+    /// Whether it begins at rest.
+    pub is_suspended: bool,
+    /// The OffsetActor.
+    pub progress: Recipient<Progress>,
+}
+
+/// One queue.
+pub struct PullActor {
+    parts: PullParts,
+    puller: Puller,
+    held: ProcessQueue,
+    next: QueueOffset,
+    /// The end of the queue when it was last pulled.
+    queue_end: QueueOffset,
+    /// The broker of the set to pull from.
+    broker_id: i64,
+    calls: HashMap<u64, Call>,
+    calls_begun: u64,
+    /// Messages that are on their way back.
+    settling: usize,
+    is_pressed: bool,
+    is_suspended: bool,
+    waits_for_room: bool,
+    /// Where order matters: whether a message that could not be consumed holds the queue up,
+    is_resting: bool,
+    /// and until when the lock is trusted.
+    locked_until: Duration,
+    /// Who waits for the end, once it is coming.
+    given_up: Option<Vec<oneshot::Sender<()>>>,
+}
+
+/// A call of the listener.
+struct Call {
+    messages: Vec<Arc<message::Message>>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl PullActor {
+    /// Pulls a queue that the member has just taken over, with its lock where order matters.
+    #[must_use]
+    pub fn new(parts: PullParts) -> Self {
+        let locked_until = parts.member.clock.elapsed() + LOCK_TRUSTED;
+        let (next, is_suspended) = (parts.start, parts.is_suspended);
+        Self {
+            puller: parts.member.puller(parts.topic.clone()),
+            parts,
+            held: ProcessQueue::default(),
+            next,
+            queue_end: next,
+            broker_id: MASTER_ID,
+            calls: HashMap::new(),
+            calls_begun: 0,
+            settling: 0,
+            is_pressed: false,
+            is_suspended,
+            waits_for_room: false,
+            is_resting: false,
+            locked_until,
+            given_up: None,
+        }
+    }
+
+    fn is_ordered(&self) -> bool {
+        self.parts.member.options.order == Order::Queue
+    }
+
+    /// Pulls once, or puts that off. There is one pull under way or put off at any time.
+    fn pull(&mut self, ctx: &mut Context<Self>) {
+        if self.given_up.is_some() {
+            return;
+        }
+        if self.is_suspended {
+            return Self::pull_later(ctx, FAILED_FOR);
+        }
+        let mut held_max = self.parts.member.options.held_max;
+        held_max.span = held_max.span.filter(|_| !self.is_ordered());
+        if let Some(pressure) = self.held.pressure(&held_max) {
+            if !std::mem::replace(&mut self.is_pressed, true) {
+                let queue = &self.parts.queue;
+                tracing::info!(topic = queue.topic, queue = queue.queue_id, %pressure, "pulling waits for the listener");
+            }
+            return Self::pull_later(ctx, PRESSED_FOR);
+        }
+        self.is_pressed = false;
+        match self.ask() {
+            Ok(asked) => {
+                ctx.spawn(wrap_future::<_, Self>(asked).map(|outcome, actor, ctx| actor.pulled(outcome, ctx)));
+            }
+            Err(error) => self.failed(&error, ctx),
+        }
+    }
+
+    fn pull_later(ctx: &mut Context<Self>, after: Duration) {
+        ctx.run_later(after, Self::pull);
+    }
+
+    fn ask(&self) -> Result<impl Future<Output = Result<Pulled, ClientError>> + use<>, ClientError> {
+        let member = &self.parts.member;
+        let (at, broker_id) = member.at_broker(&self.parts.queue, self.broker_id)?;
+        let progress = self.held.progress().filter(|progress| progress.0 > 0);
+        // Slaves are told of offsets by their master only.
+        let commit = progress.filter(|_| member.is_clustering() && broker_id == MASTER_ID);
+        let subscriptions = member.subscriptions();
+        let version = subscriptions.get(&self.parts.topic).map_or(0, |subscription| subscription.sub_version);
+        let (offset, count) = (self.next, member.options.messages_per_pull);
+        let pull =
+            PullRequest { queue: at.id, offset, count, hold: HOLD, commit, wants: Wants::AsSubscribed { version } };
+        let puller = self.puller.clone();
+        Ok(async move { puller.ask(&at, &pull).await })
+    }
+
+    fn pulled(&mut self, outcome: Result<Pulled, ClientError>, ctx: &mut Context<Self>) {
+        if self.given_up.is_some() {
+            return;
+        }
+        let pulled = match outcome {
+            Ok(pulled) => pulled,
+            Err(error) => return self.failed(&error, ctx),
+        };
+        self.broker_id = pulled.suggested_broker;
+        self.queue_end = pulled.max;
+        if pulled.status == PullStatus::OutOfRange {
+            return self.go_elsewhere(pulled.next, ctx);
+        }
+        self.next = pulled.next;
+        self.take_in(pulled);
+        self.feed(ctx);
+        self.pull(ctx);
+    }
+
+    /// Keeps what is wanted of what has come.
+    fn take_in(&mut self, pulled: Pulled) {
+        let subscriptions = self.parts.member.subscriptions();
+        let subscription = subscriptions.get(&self.parts.topic);
+        let wanted = pulled.messages.into_iter().filter(|message| subscription.is_none_or(|own| wants(own, message)));
+        self.held.put(wanted.map(as_sent_first));
+        self.held.reach(pulled.next);
+        if self.held.is_empty() {
+            self.progressed();
+        }
+    }
+
+    /// The queue does not have what was asked for: goes on where the broker says, once what is held is consumed.
+    fn go_elsewhere(&mut self, next: QueueOffset, ctx: &mut Context<Self>) {
+        if !self.held.is_empty() {
+            ctx.run_later(PRESSED_FOR, move |actor, ctx| actor.go_elsewhere(next, ctx));
+            return;
+        }
+        if self.given_up.is_some() {
+            return;
+        }
+        let queue = &self.parts.queue;
+        tracing::warn!(
+            topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, wanted = %self.next, goes_on = %next,
+            "the queue does not have the offset that the group has come to"
+        );
+        self.next = next;
+        self.held = ProcessQueue::default();
+        self.held.reach(next);
+        self.progressed();
+        self.pull(ctx);
+    }
+
+    fn failed(&mut self, error: &ClientError, ctx: &mut Context<Self>) {
+        let queue = &self.parts.queue;
+        if error.refusal() == Some(response::FLOW_CONTROL) {
+            return Self::pull_later(ctx, BUSY_FOR);
+        }
+        tracing::warn!(topic = queue.topic, queue = queue.queue_id, %error, "cannot pull; it is tried again");
+        if error.is_of_transport() {
+            // The set may have another broker, or be somewhere else by now.
+            self.broker_id = MASTER_ID;
+            self.parts.member.routes.doubt(&self.parts.topic);
+        }
+        Self::pull_later(ctx, FAILED_FOR);
+    }
+
+    /// Begins calls of the listener as long as there are messages and room.
+    fn feed(&mut self, ctx: &mut Context<Self>) {
+        while self.may_feed() {
+            match Arc::clone(&self.parts.room).try_acquire_owned() {
+                Ok(room) => self.begin(room, ctx),
+                Err(_) => return self.wait_for_room(ctx),
+            }
+        }
+    }
+
+    fn may_feed(&self) -> bool {
+        let is_open = self.given_up.is_none() && !self.is_suspended && !self.waits_for_room;
+        let in_order = || {
+            let is_locked = !self.parts.member.is_clustering() || self.parts.member.clock.elapsed() < self.locked_until;
+            self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
+        };
+        is_open && self.held.has_waiting() && (!self.is_ordered() || in_order())
+    }
+
+    fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
+        self.waits_for_room = true;
+        let room = Arc::clone(&self.parts.room).acquire_owned();
+        ctx.spawn(wrap_future::<_, Self>(room).map(|room, actor, ctx| {
+            actor.waits_for_room = false;
+            if let Some(room) = room.ok().filter(|_| actor.may_feed()) {
+                actor.begin(room, ctx);
+                actor.feed(ctx);
+            }
+        }));
+    }
+
+    fn begin(&mut self, room: OwnedSemaphorePermit, ctx: &mut Context<Self>) {
+        let options = &self.parts.member.options;
+        let messages = self.held.take(options.messages_per_delivery.max(1), self.parts.member.clock.elapsed());
+        let call = self.calls_begun;
+        self.calls_begun += 1;
+        let delivery =
+            Delivery { messages: messages.clone(), queue: self.parts.queue.clone(), queue_end: self.queue_end };
+        self.calls.insert(call, Call { messages, _room: room });
+        let own = ctx.address().recipient();
+        self.parts.calls.begin(delivery, move |verdict| notify(&own, CallEnded { call, verdict }));
+    }
+
+    /// Says how far the group has come with the queue.
+    fn progressed(&self) {
+        if let Some(offset) = self.held.progress() {
+            notify(&self.parts.progress, Progress { queue: self.parts.queue.clone(), offset });
+        }
+    }
+
+    /// Comes to the end if nobody works on the queue's messages any more.
+    fn end_if_idle(&mut self, ctx: &mut Context<Self>) {
+        if self.given_up.is_some() && self.calls.is_empty() && self.settling == 0 {
+            self.end(ctx);
+        }
+    }
+
+    fn end(&mut self, ctx: &mut Context<Self>) {
+        for waiting in self.given_up.iter_mut().flat_map(|waiting| waiting.drain(..)) {
+            // Who waits may have given up.
+            let _ = waiting.send(());
+        }
+        ctx.stop();
+    }
+}
+
+/// A message under the topic that it was first sent to, if it is tried again.
+fn as_sent_first(mut message: message::Message) -> message::Message {
+    if let Some(topic) = message.property(keys::RETRY_TOPIC).filter(|_| message.topic.starts_with(RETRY_PREFIX)) {
+        message.topic = topic.into();
+    }
+    message
+}
+
+impl Actor for PullActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        self.pull(ctx);
+        if !self.is_ordered() && self.parts.member.is_clustering() {
+            ctx.run_interval(self.parts.member.options.consume_timeout.min(OVERDUE_EVERY), Self::take_back_overdue);
+        }
+    }
+}
+
+impl Handler<CallEnded> for PullActor {
+    type Result = ();
+
+    fn handle(&mut self, ended: CallEnded, ctx: &mut Context<Self>) {
+        // One that took too long has been settled already.
+        let Some(call) = self.calls.remove(&ended.call) else { return };
+        let Call { messages, _room } = call;
+        drop(_room);
+        self.settle(messages, ended.verdict, ctx);
+        self.feed(ctx);
+        self.end_if_idle(ctx);
+    }
+}
+
+impl Handler<GiveUp> for PullActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        let (ended, end) = oneshot::channel();
+        self.given_up.get_or_insert_default().push(ended);
+        if give_up.limit.is_zero() {
+            self.end(ctx);
+        } else {
+            ctx.run_later(give_up.limit, Self::end);
+            self.end_if_idle(ctx);
+        }
+        // An end that comes without a word is one, too.
+        Box::pin(async move { drop(end.await) })
+    }
+}
+
+impl Handler<Locked> for PullActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Locked, ctx: &mut Context<Self>) {
+        self.locked_until = self.parts.member.clock.elapsed() + LOCK_TRUSTED;
+        self.feed(ctx);
+    }
+}
+
+impl Handler<Suspend> for PullActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Suspend, _: &mut Context<Self>) {
+        self.is_suspended = true;
+    }
+}
+
+impl Handler<Resume> for PullActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Resume, ctx: &mut Context<Self>) {
+        self.is_suspended = false;
+        self.feed(ctx);
+    }
+}

@@ -1,0 +1,452 @@
+//! Sees to it that a consumer has its share of the queues: works it out every so often and when told to, takes queues over,
+//! and gives them up.
+//!
+//! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`SuspendAll`], [`ResumeAll`] and [`Stop`]
+//! from the application. Starts a PullActor per queue; asks the OffsetActor where to begin, and has it store where that ended.
+//! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
+};
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinSet;
+
+use super::instance_actor::BeatAll;
+use super::offset_actor::{Forget, MoveTo, OffsetActor, OffsetOf, Progress};
+use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, Resume, Suspend};
+use crate::client::allocation::share_of;
+use crate::client::calls::Calls;
+use crate::client::consumer_options::Order;
+use crate::client::error::ClientError;
+use crate::client::member::{Locks, Member, Subscriptions};
+use crate::client::owned_queues::{Change, OwnedQueues};
+use crate::net::mailbox::{notify, start_unbounded};
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::names::Topic;
+use crate::protocol::units::QueueOffset;
+
+/// When a queue is tried again that could not be taken over.
+const AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// How often locks are renewed.
+const RENEW_LOCKS: Duration = Duration::from_secs(20);
+/// How long calls under way are waited for before a queue goes to another member, where order matters.
+const HAND_OVER: Duration = Duration::from_secs(10);
+
+/// The members of the group, or its queues, may be others now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Rebalance;
+
+/// The group is to go on elsewhere.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ResetOffsets {
+    /// The topic that is meant.
+    pub topic: String,
+    /// Where to go on, by queue.
+    pub offsets: BTreeMap<MessageQueue, i64>,
+}
+
+/// The consumer wants something else from now on; done when brokers have been told.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resubscribe {
+    /// All that it wants.
+    pub subscriptions: Subscriptions,
+}
+
+/// No more messages are to be consumed for now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct SuspendAll;
+
+/// They are again.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ResumeAll;
+
+/// The end: no call begins any more, those under way are waited for, it is stored how far they came, and the queues are
+/// given back. Done when all that is.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Stop;
+
+/// The queues that the consumer has now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<MessageQueue>")]
+pub struct Owned;
+
+/// How to reach an OffsetActor, or what stands in for one.
+#[derive(Clone)]
+pub struct OffsetPorts {
+    /// How far a queue has come.
+    pub progress: Recipient<Progress>,
+    /// Where to go on.
+    pub of: Recipient<OffsetOf>,
+    /// A queue is somebody else's.
+    pub forget: Recipient<Forget>,
+    /// A queue goes on elsewhere.
+    pub move_to: Recipient<MoveTo>,
+}
+
+impl From<Addr<OffsetActor>> for OffsetPorts {
+    fn from(offsets: Addr<OffsetActor>) -> Self {
+        Self {
+            progress: offsets.clone().recipient(),
+            of: offsets.clone().recipient(),
+            forget: offsets.clone().recipient(),
+            move_to: offsets.recipient(),
+        }
+    }
+}
+
+/// What a RebalanceActor is made of.
+pub struct RebalanceParts {
+    /// The consumer.
+    pub member: Arc<Member>,
+    /// Calls its listener.
+    pub calls: Calls,
+    /// Its offsets.
+    pub offsets: OffsetPorts,
+    /// Tells brokers of it.
+    pub beat: Recipient<BeatAll>,
+}
+
+/// One consumer.
+pub struct RebalanceActor {
+    parts: RebalanceParts,
+    room: Arc<Semaphore>,
+    owned: OwnedQueues,
+    pulls: HashMap<MessageQueue, Addr<PullActor>>,
+    round: Round,
+    is_suspended: bool,
+    is_stopping: bool,
+}
+
+/// Working out the share takes its time; one round is under way at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Round {
+    None,
+    UnderWay,
+    /// Something happened meanwhile, so that another one follows.
+    UnderWayAndWanted,
+}
+
+/// The member's share of a topic.
+type Share = (Topic, Vec<MessageQueue>);
+
+impl RebalanceActor {
+    /// A consumer without queues.
+    #[must_use]
+    pub fn new(parts: RebalanceParts) -> Self {
+        let room = Arc::new(Semaphore::new(parts.member.options.deliveries_at_once.max(1)));
+        Self {
+            parts,
+            room,
+            owned: OwnedQueues::default(),
+            pulls: HashMap::new(),
+            round: Round::None,
+            is_suspended: false,
+            is_stopping: false,
+        }
+    }
+
+    fn wants_locks(&self) -> bool {
+        self.parts.member.options.order == Order::Queue && self.parts.member.is_clustering()
+    }
+
+    fn rebalance(&mut self, ctx: &mut Context<Self>) {
+        if self.is_stopping {
+            return;
+        }
+        if self.round != Round::None {
+            self.round = Round::UnderWayAndWanted;
+            return;
+        }
+        self.round = Round::UnderWay;
+        let shares = shares(Arc::clone(&self.parts.member));
+        ctx.spawn(wrap_future::<_, Self>(shares).map(|shares, actor, ctx| {
+            let was_wanted = std::mem::replace(&mut actor.round, Round::None) == Round::UnderWayAndWanted;
+            actor.share_out(shares, ctx);
+            if was_wanted {
+                actor.rebalance(ctx);
+            }
+        }));
+    }
+
+    /// Acts on the shares; where they have changed, brokers are told so at once.
+    fn share_out(&mut self, shares: Vec<Share>, ctx: &mut Context<Self>) {
+        if self.is_stopping {
+            return;
+        }
+        let now = self.parts.member.clock.elapsed();
+        for (queue, _) in self.pulls.iter().filter(|(_, pull)| pull.connected()) {
+            self.owned.pulled(queue, now);
+        }
+        let subscriptions = self.parts.member.subscriptions();
+        let is_gone = |topic: &str| !subscriptions.contains_key(topic);
+        let mut changes = self.owned.give_up_all(is_gone);
+        for (topic, share) in shares {
+            let of_topic = self.owned.assign(topic.as_str(), &share, now);
+            if !of_topic.is_empty() {
+                self.parts.member.renew_subscription(&topic);
+            }
+            changes.extend(of_topic);
+        }
+        if changes.is_empty() {
+            return;
+        }
+        notify(&self.parts.beat, BeatAll);
+        changes.into_iter().for_each(|change| self.change(change, ctx));
+    }
+
+    fn change(&mut self, change: Change, ctx: &mut Context<Self>) {
+        match change {
+            Change::GiveUp(queue) => {
+                let handed_over = self.give_up(queue, if self.wants_locks() { HAND_OVER } else { Duration::ZERO });
+                ctx.spawn(wrap_future::<_, Self>(handed_over));
+            }
+            Change::TakeOver(queue) => self.take_over(queue, ctx),
+        }
+    }
+
+    /// Stops pulling a queue, stores how far that has come, and lets others have it.
+    fn give_up(&mut self, queue: MessageQueue, limit: Duration) -> impl Future<Output = ()> + use<> {
+        tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, "gives up a queue");
+        let pull = self.pulls.remove(&queue);
+        let (forget, member) = (self.parts.offsets.forget.clone(), Arc::clone(&self.parts.member));
+        let wants_locks = self.wants_locks();
+        async move {
+            if let Some(pull) = pull {
+                // One that is gone has no calls under way that anybody would hear of.
+                let _ = pull.send(GiveUp { limit }).await;
+            }
+            let _ = forget.send(Forget { queue: queue.clone() }).await;
+            if wants_locks {
+                member.unlock([queue]).await;
+            }
+        }
+    }
+
+    fn take_over(&mut self, queue: MessageQueue, ctx: &mut Context<Self>) {
+        let (member, offsets) = (Arc::clone(&self.parts.member), self.parts.offsets.of.clone());
+        let (wants_locks, wanted) = (self.wants_locks(), queue.clone());
+        let start = async move { start_of(&member, &offsets, &wanted, wants_locks).await };
+        ctx.spawn(wrap_future::<_, Self>(start).map(move |start, actor, ctx| match start {
+            Ok(Some(start)) => actor.taken_over(queue, start, ctx),
+            Ok(None) => actor.not_taken_over(&queue, "another member has its lock", ctx),
+            Err(error) => actor.not_taken_over(&queue, &error.to_string(), ctx),
+        }));
+    }
+
+    fn taken_over(&mut self, queue: MessageQueue, start: QueueOffset, ctx: &mut Context<Self>) {
+        if let Some(change) = self.owned.taken_over(&queue, self.parts.member.clock.elapsed()) {
+            return self.change(change, ctx);
+        }
+        let Ok(topic) = Topic::parse(&queue.topic) else { return };
+        let parts = PullParts {
+            queue: queue.clone(),
+            topic,
+            start,
+            member: Arc::clone(&self.parts.member),
+            calls: self.parts.calls.clone(),
+            room: Arc::clone(&self.room),
+            is_suspended: self.is_suspended,
+            progress: self.parts.offsets.progress.clone(),
+        };
+        tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, %start, "takes a queue over");
+        self.pulls.insert(queue, start_unbounded(|_| PullActor::new(parts)));
+    }
+
+    fn not_taken_over(&mut self, queue: &MessageQueue, why: &str, ctx: &mut Context<Self>) {
+        tracing::debug!(topic = queue.topic, queue = queue.queue_id, why, "cannot take a queue over yet");
+        self.owned.not_taken_over(queue);
+        ctx.run_later(AGAIN_AFTER, Self::rebalance);
+    }
+
+    fn renew_locks(&mut self, ctx: &mut Context<Self>) {
+        let (member, queues) = (Arc::clone(&self.parts.member), self.owned.owned().cloned().collect::<Vec<_>>());
+        let locking = async move { member.lock(queues).await };
+        ctx.spawn(wrap_future::<_, Self>(locking).map(Self::renewed));
+    }
+
+    /// A queue whose lock another member has is given up: what is held of it may be consumed there meanwhile.
+    fn renewed(locks: Locks, actor: &mut Self, ctx: &mut Context<Self>) {
+        for pull in locks.own.iter().filter_map(|queue| actor.pulls.get(queue)) {
+            notify(&pull.clone().recipient(), Locked);
+        }
+        let lost: Vec<_> = locks.others.iter().filter_map(|queue| actor.owned.give_up(queue)).collect();
+        for change in lost {
+            tracing::warn!(?change, "another member has the lock of a queue");
+            actor.change(change, ctx);
+            ctx.run_later(AGAIN_AFTER, Self::rebalance);
+        }
+    }
+
+    /// Has the queues given up where they are, and takes them anew from elsewhere.
+    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
+        for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
+            if !self.owned.take_anew(&queue) {
+                continue;
+            }
+            let ended = self.give_up(queue.clone(), HAND_OVER);
+            let move_to = self.parts.offsets.move_to.clone();
+            let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
+            let moved = async move {
+                ended.await;
+                // Without an OffsetActor there is no beginning anew either, which says so.
+                let _ = move_to.send(to).await;
+            };
+            ctx.spawn(wrap_future::<_, Self>(moved).map(|(), actor, ctx| actor.take_over(queue, ctx)));
+        }
+    }
+
+    fn tell_all<M>(&self, message: M)
+    where
+        M: Message<Result = ()> + Copy + Send + 'static,
+        PullActor: Handler<M>,
+    {
+        self.pulls.values().for_each(|pull| notify(&pull.clone().recipient(), message));
+    }
+}
+
+/// What the member has to read now, of each topic that could be asked about.
+async fn shares(member: Arc<Member>) -> Vec<Share> {
+    let mut shares = Vec::new();
+    for topic in member.subscriptions().keys() {
+        match share(&member, topic).await {
+            Ok(share) => shares.push((topic.clone(), share)),
+            // A retry topic comes to be with the first message that is tried again.
+            Err(ClientError::NoRoute { .. }) if topic.is_retry() => {}
+            Err(error) => tracing::warn!(%topic, %error, "cannot rebalance yet; the queues stay whose they are"),
+        }
+    }
+    shares
+}
+
+async fn share(member: &Member, topic: &Topic) -> Result<Vec<MessageQueue>, ClientError> {
+    if !member.is_clustering() {
+        return Ok(member.routes.of(topic).await?.message_queues(topic));
+    }
+    let (route, members) = member.members(topic).await?;
+    let queues = route.message_queues(topic);
+    Ok(share_of(member.membership.client_id(), members, queues, &*member.options.allocation))
+}
+
+/// Where to begin with a queue; `None` if another member has its lock.
+async fn start_of(
+    member: &Member,
+    offsets: &Recipient<OffsetOf>,
+    queue: &MessageQueue,
+    wants_lock: bool,
+) -> Result<Option<QueueOffset>, ClientError> {
+    // Only what is read with the lock is what the member before has stored last.
+    if wants_lock && member.lock([queue.clone()]).await.own.is_empty() {
+        return Ok(None);
+    }
+    let start = match offsets.send(OffsetOf { queue: queue.clone() }).await.map_err(|_| ClientError::Ended)? {
+        Ok(None) => member.first_offset(queue).await,
+        Ok(Some(stored)) => Ok(stored),
+        Err(error) => Err(error),
+    };
+    if wants_lock && start.is_err() {
+        member.unlock([queue.clone()]).await;
+    }
+    start.map(Some)
+}
+
+impl Actor for RebalanceActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Context<Self>) {
+        ctx.run_interval(self.parts.member.options.rebalance_interval, Self::rebalance);
+        if self.wants_locks() {
+            ctx.run_interval(RENEW_LOCKS, Self::renew_locks);
+        }
+    }
+}
+
+impl Handler<Rebalance> for RebalanceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Rebalance, ctx: &mut Context<Self>) {
+        self.rebalance(ctx);
+    }
+}
+
+impl Handler<ResetOffsets> for RebalanceActor {
+    type Result = ();
+
+    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
+        self.reset(reset, ctx);
+    }
+}
+
+impl Handler<Resubscribe> for RebalanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, to: Resubscribe, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        self.parts.member.change_subscriptions(|own| *own = to.subscriptions);
+        let (beat, own) = (self.parts.beat.clone(), ctx.address().recipient());
+        Box::pin(async move {
+            // An instance that is gone says so where it went.
+            let _ = beat.send(BeatAll).await;
+            notify(&own, Rebalance);
+        })
+    }
+}
+
+impl Handler<SuspendAll> for RebalanceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: SuspendAll, _: &mut Context<Self>) {
+        self.is_suspended = true;
+        self.tell_all(Suspend);
+    }
+}
+
+impl Handler<ResumeAll> for RebalanceActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ResumeAll, _: &mut Context<Self>) {
+        self.is_suspended = false;
+        self.tell_all(Resume);
+    }
+}
+
+impl Handler<Owned> for RebalanceActor {
+    type Result = Vec<MessageQueue>;
+
+    fn handle(&mut self, _: Owned, _: &mut Context<Self>) -> Vec<MessageQueue> {
+        self.owned.owned().cloned().collect()
+    }
+}
+
+impl Handler<Stop> for RebalanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        self.is_stopping = true;
+        let limit = self.parts.member.options.stop_limit;
+        let mut ends = JoinSet::new();
+        for change in self.owned.give_up_all(|_| true) {
+            if let Change::GiveUp(queue) = change {
+                ends.spawn_local(self.give_up(queue, limit));
+            }
+        }
+        let (ended, end) = oneshot::channel();
+        ctx.spawn(wrap_future::<_, Self>(async move { while ends.join_next().await.is_some() {} }).map(
+            |(), _, ctx| {
+                // Who waits may have given up.
+                let _ = ended.send(());
+                ctx.stop();
+            },
+        ));
+        Box::pin(async move { drop(end.await) })
+    }
+}

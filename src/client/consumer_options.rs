@@ -1,0 +1,98 @@
+//! How a consumer consumes: what RocketMQ's consumers have as settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::allocation::{Allocation, Average};
+use super::process_queue::HeldMax;
+use crate::protocol::body::heartbeat::{ConsumeFromWhere, MessageModel};
+
+/// Where a group begins with a queue of which it has stored no offset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// With what is sent from now on.
+    #[default]
+    Last,
+    /// With the oldest message that is still there.
+    First,
+    /// With what was stored at or after this time, in milliseconds since the epoch.
+    AtMs(i64),
+}
+
+impl Begin {
+    /// As brokers are told.
+    #[must_use]
+    pub fn from_where(self) -> ConsumeFromWhere {
+        match self {
+            Self::Last => ConsumeFromWhere::ConsumeFromLastOffset,
+            Self::First => ConsumeFromWhere::ConsumeFromFirstOffset,
+            Self::AtMs(_) => ConsumeFromWhere::ConsumeFromTimestamp,
+        }
+    }
+}
+
+/// Whether the order of a queue's messages matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// It does not: several are consumed at once.
+    #[default]
+    None,
+    /// A queue's messages are consumed one delivery after the other, by the one member of the group that has its lock.
+    Queue,
+}
+
+/// The settings of a consumer. [`ConsumerOptions::default`] are RocketMQ's.
+#[derive(Clone, Debug)]
+pub struct ConsumerOptions {
+    /// Whether members share the messages, or each gets all.
+    pub model: MessageModel,
+    /// Whether order matters.
+    pub order: Order,
+    /// Where a group begins.
+    pub begin: Begin,
+    /// Which queues are whose; all members of a group must have the same.
+    pub allocation: Arc<dyn Allocation>,
+    /// Most messages of one delivery: `consumeMessageBatchMaxSize`.
+    pub messages_per_delivery: usize,
+    /// Most deliveries that are consumed at once: `consumeThreadMax`.
+    pub deliveries_at_once: usize,
+    /// Most messages of one pull: `pullBatchSize`.
+    pub messages_per_pull: u32,
+    /// What may be held of one queue.
+    pub held_max: HeldMax,
+    /// How long a delivery may take: `consumeTimeout`.
+    pub consume_timeout: Duration,
+    /// How often a message is tried again before it goes to the dead letters: `maxReconsumeTimes`; 16 unless it is said where
+    /// messages are consumed as they come, without limit where they are consumed in order.
+    pub retries_max: Option<u32>,
+    /// How long a queue waits for an ordered message that could not be consumed: `suspendCurrentQueueTimeMillis`.
+    pub suspend: Duration,
+    /// How often members work out whose queues are whose.
+    pub rebalance_interval: Duration,
+    /// How often it is stored how far the group has come: `persistConsumerOffsetInterval`.
+    pub persist_interval: Duration,
+    /// How long deliveries that are being consumed are waited for at the end: `awaitTerminationMillisWhenShutdown`, which
+    /// RocketMQ has at 0.
+    pub stop_limit: Duration,
+}
+
+impl Default for ConsumerOptions {
+    fn default() -> Self {
+        Self {
+            model: MessageModel::Clustering,
+            order: Order::None,
+            begin: Begin::default(),
+            allocation: Arc::new(Average),
+            messages_per_delivery: 1,
+            deliveries_at_once: 20,
+            messages_per_pull: 32,
+            held_max: HeldMax::default(),
+            consume_timeout: Duration::from_secs(15 * 60),
+            retries_max: None,
+            suspend: Duration::from_secs(1),
+            rebalance_interval: Duration::from_secs(20),
+            persist_interval: Duration::from_secs(5),
+            stop_limit: Duration::from_secs(10),
+        }
+    }
+}

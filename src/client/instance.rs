@@ -1,0 +1,161 @@
+//! A client of a cluster: one identity, its connections, its routes, and the groups that it is a member of.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+
+use super::actors::engine::{Engine, Threads};
+use super::actors::instance_actor::InstanceParts;
+use super::connection::{ConnectionOptions, Limits};
+use super::error::ClientError;
+use super::namespace::Namespace;
+use super::pool::Connections;
+use super::push_consumer::PushConsumerBuilder;
+use super::route::Routes;
+use super::route_cache::RouteCache;
+use crate::protocol::names::{GroupName, Topic};
+use crate::time::{SharedClock, SystemClock};
+
+/// The environment variable that names the name servers where the application does not.
+pub const NAME_SERVERS_VARIABLE: &str = "NAMESRV_ADDR";
+/// How many requests of brokers may wait to be looked at.
+const PUSHES_WAITING: usize = 1024;
+
+/// How a client finds its cluster, and what it is called there.
+#[derive(Clone)]
+pub struct ClientOptions {
+    /// The name servers, as `host:port;host:port`.
+    pub name_servers: String,
+    /// The namespace of its topics and groups.
+    pub namespace: Namespace,
+    /// What tells it from other clients of the machine; its process and the time unless it is said. Two clients of one name
+    /// on one machine are one to the brokers.
+    pub instance_name: Option<String>,
+    /// The unit of a cross-unit deployment.
+    pub unit_name: Option<String>,
+    /// What each connection may use.
+    pub limits: Limits,
+    /// How often brokers are told that it is there.
+    pub heartbeat_interval: Duration,
+    /// Which thread its actors run on.
+    pub threads: Threads,
+    /// Its clock.
+    pub clock: SharedClock,
+}
+
+impl ClientOptions {
+    /// RocketMQ's settings, for the cluster of these name servers.
+    #[must_use]
+    pub fn of(name_servers: impl Into<String>) -> Self {
+        Self {
+            name_servers: name_servers.into(),
+            namespace: Namespace::default(),
+            instance_name: None,
+            unit_name: None,
+            limits: Limits::default(),
+            heartbeat_interval: Duration::from_secs(30),
+            threads: Threads::default(),
+            clock: SystemClock::shared(),
+        }
+    }
+
+    /// The same for the name servers that the environment names in `NAMESRV_ADDR`.
+    ///
+    /// # Errors
+    /// It names none.
+    pub fn of_environment() -> Result<Self, ClientError> {
+        std::env::var(NAME_SERVERS_VARIABLE).map(Self::of).map_err(|_| ClientError::NoNameServer)
+    }
+}
+
+/// A client; clones share it, and it ends with the last of them and of what it has started.
+#[derive(Clone)]
+pub struct Client {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What everything of one client shares.
+pub(super) struct Shared {
+    pub(super) client_id: Arc<str>,
+    pub(super) host: IpAddr,
+    pub(super) namespace: Namespace,
+    /// The connections of its actors.
+    pub(super) connections: Connections,
+    pub(super) routes: Arc<RouteCache>,
+    pub(super) clock: SharedClock,
+    pub(super) engine: Engine,
+}
+
+impl Client {
+    /// A client of the cluster that these name servers know. Nothing is asked of them yet.
+    ///
+    /// # Errors
+    /// No name server is given, or the system gives no thread.
+    pub async fn new(options: ClientOptions) -> Result<Self, ClientError> {
+        let ClientOptions { name_servers, namespace, clock, .. } = &options;
+        let (pushed, pushes) = mpsc::channel(PUSHES_WAITING);
+        let connections = Connections::new(ConnectionOptions { limits: options.limits, pushes: Some(pushed) });
+        let routes = Routes::new(connections.clone(), name_servers)?;
+        let routes = Arc::new(RouteCache::new(routes, Arc::clone(clock)));
+        let host = own_address(name_servers).await;
+        let client_id: Arc<str> = client_id(host, &options).into();
+        let parts = InstanceParts {
+            client_id: Arc::clone(&client_id),
+            connections: connections.clone(),
+            pushes,
+            routes: Arc::clone(&routes),
+            heartbeat_interval: options.heartbeat_interval,
+        };
+        let engine = Engine::start(options.threads, parts).await?;
+        let (namespace, clock) = (namespace.clone(), Arc::clone(clock));
+        Ok(Self { shared: Arc::new(Shared { client_id, host, namespace, connections, routes, clock, engine }) })
+    }
+
+    /// What brokers know it as: `address@instance`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.shared.client_id
+    }
+
+    /// A consumer that is brought messages, as a member of `group`.
+    #[must_use]
+    pub fn push_consumer(&self, group: &str) -> PushConsumerBuilder {
+        PushConsumerBuilder::new(self.clone(), group)
+    }
+
+    /// A topic as the cluster calls it.
+    pub(super) fn topic(&self, name: &str) -> Result<Topic, ClientError> {
+        Ok(Topic::parse(&self.shared.namespace.qualified(name))?)
+    }
+
+    /// A group as the cluster calls it.
+    pub(super) fn group(&self, name: &str) -> Result<GroupName, ClientError> {
+        Ok(GroupName::parse(&self.shared.namespace.qualified(name))?)
+    }
+}
+
+/// # Source
+/// `ClientConfig.buildMQClientId` and `changeInstanceNameToPID` 4.9.7 (read).
+fn client_id(host: IpAddr, options: &ClientOptions) -> String {
+    let own_name = || {
+        let nanos = i128::from(options.clock.now_ms()) * 1_000_000 + i128::from(fastrand::u32(..1_000_000));
+        format!("{}#{nanos}", std::process::id())
+    };
+    let instance = options.instance_name.clone().unwrap_or_else(own_name);
+    let unit = options.unit_name.as_ref().filter(|unit| !unit.is_empty()).map(|unit| format!("@{unit}"));
+    format!("{host}@{instance}{}", unit.unwrap_or_default())
+}
+
+/// The address by which this machine reaches the first name server. Nothing is sent to learn it.
+async fn own_address(name_servers: &str) -> IpAddr {
+    let first = name_servers.split([';', ',']).next().unwrap_or_default().trim().to_owned();
+    let asked = async {
+        let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).await.ok()?;
+        socket.connect(first).await.ok()?;
+        socket.local_addr().ok()
+    };
+    asked.await.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+}

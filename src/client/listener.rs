@@ -1,0 +1,105 @@
+//! What an application does with the messages that a consumer brings it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::message::Message;
+use crate::protocol::units::QueueOffset;
+
+/// Messages of one queue, for one call of a listener: one, unless the consumer was told to bring more at once.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// The messages in the order of the queue, their bodies as the producer wrote them. Their topic is the one that the
+    /// application knows, also of those that are tried again.
+    pub messages: Vec<Arc<Message>>,
+    /// The queue that they come from: of a retry topic, if they are tried again.
+    pub queue: MessageQueue,
+    /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
+    pub queue_end: QueueOffset,
+}
+
+/// What became of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of it is consumed.
+    Consumed,
+    /// What is behind the first so many messages is not, and comes again.
+    Retry {
+        /// How many messages from the front were consumed.
+        consumed: usize,
+        /// When the others come again.
+        when: RetryWhen,
+    },
+}
+
+impl Verdict {
+    /// Nothing of it is consumed, and all comes again when the broker or the consumer thinks fit.
+    pub const LATER: Self = Self::Retry { consumed: 0, when: RetryWhen::ByRule };
+}
+
+/// When messages that could not be consumed come again.
+///
+/// | | consumed as they come | consumed in order |
+/// |---|---|---|
+/// | `ByRule` | 10 s later, then 30 s, 1 min and so on, see `messageDelayLevel` | after the consumer's `suspend` |
+/// | `Level` | after the time of that level | as `ByRule` |
+/// | `After` | as `ByRule` | after that time, within 10 ms and 30 s |
+/// | `Never` | it goes to the dead letters at once | so it does |
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RetryWhen {
+    /// As long as the rules say: it takes longer each time.
+    #[default]
+    ByRule,
+    /// After the time of a delay level of the broker, from 1 on.
+    Level(u32),
+    /// After so long; the queue waits.
+    After(Duration),
+    /// Not at all.
+    Never,
+}
+
+impl From<()> for Verdict {
+    fn from((): ()) -> Self {
+        Self::Consumed
+    }
+}
+
+/// An error is logged, and the messages come again.
+impl<E: fmt::Display> From<Result<(), E>> for Verdict {
+    fn from(result: Result<(), E>) -> Self {
+        match result {
+            Ok(()) => Self::Consumed,
+            Err(error) => {
+                tracing::warn!(%error, "a listener could not consume what it was brought; it comes again");
+                Self::LATER
+            }
+        }
+    }
+}
+
+/// Consumes messages. Any async function of a [`Delivery`] is one whose result becomes a [`Verdict`]: nothing, a `Result`, or
+/// the verdict itself.
+///
+/// It runs on the tokio runtime that the consumer was started on, several at once unless messages are consumed in order. One
+/// that panics has consumed nothing. One that takes longer than the consumer's `consume_timeout` is not waited for any more:
+/// its messages come again.
+pub trait Listener: Send + Sync + 'static {
+    /// Consumes a delivery.
+    fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>>;
+}
+
+impl<F, Consuming> Listener for F
+where
+    F: Fn(Delivery) -> Consuming + Send + Sync + 'static,
+    Consuming: Future + Send + 'static,
+    Consuming::Output: Into<Verdict>,
+{
+    fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>> {
+        let consuming = self(delivery);
+        Box::pin(async move { consuming.await.into() })
+    }
+}

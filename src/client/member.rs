@@ -1,0 +1,265 @@
+//! One consumer as a member of its group: what it subscribes to, and what it asks of the brokers that hold the queues.
+//!
+//! Each call is a request or two; when they are made is up to the actors.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::consumer_options::{Begin, ConsumerOptions};
+use super::error::ClientError;
+use super::membership::Membership;
+use super::pool::Connections;
+use super::pull::Puller;
+use super::route::Queue;
+use super::route_cache::{RouteCache, TopicRoute};
+use crate::protocol::body::heartbeat::{ConsumeType, ConsumerData, MessageModel};
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::body::route::MASTER_ID;
+use crate::protocol::body::subscription::SubscriptionData;
+use crate::protocol::headers::send::SendBack;
+use crate::protocol::message::Message;
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::units::{QueueId, QueueOffset};
+use crate::time::SharedClock;
+
+/// How often a message is brought back before it goes to the dead letters.
+///
+/// # Source
+/// `DefaultMQPushConsumerImpl.getMaxReconsumeTimes` 4.9.7 (read).
+const RETRIES_MAX: i32 = 16;
+
+/// What became of a request for locks. A queue whose broker could not be asked is in neither set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locks {
+    /// The member has these now.
+    pub own: BTreeSet<MessageQueue>,
+    /// Another one has these.
+    pub others: BTreeSet<MessageQueue>,
+}
+
+/// What a consumer wants, by topic.
+pub type Subscriptions = BTreeMap<Topic, Arc<SubscriptionData>>;
+
+/// A consumer; what acts for it shares it.
+pub struct Member {
+    /// Its settings.
+    pub options: ConsumerOptions,
+    /// Its id and group.
+    pub membership: Membership,
+    /// Its connections to brokers.
+    pub connections: Connections,
+    /// Where queues are.
+    pub routes: Arc<RouteCache>,
+    /// Its clock.
+    pub clock: SharedClock,
+    retry_topic: Topic,
+    subscriptions: ArcSwap<Subscriptions>,
+}
+
+impl Member {
+    /// A consumer of these topics. A group whose members share messages has a topic for those that are tried again besides.
+    ///
+    /// # Errors
+    /// The group's name is too long to name that topic.
+    pub fn new(
+        options: ConsumerOptions,
+        membership: Membership,
+        connections: Connections,
+        routes: Arc<RouteCache>,
+        clock: SharedClock,
+        subscriptions: Subscriptions,
+    ) -> Result<Self, ClientError> {
+        let retry_topic = Topic::retry_of(membership.group())?;
+        let member =
+            Self { options, membership, connections, routes, clock, retry_topic, subscriptions: ArcSwap::default() };
+        member.change_subscriptions(|own| *own = subscriptions);
+        Ok(member)
+    }
+
+    /// The group.
+    #[must_use]
+    pub fn group(&self) -> &GroupName {
+        self.membership.group()
+    }
+
+    /// The topic of the group's messages that are tried again.
+    #[must_use]
+    pub fn retry_topic(&self) -> &Topic {
+        &self.retry_topic
+    }
+
+    /// Whether members share the messages.
+    #[must_use]
+    pub fn is_clustering(&self) -> bool {
+        self.options.model == MessageModel::Clustering
+    }
+
+    /// What it wants now.
+    #[must_use]
+    pub fn subscriptions(&self) -> Arc<Subscriptions> {
+        self.subscriptions.load_full()
+    }
+
+    /// Changes what it wants; that of the retry topic is always there.
+    pub fn change_subscriptions(&self, change: impl FnOnce(&mut Subscriptions)) {
+        let mut subscriptions = Subscriptions::clone(&self.subscriptions.load());
+        change(&mut subscriptions);
+        if self.is_clustering() && !subscriptions.contains_key(&self.retry_topic) {
+            let everything = SubscriptionData {
+                sub_string: "*".into(),
+                sub_version: self.clock.now_ms(),
+                topic: self.retry_topic.to_string(),
+                ..SubscriptionData::default()
+            };
+            subscriptions.insert(self.retry_topic.clone(), Arc::new(everything));
+        }
+        self.subscriptions.store(Arc::new(subscriptions));
+    }
+
+    /// Makes what it wants of a topic newer than what brokers know, so that they take it as news.
+    pub fn renew_subscription(&self, topic: &Topic) {
+        self.change_subscriptions(|own| {
+            if let Some(subscription) = own.get_mut(topic) {
+                Arc::make_mut(subscription).sub_version = self.clock.now_ms();
+            }
+        });
+    }
+
+    /// What a heartbeat says of it.
+    #[must_use]
+    pub fn heartbeat(&self) -> ConsumerData {
+        ConsumerData {
+            consume_from_where: self.options.begin.from_where(),
+            consume_type: ConsumeType::Passively,
+            group_name: self.group().to_string(),
+            message_model: self.options.model,
+            subscription_data_set: self.subscriptions.load().values().cloned().collect(),
+            unit_mode: false,
+        }
+    }
+
+    /// The route of a topic, and its members as one of its brokers knows them.
+    ///
+    /// # Errors
+    /// There is no route, or no broker that can be asked.
+    pub async fn members(&self, topic: &Topic) -> Result<(Arc<TopicRoute>, Vec<String>), ClientError> {
+        let route = self.routes.of(topic).await?;
+        let Some(broker) = route.any_broker() else { return Err(no_broker(topic.as_str())) };
+        let members = self.membership.members(broker).await?;
+        Ok((route, members))
+    }
+
+    /// The queue with the address of its set's master, or of what there is of the set.
+    ///
+    /// # Errors
+    /// No route names the set.
+    pub fn at_master(&self, queue: &MessageQueue) -> Result<Queue, ClientError> {
+        self.at_broker(queue, MASTER_ID).map(|(queue, _)| queue)
+    }
+
+    /// The same with the address of a set's broker of this id, if there is one, and its id.
+    ///
+    /// # Errors
+    /// As [`Member::at_master`].
+    pub fn at_broker(&self, queue: &MessageQueue, id: i64) -> Result<(Queue, i64), ClientError> {
+        let known = self.routes.known(&Topic::parse(&queue.topic)?);
+        let address = known.as_ref().and_then(|route| route.broker_address(&queue.broker_name, id));
+        let (address, id) = address.ok_or_else(|| no_broker(&queue.topic))?;
+        let queue_id = QueueId(queue.queue_id.unsigned_abs());
+        Ok((Queue { broker_name: queue.broker_name.as_str().into(), address: address.into(), id: queue_id }, id))
+    }
+
+    /// Where the group goes on with a queue, as its broker has stored it.
+    ///
+    /// # Errors
+    /// The broker cannot be asked, or refuses.
+    pub async fn stored_offset(&self, queue: &MessageQueue) -> Result<Option<QueueOffset>, ClientError> {
+        self.membership.offset(&Topic::parse(&queue.topic)?, &self.at_master(queue)?).await
+    }
+
+    /// Where a group begins with a queue of which no offset is stored.
+    ///
+    /// # Errors
+    /// As [`Member::stored_offset`].
+    ///
+    /// # Source
+    /// `RebalancePushImpl.computePullFromWhereWithException` 4.9.7 (read): what is to be tried again is never passed over,
+    /// unless the group begins at a time.
+    pub async fn first_offset(&self, queue: &MessageQueue) -> Result<QueueOffset, ClientError> {
+        let topic = Topic::parse(&queue.topic)?;
+        let is_retry = topic.is_retry();
+        let (puller, queue) = (self.puller(topic), self.at_master(queue)?);
+        match self.options.begin {
+            Begin::First => Ok(QueueOffset(0)),
+            Begin::Last if is_retry => Ok(QueueOffset(0)),
+            Begin::AtMs(time_ms) if !is_retry => puller.offset_at(&queue, time_ms).await,
+            Begin::Last | Begin::AtMs(_) => puller.max_offset(&queue).await,
+        }
+    }
+
+    /// Reads a topic in the group's name.
+    #[must_use]
+    pub fn puller(&self, topic: Topic) -> Puller {
+        Puller::new(self.connections.clone(), self.group().clone(), topic)
+    }
+
+    /// Asks for the locks of queues, of which there is one per queue and group, or to keep them.
+    pub async fn lock(&self, queues: impl IntoIterator<Item = MessageQueue>) -> Locks {
+        let mut locks = Locks::default();
+        for (address, queues) in self.by_master(queues) {
+            match self.membership.lock(&address, queues.clone()).await {
+                Ok(own) => {
+                    let (own, others) = queues.into_iter().partition(|queue| own.contains(queue));
+                    locks.own.extend::<Vec<_>>(own);
+                    locks.others.extend::<Vec<_>>(others);
+                }
+                Err(error) => tracing::warn!(group = %self.group(), %error, "cannot lock queues yet"),
+            }
+        }
+        locks
+    }
+
+    /// Brings a message back to its broker, which delivers it to the group again later, or moves it to the dead letters.
+    ///
+    /// # Errors
+    /// The broker cannot be asked, or refuses.
+    pub async fn send_back(&self, message: &Message, queue: &MessageQueue, level: i32) -> Result<(), ClientError> {
+        let header = SendBack {
+            offset: message.physical_offset.0 as i64,
+            group: self.group().to_string(),
+            delay_level: level,
+            origin_msg_id: Some(message.unique_id().map_or_else(|| message.offset_id(), Into::into)),
+            origin_topic: Some(message.topic.to_string()),
+            unit_mode: false,
+            max_reconsume_times: Some(
+                self.options.retries_max.map_or(RETRIES_MAX, |max| max.min(i32::MAX as u32) as i32),
+            ),
+        };
+        self.membership.send_back(&self.at_master(queue)?.address, header).await
+    }
+
+    /// Gives locks back; what is not given back is free when its minute is over.
+    pub async fn unlock(&self, queues: impl IntoIterator<Item = MessageQueue>) {
+        for (address, queues) in self.by_master(queues) {
+            if let Err(error) = self.membership.unlock(&address, queues).await {
+                tracing::warn!(group = %self.group(), %error, "cannot give locks back; they are free in a minute");
+            }
+        }
+    }
+
+    fn by_master(&self, queues: impl IntoIterator<Item = MessageQueue>) -> BTreeMap<Arc<str>, Vec<MessageQueue>> {
+        let mut by_master: BTreeMap<Arc<str>, Vec<MessageQueue>> = BTreeMap::new();
+        for queue in queues {
+            if let Ok(at) = self.at_master(&queue) {
+                by_master.entry(at.address).or_default().push(queue);
+            }
+        }
+        by_master
+    }
+}
+
+fn no_broker(topic: &str) -> ClientError {
+    ClientError::NoRoute { topic: topic.into(), reason: "no broker of it is known".into() }
+}

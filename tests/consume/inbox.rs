@@ -1,0 +1,75 @@
+//! What consumers were brought, and what is sent to them.
+
+use std::sync::{Arc, Mutex};
+
+use ferromq::client::{Client, ClientOptions, Delivery, OutgoingMessage, Producer};
+use ferromq::protocol::message::Message;
+use ferromq::protocol::names::{GroupName, Topic};
+use ferromq::time::SystemClock;
+
+use crate::raw::LIMIT;
+use crate::support::{Cluster, wait_until};
+
+/// The messages that listeners were brought, in the order in which they came.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox(Arc<Mutex<Vec<Arc<Message>>>>);
+
+impl Inbox {
+    pub(crate) fn take_in(&self, delivery: Delivery) {
+        self.0.lock().unwrap().extend(delivery.messages);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    /// A listener that consumes everything.
+    pub(crate) fn listener(&self) -> impl Fn(Delivery) -> std::future::Ready<()> + Send + Sync + 'static {
+        let inbox = self.clone();
+        move |delivery| std::future::ready(inbox.take_in(delivery))
+    }
+
+    /// Waits until so many have come.
+    pub(crate) async fn holds(&self, count: usize) {
+        wait_until(LIMIT, &format!("{count} messages have come"), || self.len() >= count).await;
+    }
+
+    pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
+        self.0.lock().unwrap().clone()
+    }
+
+    /// The bodies in their order.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.messages().iter().map(|message| body(message)).collect()
+    }
+
+    /// The bodies sorted: of messages that came in no order.
+    pub(crate) fn sorted(&self) -> Vec<String> {
+        let mut bodies = self.bodies();
+        bodies.sort();
+        bodies
+    }
+}
+
+pub(crate) fn body(message: &Message) -> String {
+    String::from_utf8(message.body.to_vec()).unwrap()
+}
+
+/// Bodies that sort as they are counted.
+pub(crate) fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(|number| format!("message {number:04}")).collect()
+}
+
+/// A client of the cluster.
+pub(crate) async fn client(cluster: &Cluster) -> Client {
+    Client::new(ClientOptions::of(cluster.name_servers())).await.unwrap()
+}
+
+/// Sends these one after the other, to the queues in turn.
+pub(crate) async fn send(cluster: &Cluster, topic: &str, bodies: &[String]) {
+    let group = GroupName::parse("writers").unwrap();
+    let producer = Producer::new(&cluster.name_servers(), group, SystemClock::shared(), 7).unwrap();
+    for body in bodies {
+        producer.send(&OutgoingMessage::new(Topic::parse(topic).unwrap(), body.clone())).await.unwrap();
+    }
+}
