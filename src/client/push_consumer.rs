@@ -126,7 +126,7 @@ pub struct PushConsumer {
 }
 
 impl PushConsumer {
-    /// Tells brokers that the consumer is there, and takes its share.
+    /// Has brokers told that the consumer is there, and its share taken.
     async fn enter(&self, offsets: Recipient<super::actors::offset_actor::OffsetsOf>) -> Result<(), ClientError> {
         let rebalance = &self.rebalance;
         let ports = ConsumerPorts {
@@ -136,14 +136,6 @@ impl PushConsumer {
             offsets,
         };
         self.instance.add_consumer.send(AddConsumer { ports }).await.map_err(|_| ClientError::Ended)??;
-        for topic in self.member.subscriptions().keys() {
-            // Brokers are known by the routes of what is wanted. What has none yet is asked for again at each rebalance.
-            if let Err(error) = self.member.routes.of(topic).await {
-                tracing::debug!(%topic, %error, "no route yet");
-            }
-        }
-        // An instance that is gone says so to whoever asks next.
-        let _ = self.instance.beat.send(super::actors::instance_actor::BeatAll).await;
         notify(&rebalance.clone().recipient(), Rebalance);
         Ok(())
     }

@@ -2,12 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
+use ferromq::actors::options::BrokerOptions;
 use ferromq::client::{Client, ClientOptions, Delivery, OutgoingMessage, Producer};
+use ferromq::protocol::body::Body;
+use ferromq::protocol::body::route::TopicRouteData;
+use ferromq::protocol::codes::{request, response};
+use ferromq::protocol::command::Command;
 use ferromq::protocol::message::Message;
 use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::time::SystemClock;
 
-use crate::raw::LIMIT;
+use crate::raw::{LIMIT, Raw, ask_for};
 use crate::support::{Cluster, wait_until};
 
 /// The messages that listeners were brought, in the order in which they came.
@@ -72,4 +77,24 @@ pub(crate) async fn send(cluster: &Cluster, topic: &str, bodies: &[String]) {
     for body in bodies {
         producer.send(&OutgoingMessage::new(Topic::parse(topic).unwrap(), body.clone())).await.unwrap();
     }
+}
+
+/// A broker whose first delay levels are short: those of a listener that says so, and the one of late deliveries.
+pub(crate) fn quick(mut options: BrokerOptions) -> BrokerOptions {
+    options.store.delay_levels_ms[..3].fill(50);
+    options
+}
+
+/// Lets a topic be read, as those of dead letters may not be until somebody says so; done when name servers say it.
+pub(crate) async fn allow_reading(cluster: &Cluster, topic: &str) {
+    let fields: [(&str, &dyn std::fmt::Display); 5] =
+        [("topic", &topic), ("readQueueNums", &1), ("writeQueueNums", &1), ("perm", &6), ("order", &false)];
+    let mut tool = Raw::connect(cluster.broker.address()).await;
+    let updated = tool.ask(ask_for(request::UPDATE_AND_CREATE_TOPIC, &fields)).await;
+    assert_eq!(updated.code, response::SUCCESS, "{updated:?}");
+    let mut name_server = Raw::connect(cluster.namesrv.address()).await;
+    let is_readable = |reply: &Command| {
+        TopicRouteData::decode(&reply.body).is_ok_and(|route| route.queue_datas.iter().all(|data| data.perm.readable()))
+    };
+    name_server.ask_until(ask_for(request::GET_ROUTEINFO_BY_TOPIC, &[("topic", &topic)]), is_readable).await;
 }

@@ -6,7 +6,7 @@ use actix::{Addr, Recipient};
 use actix_rt::{ArbiterHandle, System};
 use tokio::sync::oneshot;
 
-use super::instance_actor::{AddConsumer, BeatAll, InstanceActor, InstanceParts, RemoveConsumer};
+use super::instance_actor::{AddConsumer, Beats, InstanceActor, InstanceParts, RemoveConsumer};
 use crate::client::error::ClientError;
 use crate::net::mailbox::start_unbounded;
 
@@ -41,7 +41,7 @@ pub struct InstancePorts {
     /// A consumer ends.
     pub remove_consumer: Recipient<RemoveConsumer>,
     /// Brokers are to be told.
-    pub beat: Recipient<BeatAll>,
+    pub beat: Recipient<Beats>,
 }
 
 impl Engine {

@@ -1,10 +1,10 @@
 //! Knows the groups of one client, tells every broker of them, and hands on what brokers ask.
 //!
-//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`BeatAll`] from RebalanceActors, and [`Pushed`] from the
+//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`Beats`] from RebalanceActors, and [`Pushed`] from the
 //! connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers ask to the group that is meant. When it dies
 //! the client is at its end: brokers forget it in two minutes, and its calls fail.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,10 +48,15 @@ pub struct RemoveConsumer {
     pub group: GroupName,
 }
 
-/// Tells every broker what the groups are; done when each has answered or failed to.
-#[derive(Clone, Copy, Debug, Message)]
+/// Tells brokers what the groups are; done when each has answered or failed to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub struct BeatAll;
+pub enum Beats {
+    /// Every broker that a route names.
+    ToAll,
+    /// Those that have not been told of all of them.
+    ToNew,
+}
 
 /// A consumer, as what brokers ask reaches it.
 #[derive(Clone)]
@@ -89,6 +94,8 @@ pub struct InstanceActor {
     heartbeat_interval: Duration,
     consumers: BTreeMap<GroupName, ConsumerPorts>,
     brokers: HashMap<String, Addr<ConnectionActor>>,
+    /// The brokers that have been told of all the groups.
+    told: BTreeSet<String>,
 }
 
 impl InstanceActor {
@@ -97,12 +104,12 @@ impl InstanceActor {
     pub fn new(parts: InstanceParts) -> Self {
         let InstanceParts { client_id, connections, pushes, routes, heartbeat_interval } = parts;
         let pushes = Some(pushes);
-        let (consumers, brokers) = (BTreeMap::new(), HashMap::new());
-        Self { client_id, connections, pushes, routes, heartbeat_interval, consumers, brokers }
+        let (consumers, brokers, told) = (BTreeMap::new(), HashMap::new(), BTreeSet::new());
+        Self { client_id, connections, pushes, routes, heartbeat_interval, consumers, brokers, told }
     }
 
     /// Tells every broker that some route names, slaves only if there are consumers, and lets go of the others.
-    fn beat(&mut self) -> impl Future<Output = ()> + use<> {
+    fn beat(&mut self, beats: Beats) -> impl Future<Output = ()> + use<> {
         let has_consumers = !self.consumers.is_empty();
         let named = self.routes.brokers(|id| has_consumers || id == MASTER_ID);
         self.brokers.retain(|address, _| named.contains(address));
@@ -112,21 +119,24 @@ impl InstanceActor {
             producer_data_set: Vec::new(),
         };
         let data = data.encode();
-        let mut beats = JoinSet::new();
-        for address in named.into_iter().filter(|_| has_consumers) {
+        let is_meant = |address: &String| has_consumers && (beats == Beats::ToAll || !self.told.contains(address));
+        let meant: Vec<_> = named.iter().filter(|address| is_meant(address)).cloned().collect();
+        self.told = named;
+        let mut under_way = JoinSet::new();
+        for address in meant {
             let connections = &self.connections;
             let broker = self
                 .brokers
                 .entry(address.clone())
                 .or_insert_with(|| start_unbounded(|_| ConnectionActor::new(address.clone(), connections.clone())));
             let beating = broker.send(Beat { data: data.clone() });
-            beats.spawn_local(async move {
+            under_way.spawn_local(async move {
                 if let Ok(Err(error)) = beating.await {
                     tracing::warn!(address, %error, "a broker did not take a heartbeat");
                 }
             });
         }
-        async move { while beats.join_next().await.is_some() {} }
+        async move { while under_way.join_next().await.is_some() {} }
     }
 
     /// Asks for the routes that have become old, then beats.
@@ -137,7 +147,7 @@ impl InstanceActor {
                 // What cannot be learned now is asked for again by who needs it.
                 let _ = routes.of(&topic).await;
             }
-            notify(&beat, BeatAll);
+            notify(&beat, Beats::ToAll);
         });
     }
 
@@ -211,11 +221,11 @@ impl Handler<Pushed> for InstanceActor {
     }
 }
 
-impl Handler<BeatAll> for InstanceActor {
+impl Handler<Beats> for InstanceActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: BeatAll, _: &mut Context<Self>) -> ResponseFuture<()> {
-        Box::pin(self.beat())
+    fn handle(&mut self, beats: Beats, _: &mut Context<Self>) -> ResponseFuture<()> {
+        Box::pin(self.beat(beats))
     }
 }
 
@@ -228,6 +238,7 @@ impl Handler<AddConsumer> for InstanceActor {
             return Err(ClientError::GroupTaken { group: group.to_string() });
         }
         self.consumers.insert(group, add.ports);
+        self.told.clear();
         Ok(())
     }
 }

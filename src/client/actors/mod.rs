@@ -1,7 +1,7 @@
 //! The actors that a client is made of, for applications that embed or replace them.
 //!
 //! ```text
-//!                       BeatAll                      Beat
+//!                        Beats                       Beat
 //!  RebalanceActor ──────────────► InstanceActor ───────────► ConnectionActor   one per broker
 //!  one per consumer ◄──────────────── │ ▲  Rebalance, ResetOffsets
 //!     │  │    GiveUp, Locked          │ └── Pushed: what brokers ask

@@ -16,7 +16,7 @@ use actix::{
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
-use super::instance_actor::BeatAll;
+use super::instance_actor::Beats;
 use super::offset_actor::{Forget, MoveTo, OffsetActor, OffsetOf, Progress};
 use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, Resume, Suspend};
 use crate::client::allocation::share_of;
@@ -30,7 +30,8 @@ use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::names::Topic;
 use crate::protocol::units::QueueOffset;
 
-/// When a queue is tried again that could not be taken over.
+/// When a queue is tried again that could not be taken over, and the first time when a share could not be worked out; later
+/// each time, up to the interval of rebalances.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How often locks are renewed.
 const RENEW_LOCKS: Duration = Duration::from_secs(20);
@@ -114,7 +115,7 @@ pub struct RebalanceParts {
     /// Its offsets.
     pub offsets: OffsetPorts,
     /// Tells brokers of it.
-    pub beat: Recipient<BeatAll>,
+    pub beat: Recipient<Beats>,
 }
 
 /// One consumer.
@@ -124,6 +125,8 @@ pub struct RebalanceActor {
     owned: OwnedQueues,
     pulls: HashMap<MessageQueue, Addr<PullActor>>,
     round: Round,
+    /// When the next round follows one that could not work out every share.
+    again_after: Duration,
     is_suspended: bool,
     is_stopping: bool,
 }
@@ -151,6 +154,7 @@ impl RebalanceActor {
             owned: OwnedQueues::default(),
             pulls: HashMap::new(),
             round: Round::None,
+            again_after: AGAIN_AFTER,
             is_suspended: false,
             is_stopping: false,
         }
@@ -169,12 +173,17 @@ impl RebalanceActor {
             return;
         }
         self.round = Round::UnderWay;
-        let shares = shares(Arc::clone(&self.parts.member));
-        ctx.spawn(wrap_future::<_, Self>(shares).map(|shares, actor, ctx| {
+        let shares = shares(Arc::clone(&self.parts.member), self.parts.beat.clone());
+        ctx.spawn(wrap_future::<_, Self>(shares).map(|(shares, is_whole), actor, ctx| {
             let was_wanted = std::mem::replace(&mut actor.round, Round::None) == Round::UnderWayAndWanted;
             actor.share_out(shares, ctx);
             if was_wanted {
                 actor.rebalance(ctx);
+            } else if is_whole {
+                actor.again_after = AGAIN_AFTER;
+            } else {
+                ctx.run_later(actor.again_after, Self::rebalance);
+                actor.again_after = (actor.again_after * 2).min(actor.parts.member.options.rebalance_interval);
             }
         }));
     }
@@ -201,7 +210,7 @@ impl RebalanceActor {
         if changes.is_empty() {
             return;
         }
-        notify(&self.parts.beat, BeatAll);
+        notify(&self.parts.beat, Beats::ToAll);
         changes.into_iter().for_each(|change| self.change(change, ctx));
     }
 
@@ -315,18 +324,26 @@ impl RebalanceActor {
     }
 }
 
-/// What the member has to read now, of each topic that could be asked about.
-async fn shares(member: Arc<Member>) -> Vec<Share> {
+/// What the member has to read now, of each topic that could be asked about, and whether that is all of them.
+async fn shares(member: Arc<Member>, beat: Recipient<Beats>) -> (Vec<Share>, bool) {
+    let subscriptions = member.subscriptions();
+    for topic in subscriptions.keys() {
+        // What cannot be learned is told of below.
+        let _ = member.routes.of(topic).await;
+    }
+    // Only brokers that know the member tell of it.
+    let _ = beat.send(Beats::ToNew).await;
     let mut shares = Vec::new();
-    for topic in member.subscriptions().keys() {
+    for topic in subscriptions.keys() {
         match share(&member, topic).await {
             Ok(share) => shares.push((topic.clone(), share)),
-            // A retry topic comes to be with the first message that is tried again.
-            Err(ClientError::NoRoute { .. }) if topic.is_retry() => {}
+            // A retry topic comes to be with the first member that a broker hears of.
+            Err(error) if topic.is_retry() => tracing::debug!(%topic, %error, "cannot rebalance yet"),
             Err(error) => tracing::warn!(%topic, %error, "cannot rebalance yet; the queues stay whose they are"),
         }
     }
-    shares
+    let is_whole = shares.len() == subscriptions.len();
+    (shares, is_whole)
 }
 
 async fn share(member: &Member, topic: &Topic) -> Result<Vec<MessageQueue>, ClientError> {
@@ -395,7 +412,7 @@ impl Handler<Resubscribe> for RebalanceActor {
         let (beat, own) = (self.parts.beat.clone(), ctx.address().recipient());
         Box::pin(async move {
             // An instance that is gone says so where it went.
-            let _ = beat.send(BeatAll).await;
+            let _ = beat.send(Beats::ToAll).await;
             notify(&own, Rebalance);
         })
     }
