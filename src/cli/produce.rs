@@ -9,10 +9,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::unless_reader_left;
-use crate::client::{OutgoingMessage, Producer, SendReceipt};
-use crate::protocol::names::{GroupName, Topic};
+use crate::client::{Client, ClientOptions, OutgoingMessage, Producer, SendReceipt};
+use crate::protocol::names::Topic;
 use crate::protocol::properties::keys;
-use crate::time::SystemClock;
 
 /// The group that messages are sent as unless another is named.
 const GROUP: &str = "ferromq-produce";
@@ -69,10 +68,10 @@ pub struct ProduceArgs {
 /// Names that are none, files that cannot be read, and messages that could not be sent.
 pub fn run(args: &ProduceArgs) -> Result<()> {
     let topic = Topic::parse(&args.topic)?;
-    let group = GroupName::parse(&args.group)?;
-    let producer = Producer::new(&args.namesrv, group, SystemClock::shared(), fastrand::u32(..))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     unless_reader_left(runtime.block_on(async {
+        let client = Client::new(ClientOptions::of(&args.namesrv)).await?;
+        let producer = client.producer(&args.group).start().await?;
         let mut sending = Sending::new(args, &producer, topic);
         match (&args.body, &args.file) {
             (Some(text), _) => sending.send(text.clone().into_bytes()).await?,

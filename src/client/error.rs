@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -51,6 +52,31 @@ pub enum ClientError {
         /// The peer's words.
         remark: String,
     },
+    /// A message was not taken, however often it was tried. It may be stored if the last try did not end with a refusal.
+    #[error("nothing was sent to topic {topic} in {after:?}, though brokers were tried: {brokers}; at last {last}")]
+    GaveUp {
+        /// The topic.
+        topic: String,
+        /// The names of the brokers in the order in which they were tried.
+        brokers: String,
+        /// How long that took.
+        after: Duration,
+        /// Why the last try failed.
+        #[source]
+        last: Box<ClientError>,
+    },
+    /// The batch that the message was gathered into.
+    #[error(transparent)]
+    OfBatch(Arc<ClientError>),
+    /// More messages were submitted than may be under way.
+    #[error("{limit} messages are under way and not answered yet: wait for some of them before sending more")]
+    TooManySubmitted {
+        /// How many may be.
+        limit: usize,
+    },
+    /// A hook of the application does not want it.
+    #[error("the message is not to be sent: {0}")]
+    Forbidden(String),
     /// No name server knows the topic.
     #[error("no route to topic {topic}: {reason}")]
     NoRoute {
@@ -127,7 +153,12 @@ impl ClientError {
     /// Whether it is the way to the peer that failed, and not the peer that refused.
     #[must_use]
     pub fn is_of_transport(&self) -> bool {
-        matches!(self, Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. })
+        match self {
+            Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
+            Self::GaveUp { last, .. } => last.is_of_transport(),
+            Self::OfBatch(error) => error.is_of_transport(),
+            _ => false,
+        }
     }
 
     /// The code of a refusal.
@@ -135,6 +166,8 @@ impl ClientError {
     pub fn refusal(&self) -> Option<i32> {
         match self {
             Self::Refused { code, .. } => Some(*code),
+            Self::GaveUp { last, .. } => last.refusal(),
+            Self::OfBatch(error) => error.refusal(),
             _ => None,
         }
     }

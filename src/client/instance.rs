@@ -13,6 +13,7 @@ use super::connection::{ConnectionOptions, Limits};
 use super::error::ClientError;
 use super::namespace::Namespace;
 use super::pool::Connections;
+use super::producer::ProducerBuilder;
 use super::push_consumer::PushConsumerBuilder;
 use super::route::Routes;
 use super::route_cache::RouteCache;
@@ -84,6 +85,8 @@ pub(super) struct Shared {
     pub(super) namespace: Namespace,
     /// The connections of its actors.
     pub(super) connections: Connections,
+    /// Those of whoever sends, on whose runtime they are.
+    pub(super) sends: Connections,
     pub(super) routes: Arc<RouteCache>,
     pub(super) clock: SharedClock,
     pub(super) engine: Engine,
@@ -111,13 +114,20 @@ impl Client {
         };
         let engine = Engine::start(options.threads, parts).await?;
         let (namespace, clock) = (namespace.clone(), Arc::clone(clock));
-        Ok(Self { shared: Arc::new(Shared { client_id, host, namespace, connections, routes, clock, engine }) })
+        let sends = Connections::new(options.limits);
+        Ok(Self { shared: Arc::new(Shared { client_id, host, namespace, connections, sends, routes, clock, engine }) })
     }
 
     /// What brokers know it as: `address@instance`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.shared.client_id
+    }
+
+    /// A producer of a group, which matters to transactions and to whoever looks at the cluster.
+    #[must_use]
+    pub fn producer(&self, group: &str) -> ProducerBuilder {
+        ProducerBuilder::new(self.clone(), group)
     }
 
     /// A consumer that is brought messages, as a member of `group`.

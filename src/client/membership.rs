@@ -1,5 +1,4 @@
-//! What a member of a consumer group tells brokers and asks of them: who it is, who else there is, how far the group has come,
-//! and whose a queue is.
+//! What a member of a consumer group asks of brokers: who else there is, how far the group has come, and whose a queue is.
 //!
 //! Each call is one request; when to make it, and what follows from the answer, is decided elsewhere.
 
@@ -10,19 +9,18 @@ use super::error::ClientError;
 use super::pool::Connections;
 use super::route::Queue;
 use crate::protocol::body::Body;
-use crate::protocol::body::heartbeat::HeartbeatData;
 use crate::protocol::body::lists::ConsumerList;
 use crate::protocol::body::lock::{LockBatchRequestBody, LockBatchResponseBody};
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
-use crate::protocol::headers::client::{OfConsumerGroup, UnregisterClient};
+use crate::protocol::headers::client::OfConsumerGroup;
 use crate::protocol::headers::offset::{OffsetReply, QueryConsumerOffset, UpdateConsumerOffset};
 use crate::protocol::headers::send::SendBack;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::units::QueueOffset;
 
-/// How long a broker has for a heartbeat, a farewell, or the list of members.
+/// How long a broker has for the list of members.
 const MEMBERS_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long it has for an offset, or to take a message back.
 const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
@@ -56,33 +54,10 @@ impl Membership {
         &self.group
     }
 
-    /// Tells a broker that the client is there, and what all its groups want.
-    ///
-    /// # Errors
-    /// The broker cannot be asked, or refuses.
-    pub async fn heartbeat(&self, broker: &str, data: &HeartbeatData) -> Result<(), ClientError> {
-        let command = Command::request(request::HEART_BEAT).with_body(data.encode());
-        self.connections.to(broker).await?.call(command, MEMBERS_TIMEOUT).await.map(drop)
-    }
-
-    /// Tells a broker that the client leaves the group.
-    ///
-    /// # Errors
-    /// As [`Membership::heartbeat`].
-    pub async fn leave(&self, broker: &str) -> Result<(), ClientError> {
-        let header = UnregisterClient {
-            client_id: self.client_id.to_string(),
-            producer_group: None,
-            consumer_group: Some(self.group.to_string()),
-        };
-        let command = Command::request(request::UNREGISTER_CLIENT).with_ext(header.to_ext());
-        self.connections.to(broker).await?.call(command, MEMBERS_TIMEOUT).await.map(drop)
-    }
-
     /// The ids of the group's members that a broker knows, each once, in their order.
     ///
     /// # Errors
-    /// As [`Membership::heartbeat`]; a broker that knows nobody refuses.
+    /// The broker cannot be asked, or refuses, as one does that knows nobody.
     pub async fn members(&self, broker: &str) -> Result<Vec<String>, ClientError> {
         let header = OfConsumerGroup { consumer_group: self.group.to_string() };
         let command = Command::request(request::GET_CONSUMER_LIST_BY_GROUP).with_ext(header.to_ext());
@@ -98,7 +73,7 @@ impl Membership {
     /// The next offset that the group wants of a queue; `None` if it has stored none.
     ///
     /// # Errors
-    /// As [`Membership::heartbeat`].
+    /// As [`Membership::members`].
     pub async fn offset(&self, topic: &Topic, queue: &Queue) -> Result<Option<QueueOffset>, ClientError> {
         let header = QueryConsumerOffset {
             consumer_group: self.group.to_string(),
@@ -137,7 +112,7 @@ impl Membership {
     /// Brings a message back to the broker that has it, to be tried again later.
     ///
     /// # Errors
-    /// As [`Membership::heartbeat`].
+    /// As [`Membership::members`].
     pub async fn send_back(&self, broker: &str, header: SendBack) -> Result<(), ClientError> {
         let command = Command::request(request::CONSUMER_SEND_MSG_BACK).with_ext(header.to_ext());
         self.connections.to(broker).await?.call(command, OFFSET_TIMEOUT).await.map(drop)
@@ -146,7 +121,7 @@ impl Membership {
     /// Asks a broker for the locks of queues, or to keep them; gives those that the client has now, for a minute.
     ///
     /// # Errors
-    /// As [`Membership::heartbeat`].
+    /// As [`Membership::members`].
     pub async fn lock(&self, broker: &str, queues: Vec<MessageQueue>) -> Result<Vec<MessageQueue>, ClientError> {
         let connection = self.connections.to(broker).await?;
         let reply = connection.call(self.lock_command(request::LOCK_BATCH_MQ, queues), LOCK_TIMEOUT).await?;
@@ -157,7 +132,7 @@ impl Membership {
     /// Gives locks back.
     ///
     /// # Errors
-    /// As [`Membership::heartbeat`].
+    /// As [`Membership::members`].
     pub async fn unlock(&self, broker: &str, queues: Vec<MessageQueue>) -> Result<(), ClientError> {
         let command = self.lock_command(request::UNLOCK_BATCH_MQ, queues);
         self.connections.to(broker).await?.call(command, LOCK_TIMEOUT).await.map(drop)

@@ -34,6 +34,12 @@ impl Namespace {
         Ok(Self { prefix: format!("{name}%") })
     }
 
+    /// Whether it is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.prefix.is_empty()
+    }
+
     /// What the cluster calls a topic or group that is called `name` here. A name that is in the namespace already stays what
     /// it is.
     #[must_use]

@@ -1,175 +1,160 @@
-//! Sends messages: one at a time or several as one batch.
+//! Sends messages: one at a time, many at once, several as one batch.
 //!
-//! Queues are taken in turn. A send that failed for a reason that another broker may not share is tried again
-//! elsewhere; SYSTEM_BUSY is not such a reason, since trying again is what keeps a busy broker busy.
-//!
-//! Routes are kept for [`ROUTE_AGE_MAX`] and asked for again after a failure. Transactions and request-reply are not here.
+//! Connections belong to the runtime that sends: an answer wakes no other thread than the one that waits for it.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinHandle;
 
-use super::connection::Limits;
+use super::actors::engine::InstancePorts;
+use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemoveProducer};
 use super::error::ClientError;
-use super::pool::Connections;
-use super::route::{Queue, Routes, TEMPLATE_QUEUES_MAX, TEMPLATE_TOPIC, publish_queues};
-use crate::protocol::codes::{request, response};
-use crate::protocol::command::{Command, ExtFields};
-use crate::protocol::compression;
-use crate::protocol::headers::send::SendHeader;
+use super::gatherer::Gatherer;
+use super::instance::Client;
+use super::latency_faults::LatencyFaults;
+use super::letter::{Letter, topic_of_batch};
+use super::outgoing::OutgoingMessage;
+use super::producer_options::ProducerOptions;
+use super::receipt::SendReceipt;
+use super::route::Queue;
+use super::selector::place_by_key;
+use super::send_hooks::{SendHook, SendHooks};
+use super::sender::Sender;
+use crate::net::mailbox::notify;
 use crate::protocol::ids::UniqueIds;
-use crate::protocol::message;
 use crate::protocol::names::{GroupName, Topic};
-use crate::protocol::properties::{self, keys};
-use crate::protocol::sys_flag;
-use crate::protocol::units::{QueueId, QueueOffset};
-use crate::time::SharedClock;
 
-/// How long a route is believed.
-pub const ROUTE_AGE_MAX: Duration = Duration::from_secs(30);
-/// When the name servers are asked again after none of them could be reached.
-const ROUTE_RETRY: Duration = Duration::from_secs(5);
-/// How often a message is sent at most, the first time included.
-const TRIES: usize = 3;
-/// Time for all tries together.
-const SEND_TIMEOUT: Duration = Duration::from_secs(3);
-/// Largest body before compression, in bytes; brokers refuse larger ones unless they are told otherwise.
-const BODY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Bodies from this length on travel compressed, at this level of zlib.
-const COMPRESS_FROM_BYTES: usize = 4096;
-const COMPRESS_LEVEL: u32 = 5;
-
-/// A message that is to be sent.
-#[derive(Clone, Debug)]
-pub struct OutgoingMessage {
-    /// Where to.
-    pub topic: Topic,
-    /// What it says.
-    pub body: Bytes,
-    /// Chooses among consumers' subscriptions.
-    pub tag: Option<String>,
-    /// Finds the message again; several are separated by blanks.
-    pub keys: Option<String>,
-    /// Whatever else consumers should know, by name.
-    pub properties: Vec<(String, String)>,
+/// A producer that is being made.
+pub struct ProducerBuilder {
+    client: Client,
+    group: String,
+    options: ProducerOptions,
+    hooks: SendHooks,
 }
 
-impl OutgoingMessage {
-    /// A message of a body alone.
+impl ProducerBuilder {
+    pub(super) fn new(client: Client, group: &str) -> Self {
+        Self { client, group: group.into(), options: ProducerOptions::default(), hooks: SendHooks::default() }
+    }
+
+    /// Has these settings.
     #[must_use]
-    pub fn new(topic: Topic, body: impl Into<Bytes>) -> Self {
-        Self { topic, body: body.into(), tag: None, keys: None, properties: Vec::new() }
+    pub fn options(self, options: ProducerOptions) -> Self {
+        Self { options, ..self }
     }
 
-    fn properties_text(&self, unique_id: &str) -> String {
-        let named = [(keys::UNIQ_KEY, Some(unique_id)), (keys::WAIT, Some("true"))];
-        let optional = [(keys::TAGS, self.tag.as_deref()), (keys::KEYS, self.keys.as_deref())];
-        let given = self.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        properties::encode(named.into_iter().chain(optional).filter_map(|(n, v)| Some((n, v?))).chain(given))
+    /// Tells this of what is sent, too.
+    #[must_use]
+    pub fn hook(mut self, hook: Arc<dyn SendHook>) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Makes the producer. Brokers hear of it with the first message.
+    ///
+    /// # Errors
+    /// A group that is none, or that the client has a producer of already.
+    pub async fn start(self) -> Result<Producer, ClientError> {
+        self.start_with(ProducerPorts::default()).await
+    }
+
+    pub(super) async fn start_with(self, ports: ProducerPorts) -> Result<Producer, ClientError> {
+        let group = self.client.group(&self.group)?;
+        let shared = &self.client.shared;
+        let instance = shared.engine.ports();
+        let add = AddProducer { group: group.clone(), ports };
+        instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
+        let unique_ids = UniqueIds::new(shared.host, std::process::id(), fastrand::u32(..));
+        let sender = Sender {
+            group,
+            connections: shared.sends.clone(),
+            routes: Arc::clone(&shared.routes),
+            clock: Arc::clone(&shared.clock),
+            faults: Mutex::new(LatencyFaults::default()),
+            options: self.options,
+        };
+        let submitted = Arc::new(Semaphore::new(sender.options.submitted_max));
+        let gatherer = sender.options.gathering.map(Gatherer::new);
+        let (unique_ids, hooks) = (Mutex::new(unique_ids), self.hooks);
+        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks };
+        Ok(Producer { own: Arc::new(own) })
     }
 }
 
-/// How safe a stored message is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendStatus {
-    /// As safe as the broker promises.
-    Stored,
-    /// Stored, but the disk did not confirm it in time.
-    FlushTimeout,
-    /// Stored, but no replica confirmed it in time.
-    ReplicaTimeout,
-    /// Stored, but there is no replica that could confirm it.
-    NoReplica,
-}
-
-impl SendStatus {
-    fn of_code(code: i32) -> Option<Self> {
-        match code {
-            response::SUCCESS => Some(Self::Stored),
-            response::FLUSH_DISK_TIMEOUT => Some(Self::FlushTimeout),
-            response::FLUSH_SLAVE_TIMEOUT => Some(Self::ReplicaTimeout),
-            response::SLAVE_NOT_AVAILABLE => Some(Self::NoReplica),
-            _ => None,
-        }
-    }
-}
-
-/// What became of a message, or of a batch: then the ids are joined by commas and the offset is the first one's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SendReceipt {
-    /// How safe it is.
-    pub status: SendStatus,
-    /// The id that the producer gave it.
-    pub unique_id: String,
-    /// The id that tells where the broker stored it.
-    pub offset_id: String,
-    /// The broker that has it.
-    pub broker_name: Arc<str>,
-    /// The queue it is in.
-    pub queue_id: QueueId,
-    /// Its place there.
-    pub queue_offset: QueueOffset,
-}
-
-/// Sends messages of one producer group.
+/// Sends messages of one producer group; clones share it, and it leaves its group with the last of them.
+#[derive(Clone)]
 pub struct Producer {
-    group: GroupName,
-    connections: Connections,
-    routes: Routes,
-    clock: SharedClock,
+    pub(super) own: Arc<Own>,
+}
+
+/// What the clones of a producer share.
+pub(super) struct Own {
+    pub(super) client: Client,
+    instance: InstancePorts,
+    pub(super) sender: Sender,
     unique_ids: Mutex<UniqueIds>,
-    topics: Mutex<HashMap<Topic, Arc<TopicQueues>>>,
-}
-
-/// The queues of one topic, whose turn it is, and until when to believe it.
-struct TopicQueues {
-    queues: Vec<Queue>,
-    turn: AtomicUsize,
-    stale_at: Duration,
-}
-
-impl TopicQueues {
-    /// The next queue in turn, not of the broker that has just failed if there is another one.
-    fn next(&self, failed_broker: Option<&str>) -> Option<&Queue> {
-        let count = self.queues.len();
-        let first = self.turn.fetch_add(1, Ordering::Relaxed);
-        let in_turn = |step: usize| self.queues.get(first.wrapping_add(step) % count.max(1));
-        (0..count).filter_map(in_turn).find(|queue| Some(&*queue.broker_name) != failed_broker).or_else(|| in_turn(0))
-    }
+    /// Room for messages that are submitted.
+    submitted: Arc<Semaphore>,
+    gatherer: Option<Gatherer>,
+    hooks: SendHooks,
 }
 
 impl Producer {
-    /// A producer that finds its brokers through a list of name servers as `host:port;host:port`.
-    ///
-    /// `seed` tells this producer's message ids from those of others in the same process, and where it begins with its
-    /// queues.
-    ///
-    /// # Errors
-    /// There is no address in the list.
-    pub fn new(name_servers: &str, group: GroupName, clock: SharedClock, seed: u32) -> Result<Self, ClientError> {
-        let connections = Connections::new(Limits::default());
-        let routes = Routes::new(connections.clone(), name_servers)?;
-        // The id needs an address that tells hosts apart, which only the seed can do before anything is connected.
-        let address = IpAddr::V4(Ipv4Addr::from(seed));
-        let unique_ids = Mutex::new(UniqueIds::new(address, std::process::id(), seed));
-        Ok(Self { group, connections, routes, clock, unique_ids, topics: Mutex::default() })
+    /// Its group, as the cluster calls it.
+    #[must_use]
+    pub fn group(&self) -> &GroupName {
+        &self.own.sender.group
     }
 
-    /// Sends one message and waits until the broker has it.
+    /// Sends one message and waits until a broker has it.
+    ///
+    /// It goes to the queues in turn, or to the one of its sharding key: then it is tried once, since no other queue will do.
     ///
     /// # Errors
-    /// The last try's error. After [`ClientError::Timeout`] and [`ClientError::Closed`] the message may be stored.
+    /// The last try's error, and what hooks say. After an error of [transport](ClientError::is_of_transport) the message may be
+    /// stored.
     pub async fn send(&self, message: &OutgoingMessage) -> Result<SendReceipt, ClientError> {
-        check_body(message.body.len())?;
-        let unique_id = self.unique_id();
-        let text = message.properties_text(&unique_id);
-        let (body, flags) = compressed(&message.body);
-        let letter = Letter { topic: &message.topic, code: request::SEND_MESSAGE_V2, properties: &text, flags, body };
-        self.deliver(letter, unique_id).await
+        if let Some(key) = &message.sharding_key {
+            return self.send_by(message, |queues| place_by_key(key, queues.len())).await;
+        }
+        match self.own.gatherer.as_ref().filter(|gatherer| gatherer.takes(message)) {
+            Some(gatherer) => gatherer.send(&self.own, message).await,
+            None => self.own.send_alone(message, &[], Choice::InTurn).await,
+        }
+    }
+
+    /// Sends one message to the queue whose place among the topic's queues `choose` gives.
+    ///
+    /// # Errors
+    /// As [`Producer::send`], and if there is no such queue.
+    pub async fn send_by(
+        &self,
+        message: &OutgoingMessage,
+        choose: impl FnOnce(&[Queue]) -> Option<usize> + Send,
+    ) -> Result<SendReceipt, ClientError> {
+        let topic = self.own.topic(&message.topic)?;
+        let route = self.own.sender.routes.of_publishing(&topic).await?;
+        let queue = choose(&route.publish).and_then(|place| route.publish.get(place));
+        let Some(queue) = queue else {
+            return Err(ClientError::NoRoute { topic: topic.to_string(), reason: "no queue was chosen for it".into() });
+        };
+        self.own.send_alone(message, &[], Choice::Queue(queue)).await
+    }
+
+    /// Sends one message and does not learn what becomes of it.
+    ///
+    /// # Errors
+    /// It could not be sent away.
+    pub async fn send_oneway(&self, message: &OutgoingMessage) -> Result<(), ClientError> {
+        self.own.hooks.before(message)?;
+        let letter = self.own.letter(message, &[])?;
+        self.own.sender.deliver_oneway(&letter).await
     }
 
     /// Sends several messages of one topic as one request: all are stored, next to each other, or none is.
@@ -177,198 +162,147 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`], and for messages that cannot be one batch.
     pub async fn send_batch(&self, messages: &[OutgoingMessage]) -> Result<SendReceipt, ClientError> {
-        let Some(first) = messages.first() else { return Err(ClientError::Batch("it is empty".into())) };
-        let topic = &first.topic;
-        if let Some(other) = messages.iter().find(|message| message.topic != *topic) {
-            return Err(ClientError::Batch(format!("{topic} and {}", other.topic)));
-        }
-        let mut body = Vec::new();
-        let mut unique_ids = Vec::with_capacity(messages.len());
-        for message in messages {
-            check_body(message.body.len())?;
-            let unique_id = self.unique_id();
-            message::encode_batch_item(0, &message.body, &message.properties_text(&unique_id), &mut body)?;
-            unique_ids.push(unique_id);
-        }
-        check_body(body.len())?;
-        let shared = properties::encode([(keys::WAIT, "true")]);
-        let code = request::SEND_BATCH_MESSAGE;
-        let letter = Letter { topic, code, properties: &shared, flags: 0, body: body.into() };
-        self.deliver(letter, unique_ids.join(",")).await
+        self.own.send_batch(messages).await
     }
 
-    /// Tries until a broker takes it, the tries are used up, or the time is.
-    async fn deliver(&self, letter: Letter<'_>, unique_id: String) -> Result<SendReceipt, ClientError> {
-        let deadline = self.clock.elapsed() + SEND_TIMEOUT;
-        let mut failed: Option<(Queue, ClientError)> = None;
-        for _ in 0..TRIES {
-            let left = deadline.saturating_sub(self.clock.elapsed());
-            if left.is_zero() {
-                break;
-            }
-            let topic = self.queues_of(letter.topic, failed.is_some()).await?;
-            let failed_broker = failed.as_ref().map(|(queue, _)| &*queue.broker_name);
-            let Some(queue) = topic.next(failed_broker) else {
-                let reason = "no broker takes messages for it".into();
-                return Err(ClientError::NoRoute { topic: letter.topic.as_str().into(), reason });
-            };
-            match self.attempt(&letter, queue, left, &unique_id).await {
-                Err(error) if may_try_again(&error) => failed = Some((queue.clone(), error)),
-                outcome => return outcome,
-            }
-        }
-        let after = SEND_TIMEOUT;
-        Err(failed.map_or_else(
-            || ClientError::Timeout { address: letter.topic.as_str().into(), code: letter.code, after },
-            |(_, error)| error,
-        ))
+    /// Sends a message in the background: many may be under way at once. What is given back tells what became of it, and need
+    /// not be waited for.
+    ///
+    /// # Errors
+    /// So many are under way that no more may be: wait for some of them.
+    ///
+    /// # Panics
+    /// There is no tokio runtime.
+    pub fn submit(&self, message: OutgoingMessage) -> Result<Submitted, ClientError> {
+        let limit = self.own.sender.options.submitted_max;
+        let room = Arc::clone(&self.own.submitted).try_acquire_owned();
+        let room = room.map_err(|_| ClientError::TooManySubmitted { limit })?;
+        Ok(self.spawn(message, room))
     }
 
-    async fn attempt(
+    /// The same, but waits for room.
+    ///
+    /// # Panics
+    /// There is no tokio runtime.
+    pub async fn submit_when_there_is_room(&self, message: OutgoingMessage) -> Result<Submitted, ClientError> {
+        let room = Arc::clone(&self.own.submitted).acquire_owned().await.map_err(|_| ClientError::Ended)?;
+        Ok(self.spawn(message, room))
+    }
+
+    fn spawn(&self, message: OutgoingMessage, room: OwnedSemaphorePermit) -> Submitted {
+        let producer = self.clone();
+        Submitted(tokio::spawn(async move {
+            let receipt = producer.send(&message).await;
+            drop(room);
+            receipt
+        }))
+    }
+
+    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    ///
+    /// # Errors
+    /// The client has come to its end before.
+    pub async fn stop(self) -> Result<(), ClientError> {
+        let all = u32::try_from(self.own.sender.options.submitted_max).unwrap_or(u32::MAX);
+        let _all = self.own.submitted.acquire_many(all).await.map_err(|_| ClientError::Ended)?;
+        let remove = RemoveProducer { group: self.group().clone() };
+        self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
+    }
+}
+
+/// Which queue a message goes to.
+#[derive(Clone, Copy)]
+pub(super) enum Choice<'a> {
+    InTurn,
+    Queue(&'a Queue),
+}
+
+impl Own {
+    pub(super) fn letter(&self, message: &OutgoingMessage, more: &[(&str, &str)]) -> Result<Letter, ClientError> {
+        Letter::of(message, self.topic(&message.topic)?, self.unique_id(), more, &self.sender.options)
+    }
+
+    /// Sends a message by itself, with whatever else is to be said in its properties.
+    pub(super) async fn send_alone(
         &self,
-        letter: &Letter<'_>,
-        queue: &Queue,
-        left: Duration,
-        unique_id: &str,
+        message: &OutgoingMessage,
+        more: &[(&str, &str)],
+        choice: Choice<'_>,
     ) -> Result<SendReceipt, ClientError> {
-        let connection = self.connections.to(&queue.address).await?;
-        let command = letter.to(queue, &self.group, self.clock.now_ms());
-        let reply = connection.request(command, left).await?;
-        let Some(status) = SendStatus::of_code(reply.code) else { return Err(connection.refused(&reply)) };
-        let unreadable = |source| connection.unreadable(source);
-        Ok(SendReceipt {
-            status,
-            unique_id: unique_id.into(),
-            offset_id: reply.ext.required("msgId").map_err(unreadable)?.into_owned(),
-            broker_name: queue.broker_name.clone(),
-            queue_id: QueueId(reply.ext.int32("queueId").map_err(unreadable)?.unsigned_abs()),
-            queue_offset: QueueOffset(reply.ext.int64("queueOffset").map_err(unreadable)?.unsigned_abs()),
-        })
+        self.hooks.before(message)?;
+        let letter = self.letter(message, more)?;
+        self.meet(&letter.topic).await?;
+        let began = self.sender.clock.elapsed();
+        let outcome = match choice {
+            Choice::InTurn => self.sender.deliver(&letter).await,
+            Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
+        };
+        self.hooks.after(message, &outcome, self.took(began));
+        outcome
     }
 
-    /// The topic's queues; asked for anew when they are old, or `refresh` says that they have just proved wrong.
-    async fn queues_of(&self, topic: &Topic, refresh: bool) -> Result<Arc<TopicQueues>, ClientError> {
-        let now = self.clock.elapsed();
-        let known = self.topics.lock().unwrap_or_else(PoisonError::into_inner).get(topic).cloned();
-        if let Some(known) = known.as_ref().filter(|known| !refresh && known.stale_at > now) {
-            return Ok(Arc::clone(known));
+    pub(super) async fn send_batch(&self, messages: &[OutgoingMessage]) -> Result<SendReceipt, ClientError> {
+        let topic = self.topic(topic_of_batch(messages)?)?;
+        messages.iter().try_for_each(|message| self.hooks.before(message))?;
+        let letter = Letter::of_batch(messages, topic, || self.unique_id(), &self.sender.options)?;
+        self.meet(&letter.topic).await?;
+        let began = self.sender.clock.elapsed();
+        let outcome = self.sender.deliver(&letter).await;
+        let took = self.took(began);
+        messages.iter().for_each(|message| self.hooks.after(message, &outcome, took));
+        outcome
+    }
+
+    /// What gathers its messages into batches, if anything does.
+    pub(super) fn gatherer(&self) -> Option<&Gatherer> {
+        self.gatherer.as_ref()
+    }
+
+    fn took(&self, began: Duration) -> Duration {
+        self.sender.clock.elapsed().saturating_sub(began)
+    }
+
+    /// Has the brokers of a topic told of the producer, before the first message goes there.
+    async fn meet(&self, topic: &Topic) -> Result<(), ClientError> {
+        if self.sender.routes.known(topic).is_none() {
+            self.sender.routes.of_publishing(topic).await?;
+            // A message gets there without it, too.
+            let _ = self.instance.beat.send(Beats::ToNew).await;
         }
-        let (queues, age) = match (self.routes.of_publishing(topic).await, known) {
-            // Brokers serve without name servers, and where they were is where they most likely are.
-            (Err(error), Some(known)) if error.is_of_transport() => (known.queues.clone(), ROUTE_RETRY),
-            (route, _) => (publish_queues(&route?), ROUTE_AGE_MAX),
-        };
-        let turn = AtomicUsize::new(fastrand::usize(..=queues.len()));
-        let fresh = Arc::new(TopicQueues { queues, turn, stale_at: now + age });
-        self.topics.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), fresh.clone());
-        Ok(fresh)
+        Ok(())
     }
 
-    fn unique_id(&self) -> String {
-        self.unique_ids.lock().unwrap_or_else(PoisonError::into_inner).next_id(self.clock.now_ms())
+    /// A topic as the cluster calls it.
+    pub(super) fn topic(&self, topic: &Topic) -> Result<Topic, ClientError> {
+        if self.client.shared.namespace.is_none() { Ok(topic.clone()) } else { self.client.topic(topic.as_str()) }
+    }
+
+    pub(super) fn unique_id(&self) -> String {
+        self.unique_ids.lock().unwrap_or_else(PoisonError::into_inner).next_id(self.sender.clock.now_ms())
     }
 }
 
-/// What is sent, whichever queue it goes to.
-struct Letter<'a> {
-    topic: &'a Topic,
-    code: i32,
-    properties: &'a str,
-    flags: i32,
-    body: Bytes,
-}
-
-impl Letter<'_> {
-    fn to(&self, queue: &Queue, group: &GroupName, now_ms: i64) -> Command {
-        let header = SendHeader {
-            producer_group: group.as_str().into(),
-            topic: self.topic.as_str().into(),
-            default_topic: TEMPLATE_TOPIC.into(),
-            default_topic_queue_nums: TEMPLATE_QUEUES_MAX as i32,
-            queue_id: queue.id.0 as i32,
-            sys_flag: self.flags,
-            born_timestamp: now_ms,
-            flag: 0,
-            properties: Some(self.properties.into()),
-            reconsume_times: Some(0),
-            unit_mode: false,
-            batch: self.code == request::SEND_BATCH_MESSAGE,
-            max_reconsume_times: None,
-        };
-        let mut ext = ExtFields::builder();
-        header.write(&mut ext);
-        Command::request(self.code).with_ext(ext.build()).with_body(self.body.clone())
+impl Drop for Own {
+    fn drop(&mut self) {
+        notify(&self.instance.remove_producer, RemoveProducer { group: self.sender.group.clone() });
     }
 }
 
-fn check_body(length: usize) -> Result<(), ClientError> {
-    match length {
-        1..=BODY_BYTES_MAX => Ok(()),
-        _ => Err(ClientError::BodyLength { length, limit: BODY_BYTES_MAX }),
+/// A message that was submitted; it is sent also when this is dropped.
+#[derive(Debug)]
+pub struct Submitted(JoinHandle<Result<SendReceipt, ClientError>>);
+
+impl Future for Submitted {
+    type Output = Result<SendReceipt, ClientError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // A task that ended without a word went down with its runtime.
+        Pin::new(&mut self.0).poll(cx).map(|ended| ended.unwrap_or(Err(ClientError::Ended)))
     }
 }
 
-/// The body as it travels, and the flags that say how.
-fn compressed(body: &Bytes) -> (Bytes, i32) {
-    if body.len() < COMPRESS_FROM_BYTES {
-        return (body.clone(), 0);
-    }
-    (compression::zlib(body, COMPRESS_LEVEL).into(), sys_flag::COMPRESSED)
-}
-
-/// Whether another try may go better.
-///
-/// # Source
-/// `DefaultMQProducerImpl.sendDefaultImpl` 4.9.7 (read): its `retryResponseCodes`.
-fn may_try_again(error: &ClientError) -> bool {
-    const WORTH_IT: [i32; 6] = [
-        response::TOPIC_NOT_EXIST,
-        response::SERVICE_NOT_AVAILABLE,
-        response::SYSTEM_ERROR,
-        response::NO_PERMISSION,
-        response::NO_BUYER_ID,
-        response::NOT_IN_CURRENT_UNIT,
-    ];
-    error.is_of_transport() || error.refusal().is_some_and(|code| WORTH_IT.contains(&code))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn refused(code: i32) -> ClientError {
-        ClientError::Refused { address: "b:1".into(), code, remark: String::new() }
-    }
-
-    #[test]
-    fn a_busy_broker_is_not_asked_again() {
-        assert!(!may_try_again(&refused(response::SYSTEM_BUSY)));
-        assert!(!may_try_again(&refused(response::MESSAGE_ILLEGAL)));
-        assert!(may_try_again(&refused(response::SERVICE_NOT_AVAILABLE)));
-        assert!(may_try_again(&ClientError::Closed { address: "b:1".into() }));
-    }
-
-    #[test]
-    fn queues_take_turns_and_a_failed_broker_is_passed_over_if_there_is_another() {
-        let queue = |broker: &str, id| Queue { broker_name: broker.into(), address: "h:1".into(), id: QueueId(id) };
-        let queues = vec![queue("a", 0), queue("a", 1), queue("b", 0)];
-        let topic = TopicQueues { queues, turn: AtomicUsize::new(0), stale_at: Duration::ZERO };
-        let next = |failed| topic.next(failed).map(|queue| format!("{}{}", queue.broker_name, queue.id));
-        let turns: Vec<_> = (0..4).filter_map(|_| next(None)).collect();
-        assert_eq!(turns, ["a0", "a1", "b0", "a0"]);
-        assert_eq!(next(Some("a")).as_deref(), Some("b0"));
-        let only = TopicQueues { queues: vec![queue("a", 0)], turn: AtomicUsize::new(9), stale_at: Duration::ZERO };
-        assert!(only.next(Some("a")).is_some(), "better the same broker than none");
-        let none = TopicQueues { queues: vec![], turn: AtomicUsize::new(0), stale_at: Duration::ZERO };
-        assert!(none.next(None).is_none());
-    }
-
-    #[test]
-    fn large_bodies_travel_compressed_and_come_back() {
-        let body = Bytes::from(vec![b'x'; COMPRESS_FROM_BYTES]);
-        let (sent, flags) = compressed(&body);
-        assert!(sent.len() < 100 && flags == sys_flag::COMPRESSED);
-        assert_eq!(compression::plain_body(flags, &sent, body.len()).ok(), Some(body));
-        assert_eq!(compressed(&Bytes::from_static(b"small")), (Bytes::from_static(b"small"), 0));
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").field("group", self.group()).finish_non_exhaustive()
     }
 }

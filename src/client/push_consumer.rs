@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::actors::engine::InstancePorts;
 use super::actors::instance_actor::{AddConsumer, ConsumerPorts, RemoveConsumer};
-use super::actors::offset_actor::OffsetActor;
+use super::actors::offset_store_actor::OffsetStoreActor;
 use super::actors::rebalance_actor::{
     Owned, Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
@@ -81,7 +81,7 @@ impl PushConsumerBuilder {
             .shared
             .engine
             .run(move || {
-                let offsets = OffsetActor::new(Arc::clone(&own), file)?;
+                let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
                 let offsets = start_unbounded(|_| offsets);
                 let parts = RebalanceParts { member: own, calls, offsets: offsets.clone().into(), beat };
                 Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
@@ -127,7 +127,7 @@ pub struct PushConsumer {
 
 impl PushConsumer {
     /// Has brokers told that the consumer is there, and its share taken.
-    async fn enter(&self, offsets: Recipient<super::actors::offset_actor::OffsetsOf>) -> Result<(), ClientError> {
+    async fn enter(&self, offsets: Recipient<super::actors::offset_store_actor::OffsetsOf>) -> Result<(), ClientError> {
         let rebalance = &self.rebalance;
         let ports = ConsumerPorts {
             member: Arc::clone(&self.member),

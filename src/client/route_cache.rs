@@ -37,13 +37,12 @@ impl TopicRoute {
         Self { data, publish, subscribe, turn }
     }
 
-    /// The next queue to send to, in turn; one of another broker than the one that has just failed if there is any.
-    #[must_use]
-    pub fn next_queue(&self, failed_broker: Option<&str>) -> Option<&Queue> {
+    /// The next queue to send to, in turn: the first one that is liked, or just the next if none is.
+    pub fn next_queue(&self, is_liked: impl Fn(&Queue) -> bool) -> Option<&Queue> {
         let count = self.publish.len();
         let first = self.turn.fetch_add(1, Ordering::Relaxed);
         let in_turn = |step: usize| self.publish.get(first.wrapping_add(step) % count.max(1));
-        (0..count).filter_map(in_turn).find(|queue| Some(&*queue.broker_name) != failed_broker).or_else(|| in_turn(0))
+        (0..count).filter_map(in_turn).find(|queue| is_liked(queue)).or_else(|| in_turn(0))
     }
 
     /// The queues that members of a group share out.
@@ -197,5 +196,29 @@ impl RouteCache {
     /// A std mutex: it is held for a look into the map and never across an await. No panic leaves the map half changed.
     fn with<T>(&self, look: impl FnOnce(&mut HashMap<Topic, Known>) -> T) -> T {
         look(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::units::QueueId;
+
+    #[test]
+    fn queues_take_turns_and_what_is_not_liked_is_passed_over_if_there_is_another() {
+        let queue = |broker: &str, id| Queue { broker_name: broker.into(), address: "h:1".into(), id: QueueId(id) };
+        let publish = vec![queue("a", 0), queue("a", 1), queue("b", 0)];
+        let route = TopicRoute { publish, turn: AtomicUsize::new(0), ..TopicRoute::new(TopicRouteData::default()) };
+        let next = |failed: &str| {
+            let queue = route.next_queue(|queue| &*queue.broker_name != failed);
+            queue.map(|queue| format!("{}{}", queue.broker_name, queue.id))
+        };
+        let turns: Vec<_> = (0..4).filter_map(|_| next("")).collect();
+        assert_eq!(turns, ["a0", "a1", "b0", "a0"]);
+        assert_eq!(next("a").as_deref(), Some("b0"));
+        assert_eq!(next("b").as_deref(), Some("a0"), "the turn was b's");
+        let only = TopicRoute { publish: vec![queue("a", 0)], ..TopicRoute::new(TopicRouteData::default()) };
+        assert!(only.next_queue(|_| false).is_some(), "one that has failed is better than none");
+        assert!(TopicRoute::new(TopicRouteData::default()).next_queue(|_| true).is_none());
     }
 }

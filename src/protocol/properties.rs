@@ -22,6 +22,7 @@ pub mod keys {
     pub const KEYS: &str = "KEYS";
     pub const TAGS: &str = "TAGS";
     pub const WAIT: &str = "WAIT";
+    pub const SHARDING_KEY: &str = "__SHARDINGKEY";
     pub const DELAY: &str = "DELAY";
     pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
     pub const REAL_TOPIC: &str = "REAL_TOPIC";

@@ -31,6 +31,12 @@ pub fn compression_type(sys_flag: i32) -> i32 {
     (sys_flag & COMPRESSION_TYPE) >> 8
 }
 
+/// The flag with another compression type.
+#[must_use]
+pub fn with_compression_type(sys_flag: i32, compression_type: i32) -> i32 {
+    (sys_flag & !COMPRESSION_TYPE) | (compression_type << 8 & COMPRESSION_TYPE)
+}
+
 /// The transaction type's bits.
 #[must_use]
 pub fn transaction_type(sys_flag: i32) -> i32 {

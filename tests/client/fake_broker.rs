@@ -26,13 +26,22 @@ pub(crate) struct FakeBroker {
 impl FakeBroker {
     /// Serves with `answer`, which sees each request and a number that counts them over all connections.
     pub(crate) async fn start(answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
+        Self::serving(false, answer).await
+    }
+
+    /// The same for what clients send messages to: they come and go without the test hearing of it.
+    pub(crate) async fn start_for_clients(answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
+        Self::serving(true, answer).await
+    }
+
+    async fn serving(greets: bool, answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let broker = Self { address, received: Arc::default() };
         let (answer, received) = (Arc::new(answer), broker.received.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, answer.clone(), received.clone()));
+                tokio::spawn(serve(stream, greets, answer.clone(), received.clone()));
             }
         });
         broker
@@ -45,7 +54,7 @@ impl FakeBroker {
     ) -> Self {
         let own_address = Arc::new(Mutex::new(String::new()));
         let address = own_address.clone();
-        let broker = Self::start(move |command, number| {
+        let broker = Self::start_for_clients(move |command, number| {
             if command.code == request::GET_ROUTEINFO_BY_TOPIC {
                 return Some(vec![route_reply(command, &address.lock().unwrap(), queues)]);
             }
@@ -89,6 +98,7 @@ pub(crate) fn route_reply(to: &Command, address: &str, queues: u32) -> Command {
 
 async fn serve(
     mut stream: TcpStream,
+    greets: bool,
     answer: Arc<impl Fn(&Command, usize) -> Answers>,
     received: Arc<Mutex<Vec<Command>>>,
 ) {
@@ -98,6 +108,10 @@ async fn serve(
         let mut out = BytesMut::new();
         for frame in frames.drain(..) {
             let command = frame.command().unwrap();
+            if greets && matches!(command.code, request::HEART_BEAT | request::UNREGISTER_CLIENT) {
+                frame::encode(&reply(&command, response::SUCCESS), Serialization::Json, &mut out);
+                continue;
+            }
             let number = {
                 let mut received = received.lock().unwrap();
                 received.push(command.clone());

@@ -1,16 +1,17 @@
-use ferromq::client::producer::ROUTE_AGE_MAX;
-use ferromq::client::{ClientError, OutgoingMessage, Producer, SendStatus};
+use ferromq::client::route_cache::ROUTE_AGE_MAX;
+use ferromq::client::{Client, ClientError, ClientOptions, OutgoingMessage, Producer, SendStatus};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
 use ferromq::protocol::message::decode_batch;
-use ferromq::protocol::names::{GroupName, Topic};
+use ferromq::protocol::names::Topic;
 use ferromq::protocol::properties::{find, keys};
-use ferromq::time::{ManualClock, SystemClock};
+use ferromq::time::ManualClock;
 
 use crate::fake_broker::{FakeBroker, reply, route_reply};
 
-fn producer(broker: &FakeBroker) -> Producer {
-    Producer::new(&broker.address, GroupName::parse("G").unwrap(), SystemClock::shared(), 7).unwrap()
+async fn producer(broker: &FakeBroker) -> Producer {
+    let client = Client::new(ClientOptions::of(&broker.address)).await.unwrap();
+    client.producer("G").start().await.unwrap()
 }
 
 fn message(body: &str) -> OutgoingMessage {
@@ -26,7 +27,7 @@ fn stored(command: &Command, code: i32) -> Command {
 #[tokio::test]
 async fn messages_go_round_the_queues_with_their_properties() {
     let broker = FakeBroker::with_route(3, |command, _| Some(vec![stored(command, response::SUCCESS)])).await;
-    let producer = producer(&broker);
+    let producer = producer(&broker).await;
     let tagged = OutgoingMessage { tag: Some("red".into()), keys: Some("k1 k2".into()), ..message("hello") };
     let mut queues = Vec::new();
     for _ in 0..6 {
@@ -49,7 +50,7 @@ async fn messages_go_round_the_queues_with_their_properties() {
 async fn a_batch_is_one_request_of_many_messages() {
     let broker =
         FakeBroker::with_route(1, |command, _| Some(vec![stored(command, response::FLUSH_DISK_TIMEOUT)])).await;
-    let receipt = producer(&broker).send_batch(&[message("one"), message("two")]).await.unwrap();
+    let receipt = producer(&broker).await.send_batch(&[message("one"), message("two")]).await.unwrap();
     assert_eq!((receipt.status, receipt.unique_id.split(',').count()), (SendStatus::FlushTimeout, 2));
     let sent = broker.received(request::SEND_BATCH_MESSAGE);
     let bodies: Vec<_> = decode_batch(sent[0].body.clone()).unwrap().into_iter().map(|item| item.body).collect();
@@ -60,7 +61,7 @@ async fn a_batch_is_one_request_of_many_messages() {
 async fn a_passing_failure_is_tried_again_and_a_busy_broker_is_left_alone() {
     for (code, tries) in [(response::SERVICE_NOT_AVAILABLE, 3), (response::SYSTEM_BUSY, 1)] {
         let broker = FakeBroker::with_route(2, move |command, _| Some(vec![reply(command, code)])).await;
-        let error = producer(&broker).send(&message("x")).await.unwrap_err();
+        let error = producer(&broker).await.send(&message("x")).await.unwrap_err();
         assert_eq!(error.refusal(), Some(code));
         assert_eq!(broker.received(request::SEND_MESSAGE_V2).len(), tries, "code {code}");
     }
@@ -73,7 +74,7 @@ async fn a_lost_connection_is_opened_again() {
         (number != 1).then(|| vec![stored(command, response::SUCCESS)])
     })
     .await;
-    assert!(producer(&broker).send(&message("x")).await.is_ok());
+    assert!(producer(&broker).await.send(&message("x")).await.is_ok());
     assert_eq!(broker.received(request::SEND_MESSAGE_V2).len(), 2);
 }
 
@@ -81,15 +82,15 @@ async fn a_lost_connection_is_opened_again() {
 #[tokio::test]
 async fn an_old_route_is_used_when_nobody_tells_a_newer_one() {
     for (closed_for, asked) in [(1, 4), (usize::MAX, 5)] {
-        let broker = FakeBroker::start(|command, _| Some(vec![stored(command, response::SUCCESS)])).await;
+        let broker = FakeBroker::start_for_clients(|command, _| Some(vec![stored(command, response::SUCCESS)])).await;
         let address = broker.address.clone();
         let name_server = FakeBroker::start(move |command, number| {
             (number == 0 || number > closed_for).then(|| vec![route_reply(command, &address, 1)])
         })
         .await;
         let clock = ManualClock::at(0);
-        let group = GroupName::parse("G").unwrap();
-        let producer = Producer::new(&name_server.address, group, clock.clone(), 7).unwrap();
+        let options = ClientOptions { clock: clock.clone(), ..ClientOptions::of(&name_server.address) };
+        let producer = Client::new(options).await.unwrap().producer("G").start().await.unwrap();
         for _ in 0..3 {
             producer.send(&message("x")).await.unwrap();
             clock.advance(ROUTE_AGE_MAX);
@@ -105,7 +106,7 @@ async fn what_cannot_be_sent_is_refused_here() {
         Some(vec![reply(command, response::TOPIC_NOT_EXIST).with_remark("no such topic")])
     })
     .await;
-    let producer = producer(&broker);
+    let producer = producer(&broker).await;
     assert!(matches!(producer.send(&message("")).await, Err(ClientError::BodyLength { length: 0, .. })));
     assert!(matches!(producer.send_batch(&[]).await, Err(ClientError::Batch(_))));
     let other = OutgoingMessage::new(Topic::parse("U").unwrap(), "x");

@@ -3,14 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use ferromq::actors::options::BrokerOptions;
-use ferromq::client::{Client, ClientOptions, Delivery, OutgoingMessage, Producer};
+use ferromq::client::{Client, ClientOptions, Delivery, OutgoingMessage};
 use ferromq::protocol::body::Body;
 use ferromq::protocol::body::route::TopicRouteData;
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::Command;
 use ferromq::protocol::message::Message;
-use ferromq::protocol::names::{GroupName, Topic};
-use ferromq::time::SystemClock;
+use ferromq::protocol::names::Topic;
 
 use crate::raw::{LIMIT, Raw, ask_for};
 use crate::support::{Cluster, wait_until};
@@ -72,8 +71,7 @@ pub(crate) async fn client(cluster: &Cluster) -> Client {
 
 /// Sends these one after the other, to the queues in turn.
 pub(crate) async fn send(cluster: &Cluster, topic: &str, bodies: &[String]) {
-    let group = GroupName::parse("writers").unwrap();
-    let producer = Producer::new(&cluster.name_servers(), group, SystemClock::shared(), 7).unwrap();
+    let producer = client(cluster).await.producer("writers").start().await.unwrap();
     for body in bodies {
         producer.send(&OutgoingMessage::new(Topic::parse(topic).unwrap(), body.clone())).await.unwrap();
     }

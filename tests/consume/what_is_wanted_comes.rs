@@ -2,9 +2,8 @@
 
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::config::FilterSettings;
-use ferromq::client::{Begin, ConsumerOptions, OutgoingMessage, Producer, Wanted};
-use ferromq::protocol::names::{GroupName, Topic};
-use ferromq::time::SystemClock;
+use ferromq::client::{Begin, ConsumerOptions, OutgoingMessage, Wanted};
+use ferromq::protocol::names::Topic;
 
 use crate::inbox::{Inbox, client, numbered, send};
 use crate::support::Cluster;
@@ -15,8 +14,7 @@ fn options() -> ConsumerOptions {
 
 /// Sends a message of each tag, which also is its body, with its length as a property. Two of them have one hash in Java.
 async fn send_tagged(cluster: &Cluster) {
-    let group = GroupName::parse("writers").unwrap();
-    let producer = Producer::new(&cluster.name_servers(), group, SystemClock::shared(), 7).unwrap();
+    let producer = client(cluster).await.producer("writers").start().await.unwrap();
     for tag in ["Aa", "BB", "paid", "cancelled"] {
         let mut message = OutgoingMessage::new(Topic::parse("Orders").unwrap(), tag);
         message.tag = Some(tag.into());

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use ferromq::client::route::subscribe_queues;
-use ferromq::client::{ClientError, Connections, OutgoingMessage, Producer, Puller, Queue, Routes};
+use ferromq::client::{Client, ClientError, ClientOptions, Connections, OutgoingMessage, Puller, Queue, Routes};
 use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::protocol::units::QueueOffset;
-use ferromq::time::SystemClock;
 
 use crate::raw::LIMIT;
 use crate::support::Cluster;
@@ -20,9 +19,8 @@ fn group() -> GroupName {
 }
 
 async fn send(cluster: &Cluster, bodies: &[String]) {
-    let producer =
-        Producer::new(&cluster.name_servers(), GroupName::parse("writers").unwrap(), SystemClock::shared(), 7);
-    let producer = producer.unwrap();
+    let client = Client::new(ClientOptions::of(cluster.name_servers())).await.unwrap();
+    let producer = client.producer("writers").start().await.unwrap();
     for body in bodies {
         producer.send(&OutgoingMessage::new(topic(), body.clone())).await.unwrap();
     }

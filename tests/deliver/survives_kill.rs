@@ -5,10 +5,9 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use ferromq::client::route::subscribe_queues;
-use ferromq::client::{Connections, OutgoingMessage, Producer, Puller, Routes};
+use ferromq::client::{Client, ClientOptions, Connections, OutgoingMessage, Puller, Routes};
 use ferromq::protocol::names::{GroupName, Topic};
 use ferromq::protocol::units::QueueOffset;
-use ferromq::time::SystemClock;
 use tempfile::TempDir;
 
 /// A `ferromq standalone` on ports of its own; killed when it goes.
@@ -50,8 +49,8 @@ fn topic() -> Topic {
 
 /// Sends `count` messages and tells which were acknowledged.
 async fn send(standalone: &Standalone, round: usize, count: usize) -> Vec<String> {
-    let group = GroupName::parse("writers").unwrap();
-    let producer = Producer::new(&standalone.name_server, group, SystemClock::shared(), round as u32).unwrap();
+    let client = Client::new(ClientOptions::of(&standalone.name_server)).await.unwrap();
+    let producer = client.producer("writers").start().await.unwrap();
     let mut acknowledged = Vec::new();
     for number in 0..count {
         // Bodies of a kilobyte roll over several segments.

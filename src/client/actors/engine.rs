@@ -6,7 +6,9 @@ use actix::{Addr, Recipient};
 use actix_rt::{ArbiterHandle, System};
 use tokio::sync::oneshot;
 
-use super::instance_actor::{AddConsumer, Beats, InstanceActor, InstanceParts, RemoveConsumer};
+use super::instance_actor::{
+    AddConsumer, AddProducer, Beats, InstanceActor, InstanceParts, RemoveConsumer, RemoveProducer,
+};
 use crate::client::error::ClientError;
 use crate::net::mailbox::start_unbounded;
 
@@ -40,6 +42,10 @@ pub struct InstancePorts {
     pub add_consumer: Recipient<AddConsumer>,
     /// A consumer ends.
     pub remove_consumer: Recipient<RemoveConsumer>,
+    /// A producer begins.
+    pub add_producer: Recipient<AddProducer>,
+    /// A producer ends.
+    pub remove_producer: Recipient<RemoveProducer>,
     /// Brokers are to be told.
     pub beat: Recipient<Beats>,
 }
@@ -85,6 +91,8 @@ impl Engine {
         InstancePorts {
             add_consumer: instance.clone().recipient(),
             remove_consumer: instance.clone().recipient(),
+            add_producer: instance.clone().recipient(),
+            remove_producer: instance.clone().recipient(),
             beat: instance.clone().recipient(),
         }
     }

@@ -1,9 +1,10 @@
 //! Knows the groups of one client, tells every broker of them, and hands on what brokers ask.
 //!
-//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`Beats`] from RebalanceActors, and [`Pushed`] from the
+//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`AddProducer`] and [`RemoveProducer`] from producers, [`Beats`] from RebalanceActors, and [`Pushed`] from the
 //! connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers ask to the group that is meant. When it dies
 //! the client is at its end: brokers forget it in two minutes, and its calls fail.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connection_actor::{Beat, ConnectionActor};
-use super::offset_actor::OffsetsOf;
+use super::offset_store_actor::OffsetsOf;
 use super::rebalance_actor::{Rebalance, ResetOffsets};
 use crate::client::error::ClientError;
 use crate::client::member::Member;
@@ -22,15 +23,18 @@ use crate::client::pushed::Pushed;
 use crate::client::route_cache::RouteCache;
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::Body;
-use crate::protocol::body::heartbeat::HeartbeatData;
+use crate::protocol::body::heartbeat::{HeartbeatData, ProducerData};
 use crate::protocol::body::offsets::{ConsumerStatusBody, ResetOffsetBody};
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
-use crate::protocol::headers::client::OfConsumerGroup;
+use crate::protocol::headers::client::{OfConsumerGroup, UnregisterClient};
 use crate::protocol::headers::consumer::{ConsumerStatus, ResetOffset};
 use crate::protocol::names::GroupName;
 use crate::protocol::units::Opaque;
+
+/// How long a broker has to hear that a group is left.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A consumer begins: brokers are told of it from now on.
 #[derive(Message)]
@@ -44,6 +48,24 @@ pub struct AddConsumer {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RemoveConsumer {
+    /// Its group.
+    pub group: GroupName,
+}
+
+/// A producer begins.
+#[derive(Message)]
+#[rtype(result = "Result<(), ClientError>")]
+pub struct AddProducer {
+    /// Its group.
+    pub group: GroupName,
+    /// The producer.
+    pub ports: ProducerPorts,
+}
+
+/// A producer ends: brokers are told so.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RemoveProducer {
     /// Its group.
     pub group: GroupName,
 }
@@ -71,6 +93,10 @@ pub struct ConsumerPorts {
     pub offsets: Recipient<OffsetsOf>,
 }
 
+/// A producer, as what brokers ask reaches it.
+#[derive(Clone, Debug, Default)]
+pub struct ProducerPorts {}
+
 /// What an InstanceActor is made of.
 pub struct InstanceParts {
     /// The client's id.
@@ -93,6 +119,7 @@ pub struct InstanceActor {
     routes: Arc<RouteCache>,
     heartbeat_interval: Duration,
     consumers: BTreeMap<GroupName, ConsumerPorts>,
+    producers: BTreeMap<GroupName, ProducerPorts>,
     brokers: HashMap<String, Addr<ConnectionActor>>,
     /// The brokers that have been told of all the groups.
     told: BTreeSet<String>,
@@ -103,9 +130,17 @@ impl InstanceActor {
     #[must_use]
     pub fn new(parts: InstanceParts) -> Self {
         let InstanceParts { client_id, connections, pushes, routes, heartbeat_interval } = parts;
-        let pushes = Some(pushes);
-        let (consumers, brokers, told) = (BTreeMap::new(), HashMap::new(), BTreeSet::new());
-        Self { client_id, connections, pushes, routes, heartbeat_interval, consumers, brokers, told }
+        Self {
+            client_id,
+            connections,
+            pushes: Some(pushes),
+            routes,
+            heartbeat_interval,
+            consumers: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            brokers: HashMap::new(),
+            told: BTreeSet::new(),
+        }
     }
 
     /// Tells every broker that some route names, slaves only if there are consumers, and lets go of the others.
@@ -116,10 +151,11 @@ impl InstanceActor {
         let data = HeartbeatData {
             client_id: self.client_id.to_string(),
             consumer_data_set: self.consumers.values().map(|ports| ports.member.heartbeat()).collect(),
-            producer_data_set: Vec::new(),
+            producer_data_set: self.producers.keys().map(producer_data).collect(),
         };
         let data = data.encode();
-        let is_meant = |address: &String| has_consumers && (beats == Beats::ToAll || !self.told.contains(address));
+        let has_groups = has_consumers || !self.producers.is_empty();
+        let is_meant = |address: &String| has_groups && (beats == Beats::ToAll || !self.told.contains(address));
         let meant: Vec<_> = named.iter().filter(|address| is_meant(address)).cloned().collect();
         self.told = named;
         let mut under_way = JoinSet::new();
@@ -137,6 +173,25 @@ impl InstanceActor {
             });
         }
         async move { while under_way.join_next().await.is_some() {} }
+    }
+
+    /// Tells every broker that a group is left: one of producers, or one of consumers.
+    fn leave(&self, left: Option<(Option<String>, Option<String>)>) -> impl Future<Output = ()> + use<> {
+        let command = left.map(|(producer_group, consumer_group)| {
+            let header = UnregisterClient { client_id: self.client_id.to_string(), producer_group, consumer_group };
+            Command::request(request::UNREGISTER_CLIENT).with_ext(header.to_ext())
+        });
+        let mut farewells = JoinSet::new();
+        for (address, command) in self.told.iter().cloned().zip(command.into_iter().cycle()) {
+            let connections = self.connections.clone();
+            farewells.spawn_local(async move {
+                let said = async { connections.to(&address).await?.call(command, LEAVE_TIMEOUT).await };
+                if let Err(error) = said.await {
+                    tracing::debug!(address, %error, "a broker did not hear that the client left a group");
+                }
+            });
+        }
+        async move { while farewells.join_next().await.is_some() {} }
     }
 
     /// Asks for the routes that have become old, then beats.
@@ -233,13 +288,18 @@ impl Handler<AddConsumer> for InstanceActor {
     type Result = Result<(), ClientError>;
 
     fn handle(&mut self, add: AddConsumer, _: &mut Context<Self>) -> Self::Result {
-        let group = add.ports.member.group().clone();
-        if self.consumers.contains_key(&group) {
-            return Err(ClientError::GroupTaken { group: group.to_string() });
-        }
-        self.consumers.insert(group, add.ports);
         self.told.clear();
-        Ok(())
+        let group = add.ports.member.group().clone();
+        insert(&mut self.consumers, group, add.ports)
+    }
+}
+
+impl Handler<AddProducer> for InstanceActor {
+    type Result = Result<(), ClientError>;
+
+    fn handle(&mut self, add: AddProducer, _: &mut Context<Self>) -> Self::Result {
+        self.told.clear();
+        insert(&mut self.producers, add.group, add.ports)
     }
 }
 
@@ -247,16 +307,31 @@ impl Handler<RemoveConsumer> for InstanceActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, remove: RemoveConsumer, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let Some(ports) = self.consumers.remove(&remove.group) else { return Box::pin(async {}) };
-        let mut farewells = JoinSet::new();
-        for address in self.brokers.keys().cloned() {
-            let membership = ports.member.membership.clone();
-            farewells.spawn_local(async move {
-                if let Err(error) = membership.leave(&address).await {
-                    tracing::debug!(address, %error, "a broker did not hear that a consumer left");
-                }
-            });
-        }
-        Box::pin(async move { while farewells.join_next().await.is_some() {} })
+        let left = self.consumers.remove(&remove.group).map(|_| (None, Some(remove.group.to_string())));
+        Box::pin(self.leave(left))
     }
+}
+
+impl Handler<RemoveProducer> for InstanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, remove: RemoveProducer, _: &mut Context<Self>) -> ResponseFuture<()> {
+        let left = self.producers.remove(&remove.group).map(|_| (Some(remove.group.to_string()), None));
+        Box::pin(self.leave(left))
+    }
+}
+
+/// A client has one member of a group.
+fn insert<P>(members: &mut BTreeMap<GroupName, P>, group: GroupName, ports: P) -> Result<(), ClientError> {
+    match members.entry(group) {
+        Entry::Occupied(taken) => Err(ClientError::GroupTaken { group: taken.key().to_string() }),
+        Entry::Vacant(free) => {
+            free.insert(ports);
+            Ok(())
+        }
+    }
+}
+
+fn producer_data(group: &GroupName) -> ProducerData {
+    ProducerData { group_name: group.to_string() }
 }

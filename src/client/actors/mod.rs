@@ -7,7 +7,7 @@
 //!     │  │    GiveUp, Locked          │ └── Pushed: what brokers ask
 //!     │  └──────────► PullActor       │ OffsetsOf
 //!     │               one per queue   ▼
-//!     │                  └──────► OffsetActor   one per consumer
+//!     │                  └──────► OffsetStoreActor   one per consumer
 //!     └── OffsetOf, Forget, MoveTo ──►▲  Progress
 //! ```
 //!
@@ -17,7 +17,7 @@
 //! | ConnectionActor | InstanceActor | one heartbeat per interval and change | the next heartbeat starts another |
 //! | RebalanceActor | InstanceActor, application | notices of brokers; one round at a time | the consumer is at its end |
 //! | PullActor | RebalanceActor, calls | calls under way: `deliveries_at_once` | the queue is taken anew |
-//! | OffsetActor | PullActors, RebalanceActor | one per call that ends | queues cannot be taken over |
+//! | OffsetStoreActor | PullActors, RebalanceActor | one per call that ends | queues cannot be taken over |
 //!
 //! All of one client run on one arbiter. Their work is asking brokers; what they decide is in [`owned_queues`],
 //! [`process_queue`] and [`allocation`]. The application's listener runs on its own runtime.
@@ -29,6 +29,6 @@
 pub mod connection_actor;
 pub mod engine;
 pub mod instance_actor;
-pub mod offset_actor;
+pub mod offset_store_actor;
 pub mod pull_actor;
 pub mod rebalance_actor;

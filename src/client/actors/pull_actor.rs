@@ -1,7 +1,7 @@
 //! Pulls one queue, has its messages consumed, and says how far that has come.
 //!
 //! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallEnded`] from the calls of the
-//! listener. Sends [`Progress`] to the OffsetActor. When it dies, the RebalanceActor takes the queue anew from where it was
+//! listener. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
 //! stored last.
 //!
 //! ```text
@@ -20,7 +20,7 @@ use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::offset_actor::Progress;
+use super::offset_store_actor::Progress;
 use crate::client::calls::Calls;
 use crate::client::consumer_options::Order;
 use crate::client::error::ClientError;
@@ -99,7 +99,7 @@ pub struct PullParts {
     pub room: Arc<Semaphore>,
     /// Whether it begins at rest.
     pub is_suspended: bool,
-    /// The OffsetActor.
+    /// The OffsetStoreActor.
     pub progress: Recipient<Progress>,
 }
 

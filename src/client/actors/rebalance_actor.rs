@@ -2,8 +2,10 @@
 //! and gives them up.
 //!
 //! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`SuspendAll`], [`ResumeAll`] and [`Stop`]
-//! from the application. Starts a PullActor per queue; asks the OffsetActor where to begin, and has it store where that ended.
+//! from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
 //! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
+
+mod shares;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -16,13 +18,12 @@ use actix::{
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
+use self::shares::{Share, shares, start_of};
 use super::instance_actor::Beats;
-use super::offset_actor::{Forget, MoveTo, OffsetActor, OffsetOf, Progress};
+use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
 use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, Resume, Suspend};
-use crate::client::allocation::share_of;
 use crate::client::calls::Calls;
 use crate::client::consumer_options::Order;
-use crate::client::error::ClientError;
 use crate::client::member::{Locks, Member, Subscriptions};
 use crate::client::owned_queues::{Change, OwnedQueues};
 use crate::net::mailbox::{notify, start_unbounded};
@@ -82,7 +83,7 @@ pub struct Stop;
 #[rtype(result = "Vec<MessageQueue>")]
 pub struct Owned;
 
-/// How to reach an OffsetActor, or what stands in for one.
+/// How to reach an OffsetStoreActor, or what stands in for one.
 #[derive(Clone)]
 pub struct OffsetPorts {
     /// How far a queue has come.
@@ -95,8 +96,8 @@ pub struct OffsetPorts {
     pub move_to: Recipient<MoveTo>,
 }
 
-impl From<Addr<OffsetActor>> for OffsetPorts {
-    fn from(offsets: Addr<OffsetActor>) -> Self {
+impl From<Addr<OffsetStoreActor>> for OffsetPorts {
+    fn from(offsets: Addr<OffsetStoreActor>) -> Self {
         Self {
             progress: offsets.clone().recipient(),
             of: offsets.clone().recipient(),
@@ -139,9 +140,6 @@ enum Round {
     /// Something happened meanwhile, so that another one follows.
     UnderWayAndWanted,
 }
-
-/// The member's share of a topic.
-type Share = (Topic, Vec<MessageQueue>);
 
 impl RebalanceActor {
     /// A consumer without queues.
@@ -308,7 +306,7 @@ impl RebalanceActor {
             let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
             let moved = async move {
                 ended.await;
-                // Without an OffsetActor there is no beginning anew either, which says so.
+                // Without an OffsetStoreActor there is no beginning anew either, which says so.
                 let _ = move_to.send(to).await;
             };
             ctx.spawn(wrap_future::<_, Self>(moved).map(|(), actor, ctx| actor.take_over(queue, ctx)));
@@ -322,59 +320,6 @@ impl RebalanceActor {
     {
         self.pulls.values().for_each(|pull| notify(&pull.clone().recipient(), message));
     }
-}
-
-/// What the member has to read now, of each topic that could be asked about, and whether that is all of them.
-async fn shares(member: Arc<Member>, beat: Recipient<Beats>) -> (Vec<Share>, bool) {
-    let subscriptions = member.subscriptions();
-    for topic in subscriptions.keys() {
-        // What cannot be learned is told of below.
-        let _ = member.routes.of(topic).await;
-    }
-    // Only brokers that know the member tell of it.
-    let _ = beat.send(Beats::ToNew).await;
-    let mut shares = Vec::new();
-    for topic in subscriptions.keys() {
-        match share(&member, topic).await {
-            Ok(share) => shares.push((topic.clone(), share)),
-            // A retry topic comes to be with the first member that a broker hears of.
-            Err(error) if topic.is_retry() => tracing::debug!(%topic, %error, "cannot rebalance yet"),
-            Err(error) => tracing::warn!(%topic, %error, "cannot rebalance yet; the queues stay whose they are"),
-        }
-    }
-    let is_whole = shares.len() == subscriptions.len();
-    (shares, is_whole)
-}
-
-async fn share(member: &Member, topic: &Topic) -> Result<Vec<MessageQueue>, ClientError> {
-    if !member.is_clustering() {
-        return Ok(member.routes.of(topic).await?.message_queues(topic));
-    }
-    let (route, members) = member.members(topic).await?;
-    let queues = route.message_queues(topic);
-    Ok(share_of(member.membership.client_id(), members, queues, &*member.options.allocation))
-}
-
-/// Where to begin with a queue; `None` if another member has its lock.
-async fn start_of(
-    member: &Member,
-    offsets: &Recipient<OffsetOf>,
-    queue: &MessageQueue,
-    wants_lock: bool,
-) -> Result<Option<QueueOffset>, ClientError> {
-    // Only what is read with the lock is what the member before has stored last.
-    if wants_lock && member.lock([queue.clone()]).await.own.is_empty() {
-        return Ok(None);
-    }
-    let start = match offsets.send(OffsetOf { queue: queue.clone() }).await.map_err(|_| ClientError::Ended)? {
-        Ok(None) => member.first_offset(queue).await,
-        Ok(Some(stored)) => Ok(stored),
-        Err(error) => Err(error),
-    };
-    if wants_lock && start.is_err() {
-        member.unlock([queue.clone()]).await;
-    }
-    start.map(Some)
 }
 
 impl Actor for RebalanceActor {

@@ -60,7 +60,7 @@ pub struct OffsetsOf {
 }
 
 /// The offsets of one consumer.
-pub struct OffsetActor {
+pub struct OffsetStoreActor {
     member: Arc<Member>,
     offsets: Offsets,
     /// Where members do not share the messages.
@@ -69,7 +69,7 @@ pub struct OffsetActor {
     is_changed: bool,
 }
 
-impl OffsetActor {
+impl OffsetStoreActor {
     /// The offsets of a member; those of a file, if there is one, are known at once.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset) -> R
     member.membership.commit(&Topic::parse(&queue.topic)?, &member.at_master(queue)?, offset).await
 }
 
-impl Actor for OffsetActor {
+impl Actor for OffsetStoreActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
@@ -127,7 +127,7 @@ impl Actor for OffsetActor {
     }
 }
 
-impl Handler<Progress> for OffsetActor {
+impl Handler<Progress> for OffsetStoreActor {
     type Result = ();
 
     fn handle(&mut self, progress: Progress, _: &mut Context<Self>) {
@@ -135,7 +135,7 @@ impl Handler<Progress> for OffsetActor {
     }
 }
 
-impl Handler<OffsetOf> for OffsetActor {
+impl Handler<OffsetOf> for OffsetStoreActor {
     type Result = ResponseFuture<Result<Option<QueueOffset>, ClientError>>;
 
     fn handle(&mut self, of: OffsetOf, _: &mut Context<Self>) -> Self::Result {
@@ -148,7 +148,7 @@ impl Handler<OffsetOf> for OffsetActor {
     }
 }
 
-impl Handler<Forget> for OffsetActor {
+impl Handler<Forget> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> ResponseFuture<()> {
@@ -161,7 +161,7 @@ impl Handler<Forget> for OffsetActor {
     }
 }
 
-impl Handler<MoveTo> for OffsetActor {
+impl Handler<MoveTo> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, to: MoveTo, _: &mut Context<Self>) -> ResponseFuture<()> {
@@ -170,7 +170,7 @@ impl Handler<MoveTo> for OffsetActor {
     }
 }
 
-impl Handler<OffsetsOf> for OffsetActor {
+impl Handler<OffsetsOf> for OffsetStoreActor {
     type Result = actix::MessageResult<OffsetsOf>;
 
     fn handle(&mut self, of: OffsetsOf, _: &mut Context<Self>) -> Self::Result {

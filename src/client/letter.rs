@@ -1,0 +1,127 @@
+//! What a producer sends, whichever queue it goes to and however often it is tried.
+
+use bytes::Bytes;
+
+use super::error::ClientError;
+use super::outgoing::OutgoingMessage;
+use super::producer_options::{Compression, ProducerOptions};
+use super::route::{TEMPLATE_QUEUES_MAX, TEMPLATE_TOPIC};
+use crate::protocol::codes::request;
+use crate::protocol::command::{Command, ExtFields};
+use crate::protocol::headers::send::SendHeader;
+use crate::protocol::message;
+use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::properties::{self, keys};
+use crate::protocol::units::QueueId;
+
+/// A message, or several as one, ready to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct Letter {
+    pub(super) topic: Topic,
+    /// The request's code.
+    pub(super) code: i32,
+    /// The ids of its messages, joined by commas.
+    pub(super) unique_ids: String,
+    pub(super) properties: String,
+    /// Bits of the message.
+    pub(super) sys_flag: i32,
+    /// The application's number.
+    pub(super) flag: i32,
+    pub(super) body: Bytes,
+}
+
+impl Letter {
+    /// One message, with whatever else its producer has to say.
+    ///
+    /// # Errors
+    /// Its body is none, or too long.
+    pub(super) fn of(
+        message: &OutgoingMessage,
+        topic: Topic,
+        unique_id: String,
+        more: &[(&str, &str)],
+        options: &ProducerOptions,
+    ) -> Result<Self, ClientError> {
+        check_body(message.body.len(), options)?;
+        let properties = message.properties_text(&unique_id, more);
+        let (body, sys_flag) = compressed(&message.body, options.compression);
+        let (code, flag) = (request::SEND_MESSAGE_V2, message.flag);
+        Ok(Self { topic, code, unique_ids: unique_id, properties, sys_flag, flag, body })
+    }
+
+    /// Several messages as one request, with an id each.
+    ///
+    /// # Errors
+    /// They cannot be one batch.
+    pub(super) fn of_batch<'a>(
+        messages: impl IntoIterator<Item = &'a OutgoingMessage>,
+        topic: Topic,
+        mut unique_id: impl FnMut() -> String,
+        options: &ProducerOptions,
+    ) -> Result<Self, ClientError> {
+        let (mut body, mut unique_ids) = (Vec::new(), Vec::new());
+        for message in messages {
+            check_body(message.body.len(), options)?;
+            let unique_id = unique_id();
+            let text = message.properties_text(&unique_id, &[]);
+            message::encode_batch_item(message.flag, &message.body, &text, &mut body)?;
+            unique_ids.push(unique_id);
+        }
+        check_body(body.len(), options)?;
+        let properties = properties::encode([(keys::WAIT, "true")]);
+        let (code, unique_ids) = (request::SEND_BATCH_MESSAGE, unique_ids.join(","));
+        Ok(Self { topic, code, unique_ids, properties, sys_flag: 0, flag: 0, body: body.into() })
+    }
+
+    /// The request that sends it to a queue.
+    pub(super) fn to(&self, queue: QueueId, group: &GroupName, now_ms: i64) -> Command {
+        let header = SendHeader {
+            producer_group: group.as_str().into(),
+            topic: self.topic.as_str().into(),
+            default_topic: TEMPLATE_TOPIC.into(),
+            default_topic_queue_nums: TEMPLATE_QUEUES_MAX as i32,
+            queue_id: queue.0 as i32,
+            sys_flag: self.sys_flag,
+            born_timestamp: now_ms,
+            flag: self.flag,
+            properties: Some(self.properties.as_str().into()),
+            reconsume_times: Some(0),
+            unit_mode: false,
+            batch: self.code == request::SEND_BATCH_MESSAGE,
+            max_reconsume_times: None,
+        };
+        let mut ext = ExtFields::builder();
+        header.write(&mut ext);
+        Command::request(self.code).with_ext(ext.build()).with_body(self.body.clone())
+    }
+}
+
+/// The topic of messages that are to be one batch.
+///
+/// # Errors
+/// They cannot be.
+pub(super) fn topic_of_batch(messages: &[OutgoingMessage]) -> Result<&Topic, ClientError> {
+    let Some(first) = messages.first() else { return Err(ClientError::Batch("it is empty".into())) };
+    for message in messages {
+        if message.topic != first.topic {
+            return Err(ClientError::Batch(format!("{} and {}", first.topic, message.topic)));
+        }
+    }
+    Ok(&first.topic)
+}
+
+fn check_body(length: usize, options: &ProducerOptions) -> Result<(), ClientError> {
+    let limit = options.body_bytes_max;
+    if (1..=limit).contains(&length) { Ok(()) } else { Err(ClientError::BodyLength { length, limit }) }
+}
+
+/// The body as it travels, and the flags that say how.
+fn compressed(body: &Bytes, compression: Option<Compression>) -> (Bytes, i32) {
+    match compression.filter(|compression| body.len() >= compression.from_bytes) {
+        Some(Compression { algorithm, level, .. }) => {
+            let (compressed, sys_flag) = algorithm.compress(body, level);
+            (compressed.into(), sys_flag)
+        }
+        None => (body.clone(), 0),
+    }
+}

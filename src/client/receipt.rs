@@ -1,0 +1,80 @@
+//! What a broker says of messages that it has taken.
+
+use std::sync::Arc;
+
+use super::connection::Connection;
+use super::error::ClientError;
+use super::route::Queue;
+use crate::protocol::codes::response;
+use crate::protocol::command::Command;
+use crate::protocol::headers::send::SendReply;
+use crate::protocol::units::{QueueId, QueueOffset};
+
+/// How safe a stored message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendStatus {
+    /// As safe as the broker promises.
+    Stored,
+    /// Stored, but the disk did not confirm it in time.
+    FlushTimeout,
+    /// Stored, but no replica confirmed it in time.
+    ReplicaTimeout,
+    /// Stored, but there is no replica that could confirm it.
+    NoReplica,
+}
+
+impl SendStatus {
+    fn of_code(code: i32) -> Option<Self> {
+        match code {
+            response::SUCCESS => Some(Self::Stored),
+            response::FLUSH_DISK_TIMEOUT => Some(Self::FlushTimeout),
+            response::FLUSH_SLAVE_TIMEOUT => Some(Self::ReplicaTimeout),
+            response::SLAVE_NOT_AVAILABLE => Some(Self::NoReplica),
+            _ => None,
+        }
+    }
+}
+
+/// What became of a message, or of a batch: then the ids are joined by commas and the offset is the first one's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendReceipt {
+    /// How safe it is.
+    pub status: SendStatus,
+    /// The id that the producer gave it.
+    pub unique_id: String,
+    /// The id that tells where the broker stored it.
+    pub offset_id: String,
+    /// The broker that has it.
+    pub broker_name: Arc<str>,
+    /// The queue it is in.
+    pub queue_id: QueueId,
+    /// Its place there.
+    pub queue_offset: QueueOffset,
+    /// The transaction that it began, where the broker names one.
+    pub transaction_id: Option<String>,
+}
+
+impl SendReceipt {
+    /// Reads a broker's answer.
+    ///
+    /// # Errors
+    /// It refuses, or its answer is none.
+    pub(super) fn read(
+        connection: &Connection,
+        queue: &Queue,
+        unique_id: &str,
+        reply: &Command,
+    ) -> Result<Self, ClientError> {
+        let Some(status) = SendStatus::of_code(reply.code) else { return Err(connection.refused(reply)) };
+        let header = SendReply::parse(&reply.ext).map_err(|source| connection.unreadable(source))?;
+        Ok(Self {
+            status,
+            unique_id: unique_id.into(),
+            offset_id: header.msg_id,
+            broker_name: Arc::clone(&queue.broker_name),
+            queue_id: QueueId(header.queue_id.unsigned_abs()),
+            queue_offset: QueueOffset(header.queue_offset.unsigned_abs()),
+            transaction_id: header.transaction_id,
+        })
+    }
+}

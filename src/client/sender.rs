@@ -1,0 +1,183 @@
+//! Sends letters: to the queues in turn, again where that may go better, and not to brokers that were slow lately.
+//!
+//! A send that failed for a reason that another broker may not share is tried again elsewhere; SYSTEM_BUSY is not such a reason,
+//! since trying again is what keeps a busy broker busy.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::error::ClientError;
+use super::latency_faults::{LatencyFaults, SendOutcome};
+use super::letter::Letter;
+use super::pool::Connections;
+use super::producer_options::ProducerOptions;
+use super::receipt::{SendReceipt, SendStatus};
+use super::route::Queue;
+use super::route_cache::{RouteCache, TopicRoute};
+use crate::protocol::codes::response;
+use crate::protocol::names::GroupName;
+use crate::time::SharedClock;
+
+/// What sends in the name of one group.
+pub(super) struct Sender {
+    pub(super) group: GroupName,
+    pub(super) connections: Connections,
+    pub(super) routes: Arc<RouteCache>,
+    pub(super) clock: SharedClock,
+    pub(super) options: ProducerOptions,
+    pub(super) faults: Mutex<LatencyFaults>,
+}
+
+/// The tries of one send so far.
+struct Tries {
+    began: Duration,
+    brokers: Vec<Arc<str>>,
+    last: Option<Outcome>,
+}
+
+/// What a try came to that another one may do better than.
+enum Outcome {
+    Failed(ClientError),
+    NotAsPromised(SendReceipt),
+}
+
+impl Sender {
+    /// Tries until a broker takes the letter, the tries are used up, or the time is.
+    pub(super) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
+        let began = self.clock.elapsed();
+        let mut tries = Tries { began, brokers: Vec::new(), last: None };
+        for _ in 0..=self.options.retries {
+            let left = (began + self.options.send_timeout).saturating_sub(self.clock.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            let route = self.routes.of_publishing(&letter.topic).await?;
+            let Some(queue) = self.choose(&route, tries.brokers.last()) else { return Err(no_queue(letter)) };
+            match self.attempt(letter, queue, left).await {
+                Ok(receipt) if self.options.retry_unless_stored && receipt.status != SendStatus::Stored => {
+                    tries.failed(queue, Outcome::NotAsPromised(receipt));
+                }
+                Err(error) if may_try_again(&error) => {
+                    self.routes.doubt(&letter.topic);
+                    tries.failed(queue, Outcome::Failed(error));
+                }
+                outcome => return outcome,
+            }
+        }
+        tries.end(letter, self.clock.elapsed())
+    }
+
+    /// Sends the letter to one queue, once.
+    pub(super) async fn deliver_to(&self, letter: &Letter, queue: &Queue) -> Result<SendReceipt, ClientError> {
+        self.attempt(letter, queue, self.options.send_timeout).await
+    }
+
+    /// Sends the letter to a queue in turn, and hears no more of it.
+    pub(super) async fn deliver_oneway(&self, letter: &Letter) -> Result<(), ClientError> {
+        let route = self.routes.of_publishing(&letter.topic).await?;
+        let Some(queue) = self.choose(&route, None) else { return Err(no_queue(letter)) };
+        let connection = self.connections.to(&queue.address).await?;
+        connection.send_oneway(letter.to(queue.id, &self.group, self.clock.now_ms())).await
+    }
+
+    async fn attempt(&self, letter: &Letter, queue: &Queue, left: Duration) -> Result<SendReceipt, ClientError> {
+        let began = self.clock.elapsed();
+        let answer = async {
+            let connection = self.connections.to(&queue.address).await?;
+            let command = letter.to(queue.id, &self.group, self.clock.now_ms());
+            let reply = connection.request(command, left).await?;
+            SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
+        };
+        let answer = answer.await;
+        if self.options.fault_tolerance {
+            let now = self.clock.elapsed();
+            let outcome = if answer.is_ok() { SendOutcome::Answered } else { SendOutcome::Failed };
+            self.with_faults(|faults| faults.note(&queue.broker_name, now.saturating_sub(began), outcome, now));
+        }
+        answer
+    }
+
+    /// The next queue in turn: of a broker that was not slow lately if that matters, else of another one than has just failed.
+    fn choose<'a>(&self, route: &'a TopicRoute, failed: Option<&Arc<str>>) -> Option<&'a Queue> {
+        if !self.options.fault_tolerance {
+            return route.next_queue(|queue| failed != Some(&queue.broker_name));
+        }
+        let now = self.clock.elapsed();
+        self.with_faults(|faults| {
+            let queue = route.next_queue(|queue| faults.is_available(&queue.broker_name, now))?;
+            if faults.is_available(&queue.broker_name, now) {
+                return Some(queue);
+            }
+            let Some(broker) = faults.least_bad(now) else { return Some(queue) };
+            let of_it = route.next_queue(|queue| queue.broker_name == broker)?;
+            if of_it.broker_name != broker {
+                faults.forget(&broker);
+            }
+            Some(of_it)
+        })
+    }
+
+    /// A std mutex: it is held for a look into the table and never across an await. No panic leaves the table half changed.
+    fn with_faults<T>(&self, look: impl FnOnce(&mut LatencyFaults) -> T) -> T {
+        look(&mut self.faults.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Tries {
+    fn failed(&mut self, queue: &Queue, outcome: Outcome) {
+        self.brokers.push(Arc::clone(&queue.broker_name));
+        self.last = Some(outcome);
+    }
+
+    fn end(self, letter: &Letter, now: Duration) -> Result<SendReceipt, ClientError> {
+        let after = now.saturating_sub(self.began);
+        match self.last {
+            Some(Outcome::NotAsPromised(receipt)) => Ok(receipt),
+            Some(Outcome::Failed(error)) if self.brokers.len() == 1 => Err(error),
+            Some(Outcome::Failed(error)) => Err(ClientError::GaveUp {
+                topic: letter.topic.to_string(),
+                brokers: self.brokers.join(", "),
+                after,
+                last: Box::new(error),
+            }),
+            None => Err(ClientError::Timeout { address: letter.topic.to_string(), code: letter.code, after }),
+        }
+    }
+}
+
+fn no_queue(letter: &Letter) -> ClientError {
+    ClientError::NoRoute { topic: letter.topic.to_string(), reason: "no broker takes messages for it".into() }
+}
+
+/// Whether another try may go better.
+///
+/// # Source
+/// `DefaultMQProducerImpl.sendDefaultImpl` 4.9.7 (read): its `retryResponseCodes`.
+fn may_try_again(error: &ClientError) -> bool {
+    const WORTH_IT: [i32; 6] = [
+        response::TOPIC_NOT_EXIST,
+        response::SERVICE_NOT_AVAILABLE,
+        response::SYSTEM_ERROR,
+        response::NO_PERMISSION,
+        response::NO_BUYER_ID,
+        response::NOT_IN_CURRENT_UNIT,
+    ];
+    error.is_of_transport() || error.refusal().is_some_and(|code| WORTH_IT.contains(&code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: i32) -> ClientError {
+        ClientError::Refused { address: "b:1".into(), code, remark: String::new() }
+    }
+
+    #[test]
+    fn a_busy_broker_is_not_asked_again() {
+        assert!(!may_try_again(&refused(response::SYSTEM_BUSY)));
+        assert!(!may_try_again(&refused(response::MESSAGE_ILLEGAL)));
+        assert!(may_try_again(&refused(response::SERVICE_NOT_AVAILABLE)));
+        assert!(may_try_again(&ClientError::Closed { address: "b:1".into() }));
+    }
+}
