@@ -74,6 +74,28 @@ pub enum ClientError {
         /// How many may be.
         limit: usize,
     },
+    /// A request was sent, and nobody has replied in time.
+    #[error("no reply to a request to topic {topic} within {after:?}; somebody may have acted on it all the same")]
+    NoReply {
+        /// The topic of the request.
+        topic: String,
+        /// How long was waited.
+        after: Duration,
+    },
+    /// A reply needs a request that says where to reply to.
+    #[error(
+        "the message is no request, as it has no property {property}: only what was sent with `request` is replied to"
+    )]
+    NotARequest {
+        /// What it lacks.
+        property: &'static str,
+    },
+    /// An id that a broker gave tells nothing.
+    #[error("{id:?} is no message id that tells where a message lies")]
+    NotAnId {
+        /// The id.
+        id: String,
+    },
     /// A hook of the application does not want it.
     #[error("the message is not to be sent: {0}")]
     Forbidden(String),

@@ -15,6 +15,7 @@ use super::namespace::Namespace;
 use super::pool::Connections;
 use super::producer::ProducerBuilder;
 use super::push_consumer::PushConsumerBuilder;
+use super::requests::Replies;
 use super::route::Routes;
 use super::route_cache::RouteCache;
 use crate::protocol::names::{GroupName, Topic};
@@ -88,6 +89,7 @@ pub(super) struct Shared {
     /// Those of whoever sends, on whose runtime they are.
     pub(super) sends: Connections,
     pub(super) routes: Arc<RouteCache>,
+    pub(super) replies: Arc<Replies>,
     pub(super) clock: SharedClock,
     pub(super) engine: Engine,
 }
@@ -105,17 +107,20 @@ impl Client {
         let routes = Arc::new(RouteCache::new(routes, Arc::clone(clock)));
         let host = own_address(name_servers).await;
         let client_id: Arc<str> = client_id(host, &options).into();
+        let replies = Arc::new(Replies::default());
         let parts = InstanceParts {
             client_id: Arc::clone(&client_id),
             connections: connections.clone(),
             pushes,
             routes: Arc::clone(&routes),
+            replies: Arc::clone(&replies),
             heartbeat_interval: options.heartbeat_interval,
         };
         let engine = Engine::start(options.threads, parts).await?;
         let (namespace, clock) = (namespace.clone(), Arc::clone(clock));
         let sends = Connections::new(options.limits);
-        Ok(Self { shared: Arc::new(Shared { client_id, host, namespace, connections, sends, routes, clock, engine }) })
+        let shared = Shared { client_id, host, namespace, connections, sends, routes, replies, clock, engine };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// What brokers know it as: `address@instance`.

@@ -12,6 +12,7 @@ use crate::protocol::headers::send::SendHeader;
 use crate::protocol::message;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::properties::{self, keys};
+use crate::protocol::sys_flag;
 use crate::protocol::units::QueueId;
 
 /// A message, or several as one, ready to be sent.
@@ -44,7 +45,10 @@ impl Letter {
     ) -> Result<Self, ClientError> {
         check_body(message.body.len(), options)?;
         let properties = message.properties_text(&unique_id, more);
-        let (body, sys_flag) = compressed(&message.body, options.compression);
+        let (body, mut sys_flag) = compressed(&message.body, options.compression);
+        if properties::find(&properties, keys::TRAN_MSG) == Some("true") {
+            sys_flag = sys_flag::with_transaction_type(sys_flag, sys_flag::TRANSACTION_PREPARED);
+        }
         let (code, flag) = (request::SEND_MESSAGE_V2, message.flag);
         Ok(Self { topic, code, unique_ids: unique_id, properties, sys_flag, flag, body })
     }

@@ -16,7 +16,7 @@ pub struct Delivery {
     /// The messages in the order of the queue, their bodies as the producer wrote them. Their topic is the one that the
     /// application knows, also of those that are tried again.
     pub messages: Vec<Arc<Message>>,
-    /// The queue that they come from: of a retry topic, if they are tried again.
+    /// The queue that they come from, as the cluster calls it: of a retry topic, if they are tried again.
     pub queue: MessageQueue,
     /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
     pub queue_end: QueueOffset,

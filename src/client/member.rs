@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use super::consumer_options::{Begin, ConsumerOptions};
 use super::error::ClientError;
 use super::membership::Membership;
+use super::namespace::Namespace;
 use super::pool::Connections;
 use super::pull::Puller;
 use super::route::Queue;
@@ -19,8 +20,9 @@ use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::headers::send::SendBack;
-use crate::protocol::message::Message;
-use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::message::{Message, Text};
+use crate::protocol::names::{GroupName, RETRY_PREFIX, Topic};
+use crate::protocol::properties::keys;
 use crate::protocol::units::{QueueId, QueueOffset};
 use crate::time::SharedClock;
 
@@ -42,6 +44,22 @@ pub struct Locks {
 /// What a consumer wants, by topic.
 pub type Subscriptions = BTreeMap<Topic, Arc<SubscriptionData>>;
 
+/// What a member is made of.
+pub struct MemberParts {
+    /// Its settings.
+    pub options: ConsumerOptions,
+    /// Its id and group.
+    pub membership: Membership,
+    /// Its connections to brokers.
+    pub connections: Connections,
+    /// Where queues are.
+    pub routes: Arc<RouteCache>,
+    /// Its clock.
+    pub clock: SharedClock,
+    /// What its names are within.
+    pub namespace: Namespace,
+}
+
 /// A consumer; what acts for it shares it.
 pub struct Member {
     /// Its settings.
@@ -54,6 +72,8 @@ pub struct Member {
     pub routes: Arc<RouteCache>,
     /// Its clock.
     pub clock: SharedClock,
+    /// What its names are within.
+    pub namespace: Namespace,
     retry_topic: Topic,
     subscriptions: ArcSwap<Subscriptions>,
 }
@@ -63,17 +83,12 @@ impl Member {
     ///
     /// # Errors
     /// The group's name is too long to name that topic.
-    pub fn new(
-        options: ConsumerOptions,
-        membership: Membership,
-        connections: Connections,
-        routes: Arc<RouteCache>,
-        clock: SharedClock,
-        subscriptions: Subscriptions,
-    ) -> Result<Self, ClientError> {
+    pub fn new(parts: MemberParts, subscriptions: Subscriptions) -> Result<Self, ClientError> {
+        let MemberParts { options, membership, connections, routes, clock, namespace } = parts;
         let retry_topic = Topic::retry_of(membership.group())?;
+        let subscribed = ArcSwap::default();
         let member =
-            Self { options, membership, connections, routes, clock, retry_topic, subscriptions: ArcSwap::default() };
+            Self { options, membership, connections, routes, clock, namespace, retry_topic, subscriptions: subscribed };
         member.change_subscriptions(|own| *own = subscriptions);
         Ok(member)
     }
@@ -221,6 +236,18 @@ impl Member {
         locks
     }
 
+    /// A message as the application knows it: under the topic that it was first sent to, if it is tried again, and without the
+    /// namespace.
+    #[must_use]
+    pub fn as_sent(&self, mut message: Message) -> Message {
+        let first = message.property(keys::RETRY_TOPIC).filter(|_| message.topic.starts_with(RETRY_PREFIX));
+        let topic = self.namespace.stripped(first.unwrap_or(&message.topic));
+        if message.topic != *topic {
+            message.topic = Text::from(&*topic);
+        }
+        message
+    }
+
     /// Brings a message back to its broker, which delivers it to the group again later, or moves it to the dead letters.
     ///
     /// # Errors
@@ -231,7 +258,7 @@ impl Member {
             group: self.group().to_string(),
             delay_level: level,
             origin_msg_id: Some(message.unique_id().map_or_else(|| message.offset_id(), Into::into)),
-            origin_topic: Some(message.topic.to_string()),
+            origin_topic: Some(self.namespace.qualified(&message.topic).into_owned()),
             unit_mode: false,
             max_reconsume_times: Some(
                 self.options.retries_max.map_or(RETRIES_MAX, |max| max.min(i32::MAX as u32) as i32),

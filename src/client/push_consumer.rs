@@ -18,7 +18,7 @@ use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
 use super::listener::Listener;
-use super::member::{Member, Subscriptions};
+use super::member::{Member, MemberParts, Subscriptions};
 use super::membership::Membership;
 use super::offset_file::OffsetFile;
 use super::subscription::Wanted;
@@ -102,8 +102,15 @@ impl PushConsumerBuilder {
             subscriptions.insert(topic, Arc::new(subscription));
         }
         let membership = Membership::new(shared.connections.clone(), Arc::clone(&shared.client_id), group);
-        let (connections, routes) = (shared.connections.clone(), Arc::clone(&shared.routes));
-        Member::new(self.options.clone(), membership, connections, routes, Arc::clone(&shared.clock), subscriptions)
+        let parts = MemberParts {
+            options: self.options.clone(),
+            membership,
+            connections: shared.connections.clone(),
+            routes: Arc::clone(&shared.routes),
+            clock: Arc::clone(&shared.clock),
+            namespace: shared.namespace.clone(),
+        };
+        Member::new(parts, subscriptions)
     }
 
     /// The file of a member that gets all messages. Its clients are told apart by their machine alone, as RocketMQ's are, so

@@ -20,7 +20,9 @@ use crate::client::error::ClientError;
 use crate::client::member::Member;
 use crate::client::pool::Connections;
 use crate::client::pushed::Pushed;
+use crate::client::requests::Replies;
 use crate::client::route_cache::RouteCache;
+use crate::client::transactions::TransactionCheck;
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::Body;
 use crate::protocol::body::heartbeat::{HeartbeatData, ProducerData};
@@ -30,7 +32,11 @@ use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
 use crate::protocol::headers::client::{OfConsumerGroup, UnregisterClient};
 use crate::protocol::headers::consumer::{ConsumerStatus, ResetOffset};
+use crate::protocol::headers::send::PushReply;
+use crate::protocol::headers::transaction::CheckTransaction;
+use crate::protocol::message;
 use crate::protocol::names::GroupName;
+use crate::protocol::properties::keys;
 use crate::protocol::units::Opaque;
 
 /// How long a broker has to hear that a group is left.
@@ -95,7 +101,10 @@ pub struct ConsumerPorts {
 
 /// A producer, as what brokers ask reaches it.
 #[derive(Clone, Debug, Default)]
-pub struct ProducerPorts {}
+pub struct ProducerPorts {
+    /// How did a transaction end? Producers without any are not asked.
+    pub checks: Option<mpsc::Sender<TransactionCheck>>,
+}
 
 /// What an InstanceActor is made of.
 pub struct InstanceParts {
@@ -107,6 +116,8 @@ pub struct InstanceParts {
     pub pushes: mpsc::Receiver<Pushed>,
     /// The routes, which name the brokers.
     pub routes: Arc<RouteCache>,
+    /// Who waits for answers to requests.
+    pub replies: Arc<Replies>,
     /// How often brokers are told of the groups.
     pub heartbeat_interval: Duration,
 }
@@ -117,6 +128,7 @@ pub struct InstanceActor {
     connections: Connections,
     pushes: Option<mpsc::Receiver<Pushed>>,
     routes: Arc<RouteCache>,
+    replies: Arc<Replies>,
     heartbeat_interval: Duration,
     consumers: BTreeMap<GroupName, ConsumerPorts>,
     producers: BTreeMap<GroupName, ProducerPorts>,
@@ -129,12 +141,13 @@ impl InstanceActor {
     /// A client without groups.
     #[must_use]
     pub fn new(parts: InstanceParts) -> Self {
-        let InstanceParts { client_id, connections, pushes, routes, heartbeat_interval } = parts;
+        let InstanceParts { client_id, connections, pushes, routes, replies, heartbeat_interval } = parts;
         Self {
             client_id,
             connections,
             pushes: Some(pushes),
             routes,
+            replies,
             heartbeat_interval,
             consumers: BTreeMap::new(),
             producers: BTreeMap::new(),
@@ -212,6 +225,8 @@ impl InstanceActor {
             request::NOTIFY_CONSUMER_IDS_CHANGED => self.ids_changed(&pushed),
             request::RESET_CONSUMER_CLIENT_OFFSET => self.reset(&pushed),
             request::GET_CONSUMER_STATUS_FROM_CLIENT => self.status(pushed),
+            request::CHECK_TRANSACTION_STATE => self.check_transaction(&pushed),
+            request::PUSH_REPLY_MESSAGE_TO_CLIENT => self.take_in_reply(pushed),
             _ => {}
         }
     }
@@ -232,6 +247,29 @@ impl InstanceActor {
         };
         tracing::info!(group = header.group, topic = header.topic, "a broker moves the group's offsets");
         notify(&ports.reset, ResetOffsets { topic: header.topic, offsets: body.offset_table.0 });
+    }
+
+    /// A producer that has too many questions already is asked again.
+    fn check_transaction(&self, pushed: &Pushed) {
+        let decoded = (CheckTransaction::parse(&pushed.command.ext), message::decode(&pushed.command.body));
+        let (Ok(header), Ok((message, _))) = decoded else {
+            return tracing::warn!(address = &*pushed.address, "a broker asks about a transaction that cannot be read");
+        };
+        let group = message.property(keys::PGROUP).unwrap_or_default();
+        if let Some(checks) = self.producers.get(group).and_then(|ports| ports.checks.as_ref()) {
+            // Without a listener any more there is nobody to be asked.
+            let _ = checks.try_send(TransactionCheck { address: Arc::clone(&pushed.address), header, message });
+        }
+    }
+
+    fn take_in_reply(&self, pushed: Pushed) {
+        let Ok(header) = PushReply::parse(&pushed.command.ext) else { return };
+        let reply = if self.replies.take_in(&header, &pushed.command.body) {
+            Command::reply(response::SUCCESS, Opaque(0))
+        } else {
+            Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark("nobody waits for this reply any more")
+        };
+        pushed.answer.give(reply);
     }
 
     fn status(&self, pushed: Pushed) {

@@ -34,8 +34,7 @@ use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::codes::response;
 use crate::protocol::message;
-use crate::protocol::names::{RETRY_PREFIX, Topic};
-use crate::protocol::properties::keys;
+use crate::protocol::names::Topic;
 use crate::protocol::units::QueueOffset;
 
 /// How long a broker may hold a pull that finds nothing.
@@ -232,7 +231,7 @@ impl PullActor {
         let subscriptions = self.parts.member.subscriptions();
         let subscription = subscriptions.get(&self.parts.topic);
         let wanted = pulled.messages.into_iter().filter(|message| subscription.is_none_or(|own| wants(own, message)));
-        self.held.put(wanted.map(as_sent_first));
+        self.held.put(wanted.map(|message| self.parts.member.as_sent(message)));
         self.held.reach(pulled.next);
         if self.held.is_empty() {
             self.progressed();
@@ -338,14 +337,6 @@ impl PullActor {
         }
         ctx.stop();
     }
-}
-
-/// A message under the topic that it was first sent to, if it is tried again.
-fn as_sent_first(mut message: message::Message) -> message::Message {
-    if let Some(topic) = message.property(keys::RETRY_TOPIC).filter(|_| message.topic.starts_with(RETRY_PREFIX)) {
-        message.topic = topic.into();
-    }
-    message
 }
 
 impl Actor for PullActor {

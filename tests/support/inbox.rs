@@ -1,9 +1,10 @@
 //! What consumers were brought, and what is sent to them.
+#![allow(dead_code, reason = "not every test that includes this file consumes in every way")]
 
 use std::sync::{Arc, Mutex};
 
 use ferromq::actors::options::BrokerOptions;
-use ferromq::client::{Client, ClientOptions, Delivery, OutgoingMessage};
+use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, PushConsumer, Wanted};
 use ferromq::protocol::body::Body;
 use ferromq::protocol::body::route::TopicRouteData;
 use ferromq::protocol::codes::{request, response};
@@ -62,6 +63,17 @@ pub(crate) fn body(message: &Message) -> String {
 /// Bodies that sort as they are counted.
 pub(crate) fn numbered(numbers: std::ops::Range<usize>) -> Vec<String> {
     numbers.map(|number| format!("message {number:04}")).collect()
+}
+
+/// A consumer that begins with the oldest message.
+pub(crate) fn from_the_first() -> ConsumerOptions {
+    ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() }
+}
+
+/// A consumer that has all of a topic put there.
+pub(crate) async fn reader(client: &Client, topic: &str, inbox: &Inbox) -> PushConsumer {
+    let builder = client.push_consumer("readers").options(from_the_first()).subscribe(topic, Wanted::All);
+    builder.start(inbox.listener()).await.unwrap()
 }
 
 /// A client of the cluster.

@@ -1,0 +1,198 @@
+//! Messages that consumers see only if what they tell of has happened: a local transaction that is carried out between the half
+//! message and its commit.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::actors::instance_actor::ProducerPorts;
+use super::error::ClientError;
+use super::outgoing::OutgoingMessage;
+use super::pool::Connections;
+use super::producer::{Choice, Producer, ProducerBuilder};
+use super::receipt::{SendReceipt, SendStatus};
+use crate::protocol::codes::request;
+use crate::protocol::command::Command;
+use crate::protocol::headers::transaction::{CheckTransaction, EndTransaction};
+use crate::protocol::ids;
+use crate::protocol::message::Message;
+use crate::protocol::names::GroupName;
+use crate::protocol::properties::keys;
+use crate::protocol::sys_flag;
+
+/// Questions of brokers that may wait for the application: `checkRequestHoldMax`. One that finds no room is asked again.
+const CHECKS_WAITING: usize = 2_000;
+
+/// How a local transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TransactionState {
+    /// It is carried out: consumers get the message.
+    Commit,
+    /// It is not: nobody gets it.
+    Rollback,
+    /// Nobody knows yet: the broker asks again.
+    Unknown,
+}
+
+impl TransactionState {
+    fn bits(self) -> i32 {
+        match self {
+            Self::Commit => sys_flag::TRANSACTION_COMMIT,
+            Self::Rollback => sys_flag::TRANSACTION_ROLLBACK,
+            Self::Unknown => sys_flag::TRANSACTION_NONE,
+        }
+    }
+}
+
+/// What an answer takes its time for.
+pub type Deciding<'a> = Pin<Box<dyn Future<Output = TransactionState> + Send + 'a>>;
+
+/// Carries out the local transactions of a producer, and knows how they ended.
+pub trait TransactionListener: Send + Sync + 'static {
+    /// Carries out the transaction that a message tells of; its half message is stored. It runs on the task that sends.
+    fn execute<'a>(&'a self, message: &'a OutgoingMessage, receipt: &'a SendReceipt) -> Deciding<'a>;
+
+    /// Says how the transaction of a half message ended, when its broker has not heard of that: after a crash, say. It runs on
+    /// the tokio runtime that the producer was started on.
+    fn check<'a>(&'a self, message: &'a Message) -> Deciding<'a>;
+}
+
+/// A question of a broker how a transaction ended.
+#[derive(Debug)]
+pub struct TransactionCheck {
+    /// `host:port` of the broker.
+    pub address: Arc<str>,
+    /// Which one it means.
+    pub header: CheckTransaction,
+    /// The half message.
+    pub message: Message,
+}
+
+/// A producer of messages that tell of transactions.
+pub struct TransactionProducer {
+    producer: Producer,
+    listener: Arc<dyn TransactionListener>,
+}
+
+impl ProducerBuilder {
+    /// Makes a producer whose messages tell of transactions.
+    ///
+    /// # Errors
+    /// As [`ProducerBuilder::start`].
+    ///
+    /// # Panics
+    /// There is no tokio runtime.
+    pub async fn start_transactional(
+        self,
+        listener: impl TransactionListener,
+    ) -> Result<TransactionProducer, ClientError> {
+        let listener: Arc<dyn TransactionListener> = Arc::new(listener);
+        let (checks, asked) = mpsc::channel(CHECKS_WAITING);
+        let producer = self.start_with(ProducerPorts { checks: Some(checks) }).await?;
+        let ends = Ends { group: producer.group().clone(), connections: producer.own.sender.connections.clone() };
+        // It ends with the producer, whose ports hold the other end.
+        Handle::current().spawn(answer_checks(asked, Arc::clone(&listener), ends));
+        Ok(TransactionProducer { producer, listener })
+    }
+}
+
+impl TransactionProducer {
+    /// Sends a half message, has the listener carry the transaction out, and tells the broker how that ended. When the broker
+    /// did not store the half message as safely as it promises, nothing is carried out, and it is taken back.
+    ///
+    /// # Errors
+    /// The half message could not be sent: nothing was carried out. Once it is stored the outcome is given, also when the broker
+    /// could not be told of it: then it asks.
+    pub async fn send(&self, message: &OutgoingMessage) -> Result<(SendReceipt, TransactionState), ClientError> {
+        let own = &self.producer.own;
+        let more = [(keys::TRAN_MSG, "true"), (keys::PGROUP, own.sender.group.as_str())];
+        // Whether it is delayed is nothing that a broker keeps of a half message.
+        let half = OutgoingMessage { delay: super::outgoing::Delay::None, ..message.clone() };
+        let receipt = own.send_alone(&half, &more, Choice::InTurn).await?;
+        let state = match receipt.status {
+            SendStatus::Stored => self.listener.execute(message, &receipt).await,
+            SendStatus::FlushTimeout | SendStatus::ReplicaTimeout | SendStatus::NoReplica => TransactionState::Rollback,
+        };
+        if let Err(error) = self.end(&receipt, message, state).await {
+            tracing::warn!(id = receipt.unique_id, ?state, %error, "the broker was not told how a transaction ended; it asks");
+        }
+        Ok((receipt, state))
+    }
+
+    /// Leaves the group.
+    ///
+    /// # Errors
+    /// As [`Producer::stop`].
+    pub async fn stop(self) -> Result<(), ClientError> {
+        self.producer.stop().await
+    }
+
+    async fn end(
+        &self,
+        receipt: &SendReceipt,
+        message: &OutgoingMessage,
+        state: TransactionState,
+    ) -> Result<(), ClientError> {
+        let own = &self.producer.own;
+        let Some((_, offset)) = ids::parse_offset_id(&receipt.offset_id) else {
+            return Err(ClientError::NotAnId { id: receipt.offset_id.clone() });
+        };
+        let route = own.sender.routes.of_publishing(&own.topic(&message.topic)?).await?;
+        let Some((address, _)) = route.broker_address(&receipt.broker_name, 0) else {
+            let reason = format!("broker {} is not in its route any more", receipt.broker_name);
+            return Err(ClientError::NoRoute { topic: message.topic.to_string(), reason });
+        };
+        let header = EndTransaction {
+            producer_group: own.sender.group.to_string(),
+            tran_state_table_offset: receipt.queue_offset.0 as i64,
+            commit_log_offset: offset.0 as i64,
+            commit_or_rollback: state.bits(),
+            from_transaction_check: false,
+            msg_id: receipt.unique_id.clone(),
+            transaction_id: receipt.transaction_id.clone(),
+        };
+        send_end(&own.sender.connections, address, &header).await
+    }
+}
+
+/// Tells brokers how transactions ended that they have asked about.
+struct Ends {
+    group: GroupName,
+    connections: Connections,
+}
+
+async fn answer_checks(
+    mut asked: mpsc::Receiver<TransactionCheck>,
+    listener: Arc<dyn TransactionListener>,
+    ends: Ends,
+) {
+    while let Some(check) = asked.recv().await {
+        // In a task of its own: one that panics leaves the others their answers, and the broker asks again about its own.
+        let (listener, message) = (Arc::clone(&listener), check.message);
+        let decided = tokio::spawn(async move {
+            let state = listener.check(&message).await;
+            (state, message)
+        });
+        let Ok((state, message)) = decided.await else { continue };
+        let header = EndTransaction {
+            producer_group: ends.group.to_string(),
+            tran_state_table_offset: check.header.tran_state_table_offset,
+            commit_log_offset: check.header.commit_log_offset,
+            commit_or_rollback: state.bits(),
+            from_transaction_check: true,
+            msg_id: message.unique_id().map(Into::into).or(check.header.msg_id).unwrap_or_default(),
+            transaction_id: check.header.transaction_id,
+        };
+        if let Err(error) = send_end(&ends.connections, &check.address, &header).await {
+            tracing::warn!(%error, "the broker was not told how a transaction ended; it asks again");
+        }
+    }
+}
+
+async fn send_end(connections: &Connections, address: &str, header: &EndTransaction) -> Result<(), ClientError> {
+    let command = Command::request(request::END_TRANSACTION).with_ext(header.to_ext());
+    connections.to(address).await?.send_oneway(command).await
+}

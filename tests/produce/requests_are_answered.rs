@@ -1,0 +1,48 @@
+//! Requests, and replies to them.
+
+use std::time::Duration;
+
+use ferromq::client::{ClientError, Delivery, OutgoingMessage, Wanted};
+
+use crate::inbox::{client, from_the_first};
+use crate::raw::LIMIT;
+use crate::support::Cluster;
+
+#[actix::test]
+async fn a_reply_comes_to_whoever_asked() {
+    let cluster = Cluster::start().await;
+    let (asking, serving) = (client(&cluster).await, client(&cluster).await);
+    let replier = serving.producer("servers").start().await.unwrap();
+    let answers = move |delivery: Delivery| {
+        let replier = replier.clone();
+        async move {
+            for message in &delivery.messages {
+                let answer = format!("you said {}", String::from_utf8_lossy(&message.body));
+                replier.reply(message, answer).await?;
+            }
+            Ok::<_, ClientError>(())
+        }
+    };
+    let builder = serving.push_consumer("servers").options(from_the_first()).subscribe("Questions", Wanted::All);
+    let server = builder.start(answers).await.unwrap();
+    let producer = asking.producer("clients").start().await.unwrap();
+    let ask = async |text: &str| {
+        let question = OutgoingMessage::to("Questions", text.to_owned()).unwrap();
+        producer.request(&question, LIMIT).await.unwrap().body
+    };
+    let (first, second) = tokio::join!(ask("one"), ask("two"));
+    assert_eq!([first, second], ["you said one", "you said two"]);
+    server.stop().await.unwrap();
+    cluster.stop().await;
+}
+
+#[actix::test]
+async fn a_request_that_nobody_answers_ends_with_its_time() {
+    let cluster = Cluster::start().await;
+    let client = client(&cluster).await;
+    let producer = client.producer("clients").start().await.unwrap();
+    let question = OutgoingMessage::to("Questions", "anybody?").unwrap();
+    let error = producer.request(&question, Duration::from_millis(100)).await.unwrap_err();
+    assert!(matches!(&error, ClientError::NoReply { topic, .. } if topic == "Questions"), "{error}");
+    cluster.stop().await;
+}
