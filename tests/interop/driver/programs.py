@@ -75,6 +75,24 @@ class NodeProgram:
         return ["node", self._built / "interop.js", *arguments]
 
 
+class RustExamples:
+    """Our own client: the examples, each of which sees its own effect or fails."""
+
+    name = "rust"
+    _root = INTEROP.parent.parent
+    # It embeds a broker, and talks to no other one.
+    _others = {"embed"}
+
+    def build(self):
+        require("cargo")
+        _run(["cargo", "build", "--locked", "--quiet", "--examples"], self._root)
+
+    def commands(self):
+        """The examples by name."""
+        names = sorted(source.stem for source in (self._root / "examples").glob("*.rs"))
+        return {name: [self._root / "target" / "debug" / "examples" / name] for name in names if name not in self._others}
+
+
 def reference_jars():
     """The folder with the jars of the Java NameServer and Broker."""
     require("java", "mvn")
