@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::subscription::SubscriptionError;
 use crate::protocol::body::BodyError;
+use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::request;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::message::RecordError;
@@ -95,6 +96,22 @@ pub enum ClientError {
     NotAnId {
         /// The id.
         id: String,
+    },
+    /// Only a queue that the consumer has can be sought in.
+    #[error("queue {} of topic {} at {} is not this consumer's: assign it, or wait for the share", queue.queue_id, queue.topic, queue.broker_name)]
+    NotOwned {
+        /// The queue.
+        queue: MessageQueue,
+    },
+    /// Queues were assigned, and cannot be pulled yet.
+    #[error(
+        "not all of {count} queues could be taken over within {after:?}; it is tried again, see the log for the reason"
+    )]
+    NotTakenOver {
+        /// How many were assigned.
+        count: usize,
+        /// How long was waited.
+        after: Duration,
     },
     /// A hook of the application does not want it.
     #[error("the message is not to be sent: {0}")]

@@ -11,9 +11,11 @@ use super::actors::engine::{Engine, Threads};
 use super::actors::instance_actor::InstanceParts;
 use super::connection::{ConnectionOptions, Limits};
 use super::error::ClientError;
+use super::member::Kind;
 use super::namespace::Namespace;
 use super::pool::Connections;
 use super::producer::ProducerBuilder;
+use super::pull_consumer::PullConsumerBuilder;
 use super::push_consumer::PushConsumerBuilder;
 use super::requests::Replies;
 use super::route::Routes;
@@ -138,7 +140,13 @@ impl Client {
     /// A consumer that is brought messages, as a member of `group`.
     #[must_use]
     pub fn push_consumer(&self, group: &str) -> PushConsumerBuilder {
-        PushConsumerBuilder::new(self.clone(), group)
+        PushConsumerBuilder::new(self.clone(), group, Kind::Pushed)
+    }
+
+    /// A consumer that is asked for messages, as a member of `group`.
+    #[must_use]
+    pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
+        PullConsumerBuilder::new(self.clone(), group)
     }
 
     /// A topic as the cluster calls it.

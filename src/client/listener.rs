@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::protocol::body::queue_table::MessageQueue;
@@ -20,6 +20,16 @@ pub struct Delivery {
     pub queue: MessageQueue,
     /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
     pub queue_end: QueueOffset,
+    pub(super) owner: Weak<()>,
+}
+
+impl Delivery {
+    /// Whether the queue is still the consumer's. When it is not, another member may be brought the same messages, and nobody
+    /// hears what becomes of these.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.owner.strong_count() > 0
+    }
 }
 
 /// What became of a delivery.

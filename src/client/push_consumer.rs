@@ -1,30 +1,31 @@
 //! A consumer that is brought messages: it pulls them, calls a listener with them, and says how far that has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Addr, Recipient};
+use actix::Addr;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::actors::engine::InstancePorts;
 use super::actors::instance_actor::{AddConsumer, ConsumerPorts, RemoveConsumer};
 use super::actors::offset_store_actor::OffsetStoreActor;
 use super::actors::rebalance_actor::{
-    Owned, Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
+    Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
 use super::calls::Calls;
 use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
 use super::listener::Listener;
-use super::member::{Member, MemberParts, Subscriptions};
+use super::member::{Kind, Member, MemberParts, Subscriptions};
 use super::membership::Membership;
 use super::offset_file::OffsetFile;
 use super::subscription::Wanted;
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::queue_table::MessageQueue;
-use crate::protocol::names::GroupName;
+use crate::protocol::names::{GroupName, Topic};
 
 /// A consumer that is being made.
 pub struct PushConsumerBuilder {
@@ -33,12 +34,13 @@ pub struct PushConsumerBuilder {
     wanted: BTreeMap<String, Wanted>,
     options: ConsumerOptions,
     offsets_folder: PathBuf,
+    kind: Kind,
 }
 
 impl PushConsumerBuilder {
-    pub(super) fn new(client: Client, group: &str) -> Self {
+    pub(super) fn new(client: Client, group: &str, kind: Kind) -> Self {
         let (wanted, options) = (BTreeMap::new(), ConsumerOptions::default());
-        Self { client, group: group.into(), wanted, options, offsets_folder: OffsetFile::default_folder() }
+        Self { client, group: group.into(), wanted, options, offsets_folder: OffsetFile::default_folder(), kind }
     }
 
     /// Wants this of a topic.
@@ -73,22 +75,20 @@ impl PushConsumerBuilder {
         let member = Arc::new(self.member()?);
         let file = self.offset_file(member.group());
         let calls = Calls::new(Arc::new(listener), Handle::current());
-        let instance = self.client.shared.engine.ports();
-        let beat = instance.beat.clone();
-        let own = Arc::clone(&member);
-        let (rebalance, offsets) = self
-            .client
-            .shared
-            .engine
-            .run(move || {
-                let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
-                let offsets = start_unbounded(|_| offsets);
-                let parts = RebalanceParts { member: own, calls, offsets: offsets.clone().into(), beat };
-                Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
-            })
-            .await??;
-        let consumer = PushConsumer { client: self.client, member, rebalance, instance, is_over: false };
-        consumer.enter(offsets.recipient()).await?;
+        let engine = &self.client.shared.engine;
+        let instance = engine.ports();
+        let (owned, queues) = watch::channel(BTreeSet::new());
+        let (own, beat) = (Arc::clone(&member), instance.beat.clone());
+        let started = engine.run(move || {
+            let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
+            let offsets = start_unbounded(|_| offsets);
+            let parts = RebalanceParts { member: own, calls, offsets: offsets.clone().into(), beat, owned };
+            Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
+        });
+        let (rebalance, offsets) = started.await??;
+        let consumer =
+            PushConsumer { client: self.client, member, rebalance, offsets, instance, queues, is_over: false };
+        consumer.enter().await?;
         Ok(consumer)
     }
 
@@ -103,6 +103,7 @@ impl PushConsumerBuilder {
         }
         let membership = Membership::new(shared.connections.clone(), Arc::clone(&shared.client_id), group);
         let parts = MemberParts {
+            kind: self.kind,
             options: self.options.clone(),
             membership,
             connections: shared.connections.clone(),
@@ -126,25 +127,32 @@ impl PushConsumerBuilder {
 /// A consumer. One that is dropped without [`PushConsumer::stop`] ends, too, but nobody hears whether it did well.
 pub struct PushConsumer {
     client: Client,
-    member: Arc<Member>,
-    rebalance: Addr<RebalanceActor>,
+    pub(super) member: Arc<Member>,
+    pub(super) rebalance: Addr<RebalanceActor>,
+    pub(super) offsets: Addr<OffsetStoreActor>,
     instance: InstancePorts,
+    queues: watch::Receiver<BTreeSet<MessageQueue>>,
     is_over: bool,
 }
 
 impl PushConsumer {
     /// Has brokers told that the consumer is there, and its share taken.
-    async fn enter(&self, offsets: Recipient<super::actors::offset_store_actor::OffsetsOf>) -> Result<(), ClientError> {
+    async fn enter(&self) -> Result<(), ClientError> {
         let rebalance = &self.rebalance;
         let ports = ConsumerPorts {
             member: Arc::clone(&self.member),
             rebalance: rebalance.clone().recipient(),
             reset: rebalance.clone().recipient(),
-            offsets,
+            offsets: self.offsets.clone().recipient(),
         };
         self.instance.add_consumer.send(AddConsumer { ports }).await.map_err(|_| ClientError::Ended)??;
         notify(&rebalance.clone().recipient(), Rebalance);
         Ok(())
+    }
+
+    /// A topic as the cluster calls it.
+    pub(super) fn topic(&self, name: &str) -> Result<Topic, ClientError> {
+        self.client.topic(name)
     }
 
     /// Its group, as the cluster calls it.
@@ -181,21 +189,25 @@ impl PushConsumer {
     }
 
     /// Begins no call of the listener until [`PushConsumer::resume`].
-    pub fn suspend(&self) {
-        notify(&self.rebalance.clone().recipient(), SuspendAll);
-    }
-
-    /// Goes on after [`PushConsumer::suspend`].
-    pub fn resume(&self) {
-        notify(&self.rebalance.clone().recipient(), ResumeAll);
-    }
-
-    /// The queues that it has now.
     ///
     /// # Errors
     /// It has come to its end.
-    pub async fn queues(&self) -> Result<Vec<MessageQueue>, ClientError> {
-        self.rebalance.send(Owned).await.map_err(|_| ClientError::Ended)
+    pub async fn suspend(&self) -> Result<(), ClientError> {
+        self.rebalance.send(SuspendAll).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// Goes on after [`PushConsumer::suspend`].
+    ///
+    /// # Errors
+    /// As [`PushConsumer::suspend`].
+    pub async fn resume(&self) -> Result<(), ClientError> {
+        self.rebalance.send(ResumeAll).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// The queues that it has now, as the cluster calls them; what is given can also be waited on for changes.
+    #[must_use]
+    pub fn queues(&self) -> watch::Receiver<BTreeSet<MessageQueue>> {
+        self.queues.clone()
     }
 
     /// Comes to the end: begins no call any more, waits for those under way (`stop_limit`), stores how far they came, and gives

@@ -246,7 +246,9 @@ impl InstanceActor {
             return;
         };
         tracing::info!(group = header.group, topic = header.topic, "a broker moves the group's offsets");
-        notify(&ports.reset, ResetOffsets { topic: header.topic, offsets: body.offset_table.0 });
+        let reset = ports.reset.send(ResetOffsets { topic: header.topic, offsets: body.offset_table.0 });
+        // A consumer that is gone needs no offsets.
+        actix_rt::spawn(async move { reset.await.unwrap_or_default() });
     }
 
     /// A producer that has too many questions already is asked again.

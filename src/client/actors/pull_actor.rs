@@ -22,7 +22,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::offset_store_actor::Progress;
 use crate::client::calls::Calls;
-use crate::client::consumer_options::Order;
 use crate::client::error::ClientError;
 use crate::client::listener::{Delivery, Verdict};
 use crate::client::member::Member;
@@ -123,6 +122,8 @@ pub struct PullActor {
     is_resting: bool,
     /// and until when the lock is trusted.
     locked_until: Duration,
+    /// Held as long as the queue is the member's: deliveries look whether it is there.
+    owner: Arc<()>,
     /// Who waits for the end, once it is coming.
     given_up: Option<Vec<oneshot::Sender<()>>>,
 }
@@ -154,12 +155,9 @@ impl PullActor {
             waits_for_room: false,
             is_resting: false,
             locked_until,
+            owner: Arc::default(),
             given_up: None,
         }
-    }
-
-    fn is_ordered(&self) -> bool {
-        self.parts.member.options.order == Order::Queue
     }
 
     /// Pulls once, or puts that off. There is one pull under way or put off at any time.
@@ -171,7 +169,7 @@ impl PullActor {
             return Self::pull_later(ctx, FAILED_FOR);
         }
         let mut held_max = self.parts.member.options.held_max;
-        held_max.span = held_max.span.filter(|_| !self.is_ordered());
+        held_max.span = held_max.span.filter(|_| !self.parts.member.is_one_at_a_time());
         if let Some(pressure) = self.held.pressure(&held_max) {
             if !std::mem::replace(&mut self.is_pressed, true) {
                 let queue = &self.parts.queue;
@@ -197,7 +195,8 @@ impl PullActor {
         let (at, broker_id) = member.at_broker(&self.parts.queue, self.broker_id)?;
         let progress = self.held.progress().filter(|progress| progress.0 > 0);
         // Slaves are told of offsets by their master only.
-        let commit = progress.filter(|_| member.is_clustering() && broker_id == MASTER_ID);
+        let commits = member.is_clustering() && member.commits_itself() && broker_id == MASTER_ID;
+        let commit = progress.filter(|_| commits);
         let subscriptions = member.subscriptions();
         let version = subscriptions.get(&self.parts.topic).map_or(0, |subscription| subscription.sub_version);
         let (offset, count) = (self.next, member.options.messages_per_pull);
@@ -286,10 +285,10 @@ impl PullActor {
     fn may_feed(&self) -> bool {
         let is_open = self.given_up.is_none() && !self.is_suspended && !self.waits_for_room;
         let in_order = || {
-            let is_locked = !self.parts.member.is_clustering() || self.parts.member.clock.elapsed() < self.locked_until;
+            let is_locked = !self.parts.member.wants_locks() || self.parts.member.clock.elapsed() < self.locked_until;
             self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
         };
-        is_open && self.held.has_waiting() && (!self.is_ordered() || in_order())
+        is_open && self.held.has_waiting() && (!self.parts.member.is_one_at_a_time() || in_order())
     }
 
     fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
@@ -309,8 +308,12 @@ impl PullActor {
         let messages = self.held.take(options.messages_per_delivery.max(1), self.parts.member.clock.elapsed());
         let call = self.calls_begun;
         self.calls_begun += 1;
-        let delivery =
-            Delivery { messages: messages.clone(), queue: self.parts.queue.clone(), queue_end: self.queue_end };
+        let delivery = Delivery {
+            messages: messages.clone(),
+            queue: self.parts.queue.clone(),
+            queue_end: self.queue_end,
+            owner: Arc::downgrade(&self.owner),
+        };
         self.calls.insert(call, Call { messages, _room: room });
         let own = ctx.address().recipient();
         self.parts.calls.begin(delivery, move |verdict| notify(&own, CallEnded { call, verdict }));
@@ -344,7 +347,7 @@ impl Actor for PullActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.pull(ctx);
-        if !self.is_ordered() && self.parts.member.is_clustering() {
+        if !self.parts.member.is_one_at_a_time() && self.parts.member.sends_back() {
             ctx.run_interval(self.parts.member.options.consume_timeout.min(OVERDUE_EVERY), Self::take_back_overdue);
         }
     }
@@ -370,6 +373,7 @@ impl Handler<GiveUp> for PullActor {
     fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         let (ended, end) = oneshot::channel();
         self.given_up.get_or_insert_default().push(ended);
+        self.owner = Arc::default();
         if give_up.limit.is_zero() {
             self.end(ctx);
         } else {

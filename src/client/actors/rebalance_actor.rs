@@ -1,13 +1,13 @@
 //! Sees to it that a consumer has its share of the queues: works it out every so often and when told to, takes queues over,
 //! and gives them up.
 //!
-//! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`SuspendAll`], [`ResumeAll`] and [`Stop`]
-//! from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
+//! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`Assign`], [`Pause`],
+//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
 //! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
 
 mod shares;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use actix::fut::wrap_future;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::shares::{Share, shares, start_of};
@@ -23,7 +23,7 @@ use super::instance_actor::Beats;
 use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
 use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, Resume, Suspend};
 use crate::client::calls::Calls;
-use crate::client::consumer_options::Order;
+use crate::client::error::ClientError;
 use crate::client::member::{Locks, Member, Subscriptions};
 use crate::client::owned_queues::{Change, OwnedQueues};
 use crate::net::mailbox::{notify, start_unbounded};
@@ -44,7 +44,7 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 #[rtype(result = "()")]
 pub struct Rebalance;
 
-/// The group is to go on elsewhere.
+/// The group is to go on elsewhere; done when that is stored.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ResetOffsets {
@@ -78,10 +78,32 @@ pub struct ResumeAll;
 #[rtype(result = "()")]
 pub struct Stop;
 
-/// The queues that the consumer has now.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<MessageQueue>")]
-pub struct Owned;
+/// The consumer has these queues from now on, whoever else there is.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "Result<(), ClientError>")]
+pub struct Assign {
+    /// The queues.
+    pub queues: BTreeSet<MessageQueue>,
+}
+
+/// No more messages of these queues are to be consumed for now, or they are again.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Pause {
+    /// The queues.
+    pub queues: Vec<MessageQueue>,
+    /// Whether they are to rest.
+    pub rest: Rest,
+}
+
+/// Whether a queue rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It does.
+    On,
+    /// It does not.
+    Off,
+}
 
 /// How to reach an OffsetStoreActor, or what stands in for one.
 #[derive(Clone)]
@@ -117,6 +139,8 @@ pub struct RebalanceParts {
     pub offsets: OffsetPorts,
     /// Tells brokers of it.
     pub beat: Recipient<Beats>,
+    /// Tells whoever looks which queues it has.
+    pub owned: watch::Sender<BTreeSet<MessageQueue>>,
 }
 
 /// One consumer.
@@ -156,10 +180,6 @@ impl RebalanceActor {
             is_suspended: false,
             is_stopping: false,
         }
-    }
-
-    fn wants_locks(&self) -> bool {
-        self.parts.member.options.order == Order::Queue && self.parts.member.is_clustering()
     }
 
     fn rebalance(&mut self, ctx: &mut Context<Self>) {
@@ -215,7 +235,8 @@ impl RebalanceActor {
     fn change(&mut self, change: Change, ctx: &mut Context<Self>) {
         match change {
             Change::GiveUp(queue) => {
-                let handed_over = self.give_up(queue, if self.wants_locks() { HAND_OVER } else { Duration::ZERO });
+                let handed_over =
+                    self.give_up(queue, if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO });
                 ctx.spawn(wrap_future::<_, Self>(handed_over));
             }
             Change::TakeOver(queue) => self.take_over(queue, ctx),
@@ -226,8 +247,9 @@ impl RebalanceActor {
     fn give_up(&mut self, queue: MessageQueue, limit: Duration) -> impl Future<Output = ()> + use<> {
         tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, "gives up a queue");
         let pull = self.pulls.remove(&queue);
+        self.publish();
         let (forget, member) = (self.parts.offsets.forget.clone(), Arc::clone(&self.parts.member));
-        let wants_locks = self.wants_locks();
+        let wants_locks = self.parts.member.wants_locks();
         async move {
             if let Some(pull) = pull {
                 // One that is gone has no calls under way that anybody would hear of.
@@ -242,7 +264,7 @@ impl RebalanceActor {
 
     fn take_over(&mut self, queue: MessageQueue, ctx: &mut Context<Self>) {
         let (member, offsets) = (Arc::clone(&self.parts.member), self.parts.offsets.of.clone());
-        let (wants_locks, wanted) = (self.wants_locks(), queue.clone());
+        let (wants_locks, wanted) = (self.parts.member.wants_locks(), queue.clone());
         let start = async move { start_of(&member, &offsets, &wanted, wants_locks).await };
         ctx.spawn(wrap_future::<_, Self>(start).map(move |start, actor, ctx| match start {
             Ok(Some(start)) => actor.taken_over(queue, start, ctx),
@@ -268,6 +290,7 @@ impl RebalanceActor {
         };
         tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, %start, "takes a queue over");
         self.pulls.insert(queue, start_unbounded(|_| PullActor::new(parts)));
+        self.publish();
     }
 
     fn not_taken_over(&mut self, queue: &MessageQueue, why: &str, ctx: &mut Context<Self>) {
@@ -296,7 +319,8 @@ impl RebalanceActor {
     }
 
     /// Has the queues given up where they are, and takes them anew from elsewhere.
-    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
+    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> impl Future<Output = ()> + use<> {
+        let mut moved = JoinSet::new();
         for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
             if !self.owned.take_anew(&queue) {
                 continue;
@@ -304,13 +328,25 @@ impl RebalanceActor {
             let ended = self.give_up(queue.clone(), HAND_OVER);
             let move_to = self.parts.offsets.move_to.clone();
             let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
-            let moved = async move {
+            let (tell, told) = oneshot::channel();
+            let moving = async move {
                 ended.await;
                 // Without an OffsetStoreActor there is no beginning anew either, which says so.
                 let _ = move_to.send(to).await;
             };
-            ctx.spawn(wrap_future::<_, Self>(moved).map(|(), actor, ctx| actor.take_over(queue, ctx)));
+            ctx.spawn(wrap_future::<_, Self>(moving).map(|(), actor, ctx| {
+                // Who waits may have given up.
+                let _ = tell.send(());
+                actor.take_over(queue, ctx);
+            }));
+            moved.spawn_local(told);
         }
+        async move { while moved.join_next().await.is_some() {} }
+    }
+
+    /// Tells whoever looks which queues the consumer has.
+    fn publish(&self) {
+        self.parts.owned.send_replace(self.owned.owned().cloned().collect());
     }
 
     fn tell_all<M>(&self, message: M)
@@ -327,7 +363,7 @@ impl Actor for RebalanceActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.parts.member.options.rebalance_interval, Self::rebalance);
-        if self.wants_locks() {
+        if self.parts.member.wants_locks() {
             ctx.run_interval(RENEW_LOCKS, Self::renew_locks);
         }
     }
@@ -342,10 +378,10 @@ impl Handler<Rebalance> for RebalanceActor {
 }
 
 impl Handler<ResetOffsets> for RebalanceActor {
-    type Result = ();
+    type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
-        self.reset(reset, ctx);
+    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        Box::pin(self.reset(reset, ctx))
     }
 }
 
@@ -381,11 +417,26 @@ impl Handler<ResumeAll> for RebalanceActor {
     }
 }
 
-impl Handler<Owned> for RebalanceActor {
-    type Result = Vec<MessageQueue>;
+impl Handler<Assign> for RebalanceActor {
+    type Result = Result<(), ClientError>;
 
-    fn handle(&mut self, _: Owned, _: &mut Context<Self>) -> Vec<MessageQueue> {
-        self.owned.owned().cloned().collect()
+    fn handle(&mut self, assign: Assign, ctx: &mut Context<Self>) -> Self::Result {
+        self.parts.member.assign(assign.queues)?;
+        self.rebalance(ctx);
+        Ok(())
+    }
+}
+
+impl Handler<Pause> for RebalanceActor {
+    type Result = ();
+
+    fn handle(&mut self, pause: Pause, _: &mut Context<Self>) {
+        for pull in pause.queues.iter().filter_map(|queue| self.pulls.get(queue)) {
+            match pause.rest {
+                Rest::On => notify(&pull.clone().recipient(), Suspend),
+                Rest::Off => notify(&pull.clone().recipient(), Resume),
+            }
+        }
     }
 }
 

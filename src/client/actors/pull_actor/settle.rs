@@ -29,9 +29,9 @@ impl PullActor {
         };
         let (done, failed) = messages.split_at(consumed);
         self.done(done);
-        if self.is_ordered() {
+        if self.parts.member.is_one_at_a_time() {
             self.hold_up(failed, when, ctx);
-        } else if self.parts.member.is_clustering() {
+        } else if self.parts.member.sends_back() {
             let level = match when {
                 RetryWhen::ByRule | RetryWhen::After(_) => 0,
                 RetryWhen::Level(level) => i32::try_from(level).unwrap_or(i32::MAX),
@@ -63,12 +63,12 @@ impl PullActor {
     fn hold_up(&mut self, failed: &[Arc<Message>], when: RetryWhen, ctx: &mut Context<Self>) {
         let options = &self.parts.member.options;
         let (retries_max, suspend) = (options.retries_max.unwrap_or(u32::MAX), options.suspend);
-        let is_clustering = self.parts.member.is_clustering();
+        let sends_back = self.parts.member.sends_back();
         let is_over = |message: &Message| {
             when == RetryWhen::Never || i64::from(message.reconsume_times) >= i64::from(retries_max)
         };
         let (over, again): (Vec<_>, Vec<_>) = failed.iter().cloned().partition(|message| is_over(message));
-        if is_clustering {
+        if sends_back {
             over.iter().for_each(|message| self.send_back(message, NEVER, ctx));
         } else {
             self.drop_failed(&over);

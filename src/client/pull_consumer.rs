@@ -1,0 +1,281 @@
+//! A consumer that the application asks for messages: at its own pace, of queues that are its share of the group's or that it
+//! has chosen itself.
+//!
+//! What was given is taken for consumed when more is asked for, so that nothing is stored as consumed that the application
+//! may not have looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::actors::offset_store_actor::Commit;
+use super::actors::rebalance_actor::{Assign, Pause, ResetOffsets, Rest};
+use super::consumer_options::ConsumerOptions;
+use super::error::ClientError;
+use super::instance::Client;
+use super::listener::{Delivery, Verdict};
+use super::member::Kind;
+use super::push_consumer::{PushConsumer, PushConsumerBuilder};
+use super::subscription::Wanted;
+use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::message::Message;
+use crate::protocol::names::Topic;
+use crate::protocol::units::QueueOffset;
+
+/// Most queues whose next messages wait to be asked for.
+const QUEUES_READY: usize = 1024;
+/// Messages of one queue that are given at once at most, unless it is said: one pull's.
+const MESSAGES_PER_POLL: usize = 32;
+/// How long it may take until a queue that was assigned can be sought in.
+const SEEK_LIMIT: Duration = Duration::from_secs(10);
+
+/// A consumer that is being made.
+pub struct PullConsumerBuilder {
+    client: Client,
+    group: String,
+    wanted: BTreeMap<String, Wanted>,
+    options: ConsumerOptions,
+    commits_itself: bool,
+}
+
+impl PullConsumerBuilder {
+    pub(super) fn new(client: Client, group: &str) -> Self {
+        let options = ConsumerOptions { messages_per_delivery: MESSAGES_PER_POLL, ..ConsumerOptions::default() };
+        Self { client, group: group.into(), wanted: BTreeMap::new(), options, commits_itself: true }
+    }
+
+    /// Has its share of a topic's queues, and wants this of it.
+    #[must_use]
+    pub fn subscribe(mut self, topic: &str, wanted: Wanted) -> Self {
+        self.wanted.insert(topic.into(), wanted);
+        self
+    }
+
+    /// Has these settings. `messages_per_delivery` is how many messages a poll gives at most; those about calls of a listener
+    /// mean nothing.
+    #[must_use]
+    pub fn options(self, options: ConsumerOptions) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Stores how far it has come only when it is told to, with [`PullConsumer::commit`].
+    #[must_use]
+    pub fn commit_by_hand(self) -> Self {
+        Self { commits_itself: false, ..self }
+    }
+
+    /// Begins to pull.
+    ///
+    /// # Errors
+    /// As [`PushConsumerBuilder::start`].
+    ///
+    /// # Panics
+    /// There is no tokio runtime.
+    pub async fn start(self) -> Result<PullConsumer, ClientError> {
+        let kind = Kind::Polled { commits_itself: self.commits_itself };
+        let options = ConsumerOptions { deliveries_at_once: QUEUES_READY, ..self.options };
+        let mut builder = PushConsumerBuilder::new(self.client, &self.group, kind).options(options);
+        for (topic, wanted) in self.wanted {
+            builder = builder.subscribe(&topic, wanted);
+        }
+        let (ready, deliveries) = mpsc::channel(QUEUES_READY);
+        let listener = move |delivery: Delivery| {
+            let ready = ready.clone();
+            async move {
+                let (done, is_done) = oneshot::channel();
+                // Whether the consumer is there or not any more: what it has not taken for consumed comes again.
+                let _ = ready.send(Given { delivery, done }).await;
+                is_done.await.map_or(Verdict::LATER, |()| Verdict::Consumed)
+            }
+        };
+        let inner = builder.start(listener).await?;
+        Ok(PullConsumer {
+            inner,
+            deliveries,
+            taken: Vec::new(),
+            come_to: BTreeMap::new(),
+            streamed: Vec::new().into_iter(),
+        })
+    }
+}
+
+/// Messages of one queue, and the word that they are consumed.
+struct Given {
+    delivery: Delivery,
+    done: oneshot::Sender<()>,
+}
+
+/// A consumer that is asked for messages. As a [`Stream`] it gives them one by one.
+pub struct PullConsumer {
+    inner: PushConsumer,
+    deliveries: mpsc::Receiver<Given>,
+    /// What was given to the application and is not taken for consumed yet.
+    taken: Vec<Given>,
+    /// How far it has come since the application has stored that last.
+    come_to: BTreeMap<MessageQueue, QueueOffset>,
+    /// What the stream gives next.
+    streamed: std::vec::IntoIter<Arc<Message>>,
+}
+
+impl PullConsumer {
+    /// The next messages of one queue, in their order, or none when none came within `limit`. Those that were given before are
+    /// taken for consumed.
+    ///
+    /// # Errors
+    /// The consumer has come to its end.
+    pub async fn poll(&mut self, limit: Duration) -> Result<Vec<Arc<Message>>, ClientError> {
+        self.consumed();
+        let next = async {
+            while let Some(given) = self.deliveries.recv().await {
+                if given.delivery.is_current() {
+                    return Ok(given);
+                }
+            }
+            Err(ClientError::Ended)
+        };
+        let Ok(given) = tokio::time::timeout(limit, next).await else { return Ok(Vec::new()) };
+        let given = given?;
+        let messages = given.delivery.messages.clone();
+        self.taken.push(given);
+        Ok(messages)
+    }
+
+    /// Takes everything that was given for consumed, and stores how far the group has come.
+    ///
+    /// # Errors
+    /// The consumer has come to its end.
+    pub async fn commit(&mut self) -> Result<(), ClientError> {
+        self.consumed();
+        let offsets = std::mem::take(&mut self.come_to);
+        self.inner.offsets.send(Commit { offsets }).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// Has these queues from now on, whoever else there is in the group, instead of a share.
+    ///
+    /// # Errors
+    /// The name of a topic is none, or the consumer has come to its end.
+    pub async fn assign(&self, queues: impl IntoIterator<Item = MessageQueue>) -> Result<(), ClientError> {
+        let queues: BTreeSet<_> = queues.into_iter().collect();
+        let mut owned = self.inner.queues();
+        self.inner.rebalance.send(Assign { queues: queues.clone() }).await.map_err(|_| ClientError::Ended)??;
+        let assigned = owned.wait_for(|owned| *owned == queues);
+        match tokio::time::timeout(SEEK_LIMIT, assigned).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(ClientError::NotTakenOver { count: queues.len(), after: SEEK_LIMIT }),
+        }
+    }
+
+    /// Goes on elsewhere in a queue that it has. What was given of it before is not taken for consumed.
+    ///
+    /// # Errors
+    /// It does not have the queue, or has come to its end.
+    pub async fn seek(&self, queue: &MessageQueue, offset: QueueOffset) -> Result<(), ClientError> {
+        let offsets = [(queue.clone(), offset.0 as i64)].into();
+        if !self.inner.queues().borrow().contains(queue) {
+            return Err(ClientError::NotOwned { queue: queue.clone() });
+        }
+        let reset = ResetOffsets { topic: queue.topic.clone(), offsets };
+        self.inner.rebalance.send(reset).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// Goes on with the first message that was stored at or after this time, in milliseconds since the epoch.
+    ///
+    /// # Errors
+    /// As [`PullConsumer::seek`], and when the broker cannot be asked.
+    pub async fn seek_to_time(&self, queue: &MessageQueue, time_ms: i64) -> Result<(), ClientError> {
+        let member = &self.inner.member;
+        let puller = member.puller(Topic::parse(&queue.topic)?);
+        let offset = puller.offset_at(&member.at_master(queue)?, time_ms).await?;
+        self.seek(queue, offset).await
+    }
+
+    /// All queues of a topic, to choose from.
+    ///
+    /// # Errors
+    /// Its route cannot be learned.
+    pub async fn queues_of(&self, topic: &str) -> Result<Vec<MessageQueue>, ClientError> {
+        let topic = self.inner.topic(topic)?;
+        Ok(self.inner.member.routes.of(&topic).await?.message_queues(&topic))
+    }
+
+    /// The queues that it has now.
+    #[must_use]
+    pub fn queues(&self) -> BTreeSet<MessageQueue> {
+        self.inner.queues().borrow().clone()
+    }
+
+    /// How far the group has come with a queue, as its broker has stored it.
+    ///
+    /// # Errors
+    /// The broker cannot be asked.
+    pub async fn committed(&self, queue: &MessageQueue) -> Result<Option<QueueOffset>, ClientError> {
+        self.inner.member.stored_offset(queue).await
+    }
+
+    /// Gives nothing more of these queues until [`PullConsumer::resume`], but for what is on its way.
+    pub async fn pause(&self, queues: &[MessageQueue]) {
+        self.rest(queues, Rest::On).await;
+    }
+
+    /// Goes on after [`PullConsumer::pause`].
+    pub async fn resume(&self, queues: &[MessageQueue]) {
+        self.rest(queues, Rest::Off).await;
+    }
+
+    async fn rest(&self, queues: &[MessageQueue], rest: Rest) {
+        // A consumer that has come to its end says so when it is polled.
+        let _ = self.inner.rebalance.send(Pause { queues: queues.to_vec(), rest }).await;
+    }
+
+    /// Comes to the end: what was given last is taken for consumed, and the queues are given back.
+    ///
+    /// # Errors
+    /// It has come to its end before.
+    pub async fn stop(mut self) -> Result<(), ClientError> {
+        self.consumed();
+        // What waits is dropped, and so nobody waits for it.
+        self.deliveries.close();
+        while self.deliveries.try_recv().is_ok() {}
+        self.inner.stop().await
+    }
+
+    fn consumed(&mut self) {
+        for Given { delivery, done } in self.taken.drain(..) {
+            let next = delivery.messages.last().map(|last| QueueOffset(last.queue_offset.0 + 1));
+            if let Some(next) = next.filter(|_| delivery.is_current()) {
+                self.come_to.insert(delivery.queue, next);
+            }
+            // A queue that was given up meanwhile does not listen any more.
+            let _ = done.send(());
+        }
+    }
+
+    fn take(&mut self, given: Given) {
+        self.streamed = given.delivery.messages.clone().into_iter();
+        self.taken.push(given);
+    }
+}
+
+impl Stream for PullConsumer {
+    type Item = Arc<Message>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Arc<Message>>> {
+        loop {
+            if let Some(message) = self.streamed.next() {
+                return Poll::Ready(Some(message));
+            }
+            self.consumed();
+            match self.deliveries.poll_recv(cx) {
+                Poll::Ready(Some(given)) if given.delivery.is_current() => self.take(given),
+                Poll::Ready(Some(_)) => {}
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+}
