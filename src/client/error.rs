@@ -8,6 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use super::subscription::SubscriptionError;
+use crate::broker::name_servers::NoList;
 use crate::protocol::body::BodyError;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::request;
@@ -127,6 +128,17 @@ pub enum ClientError {
     /// A list of name servers without a single address.
     #[error("no name server is given")]
     NoNameServer,
+    /// A list of name servers that is none.
+    #[error("the list of name servers cannot be read: {0}")]
+    NameServers(#[from] NoList),
+    /// An address server that names no name servers.
+    #[error("the address server {url} names no name servers: {reason}")]
+    AddressServer {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The message cannot be sent as it is.
     #[error("a message of {length} bytes cannot be sent: a body has 1 to {limit}")]
     BodyLength {

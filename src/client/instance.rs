@@ -7,9 +7,11 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 
+use super::actors::discovery_actor;
 use super::actors::engine::{Engine, Threads};
 use super::actors::instance_actor::InstanceParts;
 use super::connection::{ConnectionOptions, Limits};
+use super::discovery::{Discovery, listed};
 use super::error::ClientError;
 use super::member::Kind;
 use super::namespace::Namespace;
@@ -21,18 +23,17 @@ use super::requests::Replies;
 use super::route::Routes;
 use super::route_cache::RouteCache;
 use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::signature::Credentials;
 use crate::time::{SharedClock, SystemClock};
 
-/// The environment variable that names the name servers where the application does not.
-pub const NAME_SERVERS_VARIABLE: &str = "NAMESRV_ADDR";
 /// How many requests of brokers may wait to be looked at.
 const PUSHES_WAITING: usize = 1024;
 
 /// How a client finds its cluster, and what it is called there.
 #[derive(Clone)]
 pub struct ClientOptions {
-    /// The name servers, as `host:port;host:port`.
-    pub name_servers: String,
+    /// Where the name servers are known from.
+    pub discovery: Discovery,
     /// The namespace of its topics and groups.
     pub namespace: Namespace,
     /// What tells it from other clients of the machine; its process and the time unless it is said. Two clients of one name
@@ -40,6 +41,10 @@ pub struct ClientOptions {
     pub instance_name: Option<String>,
     /// The unit of a cross-unit deployment.
     pub unit_name: Option<String>,
+    /// What requests are signed with, where brokers ask who may do what: `aclEnable`.
+    pub credentials: Option<Credentials>,
+    /// Whether messages are sent to the second port of brokers, which takes no pulls: `vipChannelEnabled`.
+    pub vip_channel: bool,
     /// What each connection may use.
     pub limits: Limits,
     /// How often brokers are told that it is there.
@@ -51,14 +56,16 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// RocketMQ's settings, for the cluster of these name servers.
+    /// RocketMQ's settings, for the cluster of these name servers: a list as `host:port;host:port`, or an address server.
     #[must_use]
-    pub fn of(name_servers: impl Into<String>) -> Self {
+    pub fn of(discovery: impl Into<Discovery>) -> Self {
         Self {
-            name_servers: name_servers.into(),
+            discovery: discovery.into(),
             namespace: Namespace::default(),
             instance_name: None,
             unit_name: None,
+            credentials: None,
+            vip_channel: false,
             limits: Limits::default(),
             heartbeat_interval: Duration::from_secs(30),
             threads: Threads::default(),
@@ -71,7 +78,7 @@ impl ClientOptions {
     /// # Errors
     /// It names none.
     pub fn of_environment() -> Result<Self, ClientError> {
-        std::env::var(NAME_SERVERS_VARIABLE).map(Self::of).map_err(|_| ClientError::NoNameServer)
+        Discovery::of_environment().map(Self::of)
     }
 }
 
@@ -90,6 +97,7 @@ pub(super) struct Shared {
     pub(super) connections: Connections,
     /// Those of whoever sends, on whose runtime they are.
     pub(super) sends: Connections,
+    pub(super) vip_channel: bool,
     pub(super) routes: Arc<RouteCache>,
     pub(super) replies: Arc<Replies>,
     pub(super) clock: SharedClock,
@@ -100,14 +108,24 @@ impl Client {
     /// A client of the cluster that these name servers know. Nothing is asked of them yet.
     ///
     /// # Errors
-    /// No name server is given, or the system gives no thread.
+    /// No name server is given, an address server names none, or the system gives no thread.
     pub async fn new(options: ClientOptions) -> Result<Self, ClientError> {
-        let ClientOptions { name_servers, namespace, clock, .. } = &options;
+        let (name_servers, address_server) = match &options.discovery {
+            Discovery::Listed(list) => (listed(list)?, None),
+            Discovery::AddressServer(server) => {
+                let heard = discovery_actor::ask(server.clone(), Vec::new()).await?;
+                (heard.unwrap_or_default(), Some(server.clone()))
+            }
+        };
         let (pushed, pushes) = mpsc::channel(PUSHES_WAITING);
-        let connections = Connections::new(ConnectionOptions { limits: options.limits, pushes: Some(pushed) });
-        let routes = Routes::new(connections.clone(), name_servers)?;
-        let routes = Arc::new(RouteCache::new(routes, Arc::clone(clock)));
-        let host = own_address(name_servers).await;
+        let credentials = options.credentials.clone().map(Arc::new);
+        let limits = options.limits;
+        let sends =
+            Connections::new(ConnectionOptions { limits, credentials: credentials.clone(), ..Default::default() });
+        let connections = Connections::new(ConnectionOptions { limits, credentials, pushes: Some(pushed) });
+        let host = own_address(name_servers.first()).await;
+        let routes = Routes::of_addresses(connections.clone(), name_servers);
+        let routes = Arc::new(RouteCache::new(routes, Arc::clone(&options.clock)));
         let client_id: Arc<str> = client_id(host, &options).into();
         let replies = Arc::new(Replies::default());
         let parts = InstanceParts {
@@ -116,12 +134,13 @@ impl Client {
             pushes,
             routes: Arc::clone(&routes),
             replies: Arc::clone(&replies),
+            address_server,
             heartbeat_interval: options.heartbeat_interval,
         };
         let engine = Engine::start(options.threads, parts).await?;
-        let (namespace, clock) = (namespace.clone(), Arc::clone(clock));
-        let sends = Connections::new(options.limits);
-        let shared = Shared { client_id, host, namespace, connections, sends, routes, replies, clock, engine };
+        let ClientOptions { namespace, clock, vip_channel, .. } = options;
+        let shared =
+            Shared { client_id, host, namespace, connections, sends, vip_channel, routes, replies, clock, engine };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -173,11 +192,10 @@ fn client_id(host: IpAddr, options: &ClientOptions) -> String {
 }
 
 /// The address by which this machine reaches the first name server. Nothing is sent to learn it.
-async fn own_address(name_servers: &str) -> IpAddr {
-    let first = name_servers.split([';', ',']).next().unwrap_or_default().trim().to_owned();
+async fn own_address(name_server: Option<&String>) -> IpAddr {
     let asked = async {
         let socket = UdpSocket::bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))).await.ok()?;
-        socket.connect(first).await.ok()?;
+        socket.connect(name_server?).await.ok()?;
         socket.local_addr().ok()
     };
     asked.await.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())

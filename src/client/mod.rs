@@ -18,6 +18,7 @@ pub mod allocation;
 pub mod calls;
 pub mod connection;
 pub mod consumer_options;
+pub mod discovery;
 pub mod error;
 mod gatherer;
 pub mod instance;
@@ -50,6 +51,7 @@ pub mod transactions;
 
 pub use connection::{Connection, ConnectionOptions, Limits};
 pub use consumer_options::{Begin, ConsumerOptions, Order};
+pub use discovery::Discovery;
 pub use error::ClientError;
 pub use instance::{Client, ClientOptions};
 pub use listener::{Delivery, Listener, RetryWhen, Verdict};

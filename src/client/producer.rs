@@ -74,6 +74,7 @@ impl ProducerBuilder {
         let sender = Sender {
             group,
             connections: shared.sends.clone(),
+            vip_channel: shared.vip_channel,
             routes: Arc::clone(&shared.routes),
             clock: Arc::clone(&shared.clock),
             faults: Mutex::new(LatencyFaults::default()),

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use super::discovery::listed;
 use super::error::ClientError;
 use super::pool::Connections;
 use crate::protocol::body::Body;
@@ -39,7 +42,7 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Routes {
     connections: Connections,
-    name_servers: Vec<String>,
+    name_servers: ArcSwap<Vec<String>>,
     chosen: AtomicUsize,
 }
 
@@ -47,14 +50,26 @@ impl Routes {
     /// Asks the name servers of a list as `host:port;host:port`.
     ///
     /// # Errors
-    /// There is no address in the list.
+    /// There is no address in the list, or something else.
     pub fn new(connections: Connections, name_servers: &str) -> Result<Self, ClientError> {
-        let name_servers: Vec<String> =
-            name_servers.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(Into::into).collect();
-        if name_servers.is_empty() {
-            return Err(ClientError::NoNameServer);
-        }
-        Ok(Self { connections, name_servers, chosen: AtomicUsize::new(0) })
+        Ok(Self::of_addresses(connections, listed(name_servers)?))
+    }
+
+    /// The same for name servers one by one.
+    #[must_use]
+    pub fn of_addresses(connections: Connections, name_servers: Vec<String>) -> Self {
+        Self { connections, name_servers: ArcSwap::from_pointee(name_servers), chosen: AtomicUsize::new(0) }
+    }
+
+    /// The name servers that are asked.
+    #[must_use]
+    pub fn name_servers(&self) -> Arc<Vec<String>> {
+        self.name_servers.load_full()
+    }
+
+    /// Asks these from now on.
+    pub fn replace_name_servers(&self, name_servers: Vec<String>) {
+        self.name_servers.store(Arc::new(name_servers));
     }
 
     /// The route of a topic.
@@ -64,9 +79,10 @@ impl Routes {
     pub async fn of(&self, topic: &Topic) -> Result<TopicRouteData, ClientError> {
         let first = self.chosen.load(Ordering::Relaxed);
         let mut failure = ClientError::NoNameServer;
-        for turn in 0..self.name_servers.len() {
-            let at = (first + turn) % self.name_servers.len();
-            let address = &self.name_servers[at];
+        let name_servers = self.name_servers();
+        for turn in 0..name_servers.len() {
+            let at = (first + turn) % name_servers.len();
+            let address = &name_servers[at];
             let answer = match self.ask(address, topic).await {
                 // It may have been idle for longer than the server allows: a new one tells.
                 Err(ClientError::Closed { .. }) => self.ask(address, topic).await,

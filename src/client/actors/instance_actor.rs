@@ -14,8 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connection_actor::{Beat, ConnectionActor};
+use super::discovery_actor::DiscoveryActor;
 use super::offset_store_actor::OffsetsOf;
 use super::rebalance_actor::{Rebalance, ResetOffsets};
+use crate::broker::name_servers::AddressServer;
 use crate::client::error::ClientError;
 use crate::client::member::Member;
 use crate::client::pool::Connections;
@@ -118,6 +120,8 @@ pub struct InstanceParts {
     pub routes: Arc<RouteCache>,
     /// Who waits for answers to requests.
     pub replies: Arc<Replies>,
+    /// Who is asked for the name servers every so often, if anybody is.
+    pub address_server: Option<AddressServer>,
     /// How often brokers are told of the groups.
     pub heartbeat_interval: Duration,
 }
@@ -129,6 +133,9 @@ pub struct InstanceActor {
     pushes: Option<mpsc::Receiver<Pushed>>,
     routes: Arc<RouteCache>,
     replies: Arc<Replies>,
+    address_server: Option<AddressServer>,
+    /// Held, as an actor ends that nobody could send to.
+    discovery: Option<Addr<DiscoveryActor>>,
     heartbeat_interval: Duration,
     consumers: BTreeMap<GroupName, ConsumerPorts>,
     producers: BTreeMap<GroupName, ProducerPorts>,
@@ -141,13 +148,16 @@ impl InstanceActor {
     /// A client without groups.
     #[must_use]
     pub fn new(parts: InstanceParts) -> Self {
-        let InstanceParts { client_id, connections, pushes, routes, replies, heartbeat_interval } = parts;
+        let InstanceParts { client_id, connections, pushes, routes, replies, address_server, heartbeat_interval } =
+            parts;
         Self {
             client_id,
             connections,
             pushes: Some(pushes),
             routes,
             replies,
+            address_server,
+            discovery: None,
             heartbeat_interval,
             consumers: BTreeMap::new(),
             producers: BTreeMap::new(),
@@ -294,6 +304,9 @@ impl Actor for InstanceActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.heartbeat_interval, Self::tick);
+        if let Some(server) = self.address_server.take() {
+            self.discovery = Some(start_unbounded(|_| DiscoveryActor::new(server, Arc::clone(&self.routes))));
+        }
         let Some(mut pushes) = self.pushes.take() else { return };
         let own = ctx.address().recipient();
         actix_rt::spawn(async move {
