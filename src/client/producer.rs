@@ -199,13 +199,21 @@ impl Producer {
         }))
     }
 
-    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    /// Waits until everything that was submitted is answered.
     ///
     /// # Errors
     /// The client has come to its end before.
-    pub async fn stop(self) -> Result<(), ClientError> {
+    pub async fn all_answered(&self) -> Result<(), ClientError> {
         let all = u32::try_from(self.own.sender.options.submitted_max).unwrap_or(u32::MAX);
-        let _all = self.own.submitted.acquire_many(all).await.map_err(|_| ClientError::Ended)?;
+        self.own.submitted.acquire_many(all).await.map(drop).map_err(|_| ClientError::Ended)
+    }
+
+    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    ///
+    /// # Errors
+    /// As [`Producer::all_answered`].
+    pub async fn stop(self) -> Result<(), ClientError> {
+        self.all_answered().await?;
         let remove = RemoveProducer { group: self.group().clone() };
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
     }
