@@ -93,7 +93,8 @@ async fn send(plan: &Plan, producer: &Producer, count: usize) -> Outcome<()> {
 /// Consumes what is there, all of it from a tenth on being counted.
 async fn consume(plan: &Plan, client: &Client) -> Outcome<Spent> {
     let group = format!("bench-rust-{}", std::process::id());
-    let options = ConsumerOptions { begin: Begin::First, deliveries_at_once: plan.workers, ..ConsumerOptions::default() };
+    let options =
+        ConsumerOptions { begin: Begin::First, deliveries_at_once: plan.workers, ..ConsumerOptions::default() };
     let (seen, warm, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()), Arc::new(Notify::new()));
     let listener = {
         let (seen, warm, done) = (Arc::clone(&seen), Arc::clone(&warm), Arc::clone(&done));
@@ -110,7 +111,8 @@ async fn consume(plan: &Plan, client: &Client) -> Outcome<Spent> {
             std::future::ready(())
         }
     };
-    let consumer = client.push_consumer(&group).options(options).subscribe(&plan.topic, Wanted::All).start(listener).await?;
+    let consumer =
+        client.push_consumer(&group).options(options).subscribe(&plan.topic, Wanted::All).start(listener).await?;
     warm.notified().await;
     let begin = Spent::now();
     done.notified().await;

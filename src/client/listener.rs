@@ -17,7 +17,7 @@ pub struct Delivery {
     /// application knows, also of those that are tried again.
     pub messages: Vec<Arc<Message>>,
     /// The queue that they come from, as the cluster calls it: of a retry topic, if they are tried again.
-    pub queue: MessageQueue,
+    pub queue: Arc<MessageQueue>,
     /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
     pub queue_end: QueueOffset,
     pub(super) owner: Weak<()>,
@@ -95,8 +95,8 @@ impl<E: fmt::Display> From<Result<(), E>> for Verdict {
 /// the verdict itself.
 ///
 /// It runs on the tokio runtime that the consumer was started on, several at once unless messages are consumed in order. One
-/// that panics has consumed nothing. One that takes longer than the consumer's `consume_timeout` is not waited for any more:
-/// its messages come again.
+/// that panics has consumed nothing. Where order does not matter, one that takes longer than the consumer's `consume_timeout` is
+/// dropped at the place where it waits, and its messages come again.
 pub trait Listener: Send + Sync + 'static {
     /// Consumes a delivery.
     fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>>;

@@ -11,14 +11,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::actors::offset_store_actor::Commit;
 use super::actors::rebalance_actor::{Assign, Pause, ResetOffsets, Rest};
+use super::calls::{Call, Calls};
 use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
-use super::listener::{Delivery, Verdict};
+use super::listener::Verdict;
 use super::member::Kind;
 use super::push_consumer::{PushConsumer, PushConsumerBuilder};
 use super::subscription::Wanted;
@@ -27,8 +28,6 @@ use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
 use crate::protocol::units::QueueOffset;
 
-/// Most queues whose next messages wait to be asked for.
-const QUEUES_READY: usize = 1024;
 /// Messages of one queue that are given at once at most, unless it is said: one pull's.
 const MESSAGES_PER_POLL: usize = 32;
 /// How long it may take until a queue that was assigned can be sought in.
@@ -78,44 +77,24 @@ impl PullConsumerBuilder {
     /// There is no tokio runtime.
     pub async fn start(self) -> Result<PullConsumer, ClientError> {
         let kind = Kind::Polled { commits_itself: self.commits_itself };
-        let options = ConsumerOptions { deliveries_at_once: QUEUES_READY, ..self.options };
-        let mut builder = PushConsumerBuilder::new(self.client, &self.group, kind).options(options);
+        let mut builder = PushConsumerBuilder::new(self.client, &self.group, kind).options(self.options);
         for (topic, wanted) in self.wanted {
             builder = builder.subscribe(&topic, wanted);
         }
-        let (ready, deliveries) = mpsc::channel(QUEUES_READY);
-        let listener = move |delivery: Delivery| {
-            let ready = ready.clone();
-            async move {
-                let (done, is_done) = oneshot::channel();
-                // Whether the consumer is there or not any more: what it has not taken for consumed comes again.
-                let _ = ready.send(Given { delivery, done }).await;
-                is_done.await.map_or(Verdict::LATER, |()| Verdict::Consumed)
-            }
-        };
-        let inner = builder.start(listener).await?;
-        Ok(PullConsumer {
-            inner,
-            deliveries,
-            taken: Vec::new(),
-            come_to: BTreeMap::new(),
-            streamed: Vec::new().into_iter(),
-        })
+        // One delivery of each queue waits at most.
+        let (ready, calls) = mpsc::unbounded_channel();
+        let inner = builder.start_with(Calls::Polled(ready)).await?;
+        Ok(PullConsumer { inner, calls, taken: Vec::new(), come_to: BTreeMap::new(), streamed: Vec::new().into_iter() })
     }
-}
-
-/// Messages of one queue, and the word that they are consumed.
-struct Given {
-    delivery: Delivery,
-    done: oneshot::Sender<()>,
 }
 
 /// A consumer that is asked for messages. As a [`Stream`] it gives them one by one.
 pub struct PullConsumer {
     inner: PushConsumer,
-    deliveries: mpsc::Receiver<Given>,
+    /// What comes next.
+    calls: mpsc::UnboundedReceiver<Call>,
     /// What was given to the application and is not taken for consumed yet.
-    taken: Vec<Given>,
+    taken: Vec<Call>,
     /// How far it has come since the application has stored that last.
     come_to: BTreeMap<MessageQueue, QueueOffset>,
     /// What the stream gives next.
@@ -131,17 +110,17 @@ impl PullConsumer {
     pub async fn poll(&mut self, limit: Duration) -> Result<Vec<Arc<Message>>, ClientError> {
         self.consumed();
         let next = async {
-            while let Some(given) = self.deliveries.recv().await {
-                if given.delivery.is_current() {
-                    return Ok(given);
+            while let Some(call) = self.calls.recv().await {
+                if call.delivery.is_current() {
+                    return Ok(call);
                 }
             }
             Err(ClientError::Ended)
         };
-        let Ok(given) = tokio::time::timeout(limit, next).await else { return Ok(Vec::new()) };
-        let given = given?;
-        let messages = given.delivery.messages.clone();
-        self.taken.push(given);
+        let Ok(call) = tokio::time::timeout(limit, next).await else { return Ok(Vec::new()) };
+        let call = call?;
+        let messages = call.delivery.messages.clone();
+        self.taken.push(call);
         Ok(messages)
     }
 
@@ -239,25 +218,24 @@ impl PullConsumer {
     pub async fn stop(mut self) -> Result<(), ClientError> {
         self.consumed();
         // What waits is dropped, and so nobody waits for it.
-        self.deliveries.close();
-        while self.deliveries.try_recv().is_ok() {}
+        self.calls.close();
+        while self.calls.try_recv().is_ok() {}
         self.inner.stop().await
     }
 
     fn consumed(&mut self) {
-        for Given { delivery, done } in self.taken.drain(..) {
-            let next = delivery.messages.last().map(|last| QueueOffset(last.queue_offset.0 + 1));
-            if let Some(next) = next.filter(|_| delivery.is_current()) {
-                self.come_to.insert(delivery.queue, next);
+        for call in self.taken.drain(..) {
+            let next = call.delivery.messages.last().map(|last| QueueOffset(last.queue_offset.0 + 1));
+            if let Some(next) = next.filter(|_| call.delivery.is_current()) {
+                self.come_to.insert(MessageQueue::clone(&call.delivery.queue), next);
             }
-            // A queue that was given up meanwhile does not listen any more.
-            let _ = done.send(());
+            call.ended(Verdict::Consumed);
         }
     }
 
-    fn take(&mut self, given: Given) {
-        self.streamed = given.delivery.messages.clone().into_iter();
-        self.taken.push(given);
+    fn take(&mut self, call: Call) {
+        self.streamed = call.delivery.messages.clone().into_iter();
+        self.taken.push(call);
     }
 }
 
@@ -270,8 +248,8 @@ impl Stream for PullConsumer {
                 return Poll::Ready(Some(message));
             }
             self.consumed();
-            match self.deliveries.poll_recv(cx) {
-                Poll::Ready(Some(given)) if given.delivery.is_current() => self.take(given),
+            match self.calls.poll_recv(cx) {
+                Poll::Ready(Some(call)) if call.delivery.is_current() => self.take(call),
                 Poll::Ready(Some(_)) => {}
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,

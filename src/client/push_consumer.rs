@@ -14,8 +14,8 @@ use super::actors::offset_store_actor::OffsetStoreActor;
 use super::actors::rebalance_actor::{
     Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
-use super::calls::Calls;
-use super::consumer_options::ConsumerOptions;
+use super::calls::{Calls, Lanes};
+use super::consumer_options::{ConsumerOptions, Order};
 use super::error::ClientError;
 use super::instance::Client;
 use super::listener::Listener;
@@ -72,9 +72,16 @@ impl PushConsumerBuilder {
     /// # Panics
     /// There is no tokio runtime.
     pub async fn start(self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
+        let ConsumerOptions { deliveries_at_once, consume_timeout, order, .. } = self.options;
+        let limit = (order == Order::None).then_some(consume_timeout);
+        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), deliveries_at_once, limit);
+        self.start_with(Calls::Listener(lanes)).await
+    }
+
+    /// Has what it pulls consumed by these.
+    pub(super) async fn start_with(self, calls: Calls) -> Result<PushConsumer, ClientError> {
         let member = Arc::new(self.member()?);
         let file = self.offset_file(member.group());
-        let calls = Calls::new(Arc::new(listener), Handle::current());
         let engine = &self.client.shared.engine;
         let instance = engine.ports();
         let (owned, queues) = watch::channel(BTreeSet::new());

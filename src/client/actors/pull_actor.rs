@@ -1,7 +1,7 @@
 //! Pulls one queue, has its messages consumed, and says how far that has come.
 //!
-//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallEnded`] from the calls of the
-//! listener. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
+//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallsEnded`] from whoever
+//! consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
 //! stored last.
 //!
 //! ```text
@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::offset_store_actor::Progress;
-use crate::client::calls::Calls;
+use crate::client::calls::{Call, Calls, CallsEnded};
 use crate::client::error::ClientError;
-use crate::client::listener::{Delivery, Verdict};
+use crate::client::listener::Delivery;
 use crate::client::member::Member;
 use crate::client::process_queue::ProcessQueue;
 use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
@@ -46,8 +46,6 @@ const FAILED_FOR: Duration = Duration::from_secs(1);
 const BUSY_FOR: Duration = Duration::from_millis(20);
 /// How long a lock is trusted that was not renewed; at the broker it stands for a minute.
 pub const LOCK_TRUSTED: Duration = Duration::from_secs(30);
-/// How often it is looked for deliveries that take too long, at most.
-const OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
 /// The queue is not the member's any more: no call begins, and those under way are waited for so long. Done when nothing
 /// more comes of it.
@@ -73,14 +71,6 @@ pub struct Suspend;
 #[rtype(result = "()")]
 pub struct Resume;
 
-/// A call of the listener has come to its end.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct CallEnded {
-    call: u64,
-    verdict: Verdict,
-}
-
 /// What a PullActor is made of.
 pub struct PullParts {
     /// The queue.
@@ -91,10 +81,8 @@ pub struct PullParts {
     pub start: QueueOffset,
     /// The consumer.
     pub member: Arc<Member>,
-    /// Calls its listener.
+    /// Has its messages consumed.
     pub calls: Calls,
-    /// Room for calls under way, shared by its queues.
-    pub room: Arc<Semaphore>,
     /// Whether it begins at rest.
     pub is_suspended: bool,
     /// The OffsetStoreActor.
@@ -104,6 +92,8 @@ pub struct PullParts {
 /// One queue.
 pub struct PullActor {
     parts: PullParts,
+    /// The queue, as deliveries name it.
+    queue: Arc<MessageQueue>,
     puller: Puller,
     held: ProcessQueue,
     next: QueueOffset,
@@ -111,13 +101,13 @@ pub struct PullActor {
     queue_end: QueueOffset,
     /// The broker of the set to pull from.
     broker_id: i64,
-    calls: HashMap<u64, Call>,
+    /// The deliveries that are being consumed, by their numbers.
+    calls: HashMap<u64, Vec<Arc<message::Message>>>,
     calls_begun: u64,
     /// Messages that are on their way back.
     settling: usize,
     is_pressed: bool,
     is_suspended: bool,
-    waits_for_room: bool,
     /// Where order matters: whether a message that could not be consumed holds the queue up,
     is_resting: bool,
     /// and until when the lock is trusted.
@@ -128,12 +118,6 @@ pub struct PullActor {
     given_up: Option<Vec<oneshot::Sender<()>>>,
 }
 
-/// A call of the listener.
-struct Call {
-    messages: Vec<Arc<message::Message>>,
-    _room: OwnedSemaphorePermit,
-}
-
 impl PullActor {
     /// Pulls a queue that the member has just taken over, with its lock where order matters.
     #[must_use]
@@ -142,6 +126,7 @@ impl PullActor {
         let (next, is_suspended) = (parts.start, parts.is_suspended);
         Self {
             puller: parts.member.puller(parts.topic.clone()),
+            queue: Arc::new(parts.queue.clone()),
             parts,
             held: ProcessQueue::default(),
             next,
@@ -152,7 +137,6 @@ impl PullActor {
             settling: 0,
             is_pressed: false,
             is_suspended,
-            waits_for_room: false,
             is_resting: false,
             locked_until,
             owner: Arc::default(),
@@ -272,51 +256,35 @@ impl PullActor {
         Self::pull_later(ctx, FAILED_FOR);
     }
 
-    /// Begins calls of the listener as long as there are messages and room.
+    /// Has everything consumed that may be.
     fn feed(&mut self, ctx: &mut Context<Self>) {
+        let mut calls = Vec::new();
         while self.may_feed() {
-            match Arc::clone(&self.parts.room).try_acquire_owned() {
-                Ok(room) => self.begin(room, ctx),
-                Err(_) => return self.wait_for_room(ctx),
-            }
+            calls.push(self.next_call(ctx));
+        }
+        if !calls.is_empty() {
+            self.parts.calls.begin(calls);
         }
     }
 
     fn may_feed(&self) -> bool {
-        let is_open = self.given_up.is_none() && !self.is_suspended && !self.waits_for_room;
+        let member = &self.parts.member;
         let in_order = || {
-            let is_locked = !self.parts.member.wants_locks() || self.parts.member.clock.elapsed() < self.locked_until;
+            let is_locked = !member.wants_locks() || member.clock.elapsed() < self.locked_until;
             self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
         };
-        is_open && self.held.has_waiting() && (!self.parts.member.is_one_at_a_time() || in_order())
+        let is_open = self.given_up.is_none() && !self.is_suspended;
+        is_open && self.held.has_waiting() && (!member.is_one_at_a_time() || in_order())
     }
 
-    fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
-        self.waits_for_room = true;
-        let room = Arc::clone(&self.parts.room).acquire_owned();
-        ctx.spawn(wrap_future::<_, Self>(room).map(|room, actor, ctx| {
-            actor.waits_for_room = false;
-            if let Some(room) = room.ok().filter(|_| actor.may_feed()) {
-                actor.begin(room, ctx);
-                actor.feed(ctx);
-            }
-        }));
-    }
-
-    fn begin(&mut self, room: OwnedSemaphorePermit, ctx: &mut Context<Self>) {
-        let options = &self.parts.member.options;
-        let messages = self.held.take(options.messages_per_delivery.max(1), self.parts.member.clock.elapsed());
-        let call = self.calls_begun;
+    fn next_call(&mut self, ctx: &mut Context<Self>) -> Call {
+        let messages = self.held.take(self.parts.member.options.messages_per_delivery.max(1));
+        let number = self.calls_begun;
         self.calls_begun += 1;
-        let delivery = Delivery {
-            messages: messages.clone(),
-            queue: self.parts.queue.clone(),
-            queue_end: self.queue_end,
-            owner: Arc::downgrade(&self.owner),
-        };
-        self.calls.insert(call, Call { messages, _room: room });
-        let own = ctx.address().recipient();
-        self.parts.calls.begin(delivery, move |verdict| notify(&own, CallEnded { call, verdict }));
+        self.calls.insert(number, messages.clone());
+        let (queue, owner) = (Arc::clone(&self.queue), Arc::downgrade(&self.owner));
+        let delivery = Delivery { messages, queue, queue_end: self.queue_end, owner };
+        Call::new(delivery, number, ctx.address().recipient())
     }
 
     /// Says how far the group has come with the queue.
@@ -347,21 +315,19 @@ impl Actor for PullActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.pull(ctx);
-        if !self.parts.member.is_one_at_a_time() && self.parts.member.sends_back() {
-            ctx.run_interval(self.parts.member.options.consume_timeout.min(OVERDUE_EVERY), Self::take_back_overdue);
-        }
     }
 }
 
-impl Handler<CallEnded> for PullActor {
+impl Handler<CallsEnded> for PullActor {
     type Result = ();
 
-    fn handle(&mut self, ended: CallEnded, ctx: &mut Context<Self>) {
-        // One that took too long has been settled already.
-        let Some(call) = self.calls.remove(&ended.call) else { return };
-        let Call { messages, _room } = call;
-        drop(_room);
-        self.settle(messages, ended.verdict, ctx);
+    fn handle(&mut self, ended: CallsEnded, ctx: &mut Context<Self>) {
+        for (number, verdict) in ended.ended {
+            if let Some(messages) = self.calls.remove(&number) {
+                self.settle(&messages, verdict, ctx);
+            }
+        }
+        self.progressed();
         self.feed(ctx);
         self.end_if_idle(ctx);
     }

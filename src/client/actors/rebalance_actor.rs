@@ -15,7 +15,7 @@ use actix::fut::wrap_future;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
 };
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
 use self::shares::{Share, shares, start_of};
@@ -133,7 +133,7 @@ impl From<Addr<OffsetStoreActor>> for OffsetPorts {
 pub struct RebalanceParts {
     /// The consumer.
     pub member: Arc<Member>,
-    /// Calls its listener.
+    /// Has its messages consumed.
     pub calls: Calls,
     /// Its offsets.
     pub offsets: OffsetPorts,
@@ -146,7 +146,6 @@ pub struct RebalanceParts {
 /// One consumer.
 pub struct RebalanceActor {
     parts: RebalanceParts,
-    room: Arc<Semaphore>,
     owned: OwnedQueues,
     pulls: HashMap<MessageQueue, Addr<PullActor>>,
     round: Round,
@@ -169,10 +168,8 @@ impl RebalanceActor {
     /// A consumer without queues.
     #[must_use]
     pub fn new(parts: RebalanceParts) -> Self {
-        let room = Arc::new(Semaphore::new(parts.member.options.deliveries_at_once.max(1)));
         Self {
             parts,
-            room,
             owned: OwnedQueues::default(),
             pulls: HashMap::new(),
             round: Round::None,
@@ -243,6 +240,11 @@ impl RebalanceActor {
         }
     }
 
+    /// How long calls under way are waited for when a queue goes to another member, or is to go on elsewhere.
+    fn hand_over(&self) -> Duration {
+        if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO }
+    }
+
     /// Stops pulling a queue, stores how far that has come, and lets others have it.
     fn give_up(&mut self, queue: MessageQueue, limit: Duration) -> impl Future<Output = ()> + use<> {
         tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, "gives up a queue");
@@ -284,7 +286,6 @@ impl RebalanceActor {
             start,
             member: Arc::clone(&self.parts.member),
             calls: self.parts.calls.clone(),
-            room: Arc::clone(&self.room),
             is_suspended: self.is_suspended,
             progress: self.parts.offsets.progress.clone(),
         };
@@ -325,7 +326,7 @@ impl RebalanceActor {
             if !self.owned.take_anew(&queue) {
                 continue;
             }
-            let ended = self.give_up(queue.clone(), HAND_OVER);
+            let ended = self.give_up(queue.clone(), self.hand_over());
             let move_to = self.parts.offsets.move_to.clone();
             let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
             let (tell, told) = oneshot::channel();
@@ -355,6 +356,12 @@ impl RebalanceActor {
         PullActor: Handler<M>,
     {
         self.pulls.values().for_each(|pull| notify(&pull.clone().recipient(), message));
+    }
+}
+
+impl Drop for RebalanceActor {
+    fn drop(&mut self) {
+        self.parts.calls.close();
     }
 }
 
@@ -404,6 +411,7 @@ impl Handler<SuspendAll> for RebalanceActor {
 
     fn handle(&mut self, _: SuspendAll, _: &mut Context<Self>) {
         self.is_suspended = true;
+        self.parts.calls.suspend(true);
         self.tell_all(Suspend);
     }
 }
@@ -413,6 +421,7 @@ impl Handler<ResumeAll> for RebalanceActor {
 
     fn handle(&mut self, _: ResumeAll, _: &mut Context<Self>) {
         self.is_suspended = false;
+        self.parts.calls.suspend(false);
         self.tell_all(Resume);
     }
 }
