@@ -35,7 +35,7 @@ use bytes::Bytes;
 pub use self::consumers::StatusOf;
 pub use self::error::AdminError;
 pub use self::messages::MessageQuery;
-pub use self::offsets::{ResetTo, StoredOffset};
+pub use self::offsets::{Reset, ResetTo, StoredOffset};
 pub use self::selection::{BrokerAt, Brokers, of_cluster};
 pub use self::topics::UnitTopics;
 use crate::client::membership::Membership;

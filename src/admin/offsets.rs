@@ -26,6 +26,17 @@ pub enum ResetTo {
     End,
 }
 
+/// How a group is sent elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reset {
+    /// Where to.
+    pub to: ResetTo,
+    /// Whether it may go forward, too.
+    pub force: bool,
+    /// What its consumers are written in: those in C++ are told in another form.
+    pub consumers: Language,
+}
+
 /// Where a group goes on in a queue, and where it would have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredOffset {
@@ -108,8 +119,7 @@ impl Admin {
         self.ask(broker, request(request::QUERY_CORRECTION_OFFSET, header.to_ext())).await?.body()
     }
 
-    /// Has a broker tell the consumers of a group where to go on, and returns that: INVOKE_BROKER_TO_RESET_OFFSET. Unless
-    /// `force`, no queue goes forward.
+    /// Has a broker tell the consumers of a group where to go on, and returns that: INVOKE_BROKER_TO_RESET_OFFSET.
     ///
     /// # Errors
     /// As [`Admin::consumer_offsets`]; the broker refuses with CONSUMER_NOT_ONLINE when there is none to tell, see
@@ -119,23 +129,21 @@ impl Admin {
         broker: &str,
         group: &GroupName,
         topic: &Topic,
-        to: ResetTo,
-        force: bool,
+        reset: Reset,
     ) -> Result<QueueTable<i64>, ClientError> {
-        let timestamp = match to {
+        let timestamp = match reset.to {
             ResetTo::Time(time) => time.0,
             ResetTo::End => END_MS,
         };
         let (topic, group) = (topic.to_string(), group.to_string());
-        let header = ResetOffset { topic, group, timestamp, is_force: force, queue_id: None, offset: None };
-        // Consumers in C++ are told in another form, which a broker takes from the language of who asks.
-        let command = request(request::INVOKE_BROKER_TO_RESET_OFFSET, header.to_ext()).with_language(Language::Java);
+        let header = ResetOffset { topic, group, timestamp, is_force: reset.force, queue_id: None, offset: None };
+        // The broker goes by the language of who asks.
+        let command = request(request::INVOKE_BROKER_TO_RESET_OFFSET, header.to_ext()).with_language(reset.consumers);
         let reply: ResetOffsetBody = self.ask(broker, command).await?.body()?;
         Ok(reply.offset_table)
     }
 
-    /// Sets the offsets that a group has stored at a broker: what there is to do for a group that is not online. Unless
-    /// `force`, no queue goes forward; those in which the group has stored nothing stay so.
+    /// Sets the offsets that a group has stored at a broker: what there is to do for a group that is not online.
     ///
     /// Asks for the group's progress, for the offset of each queue, and stores it: several requests, between which a consumer
     /// may come online and store offsets of its own.
@@ -147,8 +155,7 @@ impl Admin {
         broker: &str,
         group: &GroupName,
         topic: &Topic,
-        to: ResetTo,
-        force: bool,
+        reset: Reset,
     ) -> Result<BTreeMap<MessageQueue, StoredOffset>, AdminError> {
         let progress = self.consume_stats(broker, group, Some(topic)).await?;
         if progress.offset_table.is_empty() {
@@ -159,12 +166,12 @@ impl Admin {
         for (name, at) in progress.offset_table.0 {
             let id = QueueId(name.queue_id.cast_unsigned());
             let queue = Queue { broker_name: name.broker_name.as_str().into(), address: broker.into(), id };
-            let found = match to {
+            let found = match reset.to {
                 ResetTo::End => puller.max_offset(&queue).await?,
                 ResetTo::Time(time) => puller.offset_at(&queue, time.0).await?,
             };
             let before = ConsumedOffset(at.consumer_offset);
-            let now = target(before, found, force);
+            let now = target(before, found, reset.force);
             if now != before {
                 self.store_offset(broker, group, topic, id, now).await?;
             }

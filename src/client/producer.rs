@@ -167,9 +167,18 @@ impl Producer {
         check_body(message.body.len())?;
         let unique_id = self.unique_id();
         let text = message.properties_text(&unique_id);
-        let (body, flags) = compressed(&message.body);
-        let letter = Letter { topic: &message.topic, code: request::SEND_MESSAGE_V2, properties: &text, flags, body };
-        self.deliver(letter, unique_id).await
+        self.deliver(Letter::of(message, &text), unique_id).await
+    }
+
+    /// Sends one message to one queue, once: wherever else it might go it is not wanted.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub async fn send_to(&self, message: &OutgoingMessage, queue: &Queue) -> Result<SendReceipt, ClientError> {
+        check_body(message.body.len())?;
+        let unique_id = self.unique_id();
+        let text = message.properties_text(&unique_id);
+        self.attempt(&Letter::of(message, &text), queue, SEND_TIMEOUT, &unique_id).await
     }
 
     /// Sends several messages of one topic as one request: all are stored, next to each other, or none is.
@@ -278,7 +287,13 @@ struct Letter<'a> {
     body: Bytes,
 }
 
-impl Letter<'_> {
+impl<'a> Letter<'a> {
+    /// A single message, which has these properties.
+    fn of(message: &'a OutgoingMessage, properties: &'a str) -> Self {
+        let (body, flags) = compressed(&message.body);
+        Self { topic: &message.topic, code: request::SEND_MESSAGE_V2, properties, flags, body }
+    }
+
     fn to(&self, queue: &Queue, group: &GroupName, now_ms: i64) -> Command {
         let header = SendHeader {
             producer_group: group.as_str().into(),

@@ -1,0 +1,123 @@
+//! exportMetadata, exportConfigs: what is configured, as files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::Context;
+use super::page::{Page, Rows, row};
+use super::target::Target;
+use crate::admin::of_cluster;
+use crate::protocol::body::route::MASTER_ID;
+use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX};
+
+/// Where files are written unless told otherwise, as by mqadmin.
+const DIRECTORY: &str = "/tmp/rocketmq/export";
+
+/// Write the topics and groups of a broker, or of a cluster's masters together, to a file.
+#[derive(Args, Clone, Debug)]
+#[command(rename_all = "camelCase")]
+pub(super) struct ExportMetadataArgs {
+    #[command(flatten)]
+    target: Target,
+    /// The directory of the file.
+    #[arg(short, long, value_name = "DIR", default_value = DIRECTORY)]
+    file_path: PathBuf,
+    /// Topics only.
+    #[arg(short, long, conflicts_with = "subscription_group")]
+    topic: bool,
+    /// Groups only.
+    #[arg(short = 'g', long)]
+    subscription_group: bool,
+    /// With the topics of what is tried again and what was given up.
+    #[arg(short, long)]
+    special_topic: bool,
+}
+
+impl ExportMetadataArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let (mut topics, mut groups) = (BTreeMap::new(), BTreeMap::new());
+        for broker in context.admin.masters(&self.target.brokers()).await? {
+            let own = context.admin.system_topics_of_broker(&broker).await?.topic_list;
+            let is_wanted = |name: &str| {
+                let is_special = name.starts_with(RETRY_PREFIX) || name.starts_with(DEAD_LETTER_PREFIX);
+                !own.contains(name) && (self.special_topic || !is_special)
+            };
+            let table = context.admin.topic_configs(&broker).await?.topic_config_table;
+            topics.extend(table.into_iter().filter(|(name, _)| is_wanted(name)));
+            groups.extend(context.admin.groups(&broker).await?.subscription_group_table);
+        }
+        let (name, mut content) = if self.topic {
+            ("topic.json", json!({ "topicConfigTable": topics }))
+        } else if self.subscription_group {
+            ("subscriptionGroup.json", json!({ "subscriptionGroupTable": groups }))
+        } else {
+            ("metadata.json", json!({ "topicConfigTable": topics, "subscriptionGroupTable": groups }))
+        };
+        if let Some(fields) = content.as_object_mut() {
+            fields.insert("exportTime".into(), context.clock.now_ms().into());
+        }
+        written(&self.file_path, name, &content)
+    }
+}
+
+/// The keys that another cluster needs to serve the same clients in the same way.
+const KEYS: [&str; 10] = [
+    "brokerClusterName",
+    "brokerId",
+    "brokerName",
+    "brokerRole",
+    "fileReservedTime",
+    "filterServerNums",
+    "flushDiskType",
+    "maxMessageSize",
+    "messageDelayLevel",
+    "msgTraceTopicName",
+];
+
+/// Write what is configured at a cluster's masters, and how large the cluster is, to a file.
+#[derive(Args, Clone, Debug)]
+#[command(rename_all = "camelCase")]
+pub(super) struct ExportConfigsArgs {
+    /// The cluster.
+    #[arg(short, long, value_name = "NAME")]
+    cluster_name: String,
+    /// The directory of the file.
+    #[arg(short, long, value_name = "DIR", default_value = DIRECTORY)]
+    file_path: PathBuf,
+}
+
+impl ExportConfigsArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let info = context.admin.cluster_info().await?;
+        let brokers = of_cluster(&info, &self.cluster_name)?;
+        let (masters, slaves): (Vec<_>, Vec<_>) = brokers.into_iter().partition(|broker| broker.id == MASTER_ID);
+        let mut configs = Map::new();
+        for master in &masters {
+            let mut config = context.admin.broker_config(&master.address).await?;
+            config.retain(|key, _| KEYS.contains(&key.as_str()));
+            configs.insert(master.name.clone(), serde_json::to_value(config)?);
+        }
+        let content = json!({
+            "brokerConfigs": configs,
+            "clusterScale": {
+                "namesrvSize": context.admin.name_servers().len(),
+                "masterBrokerSize": masters.len(),
+                "slaveBrokerSize": slaves.len(),
+            },
+        });
+        written(&self.file_path, "configs.json", &content)
+    }
+}
+
+fn written(directory: &Path, name: &str, content: &Value) -> Result<Page> {
+    let path = directory.join(name);
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    std::fs::write(&path, format!("{content:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;
+    let mut rows = Rows::new(&["written"]);
+    rows.add(row![path.display().to_string()]);
+    Ok(rows.into())
+}
