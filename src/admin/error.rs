@@ -27,14 +27,6 @@ pub enum AdminError {
         /// The brokers there are.
         known: Vec<String>,
     },
-    /// A group that has never stored an offset, and so cannot be told where to go on.
-    #[error("group {group} has stored no offset of topic {topic}")]
-    NoOffset {
-        /// The group.
-        group: String,
-        /// The topic.
-        topic: String,
-    },
 }
 
 impl AdminError {

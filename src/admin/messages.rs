@@ -78,7 +78,7 @@ impl Admin {
     pub async fn message_at(&self, broker: &str, at: PhysicalOffset) -> Result<Message, ClientError> {
         let header = ViewMessage { offset: at.0.cast_signed() };
         let reply = self.ask(broker, request(request::VIEW_MESSAGE_BY_ID, header.to_ext())).await?;
-        let refused = reply.refused();
-        pull::messages(reply.bytes())?.pop().ok_or(refused)
+        let empty = reply.refused();
+        pull::messages(reply.bytes())?.pop().ok_or(empty)
     }
 }

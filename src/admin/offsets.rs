@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Admin, AdminError, request};
+use super::{Admin, request};
 use crate::client::ClientError;
 use crate::client::route::Queue;
 use crate::protocol::body::offsets::{ConsumerOffsetTable, CorrectionOffsets, DelayOffsetTable, ResetOffsetBody};
@@ -143,24 +143,22 @@ impl Admin {
         Ok(reply.offset_table)
     }
 
-    /// Sets the offsets that a group has stored at a broker: what there is to do for a group that is not online.
+    /// Sets the offsets that a group has stored at a broker: what there is to do for a group that is not online. A group that
+    /// has stored none of a queue counts as one at 0.
     ///
     /// Asks for the group's progress, for the offset of each queue, and stores it: several requests, between which a consumer
     /// may come online and store offsets of its own.
     ///
     /// # Errors
-    /// As [`Admin::consumer_offsets`], and [`AdminError::NoOffset`].
+    /// As [`Admin::consumer_offsets`].
     pub async fn reset_stored_offsets(
         &self,
         broker: &str,
         group: &GroupName,
         topic: &Topic,
         reset: Reset,
-    ) -> Result<BTreeMap<MessageQueue, StoredOffset>, AdminError> {
+    ) -> Result<BTreeMap<MessageQueue, StoredOffset>, ClientError> {
         let progress = self.consume_stats(broker, group, Some(topic)).await?;
-        if progress.offset_table.is_empty() {
-            return Err(AdminError::NoOffset { group: group.to_string(), topic: topic.to_string() });
-        }
         let puller = self.puller(group.clone(), topic.clone());
         let mut stored = BTreeMap::new();
         for (name, at) in progress.offset_table.0 {
@@ -172,9 +170,7 @@ impl Admin {
             };
             let before = ConsumedOffset(at.consumer_offset);
             let now = target(before, found, reset.force);
-            if now != before {
-                self.store_offset(broker, group, topic, id, now).await?;
-            }
+            self.store_offset(broker, group, topic, id, now).await?;
             stored.insert(name, StoredOffset { before, now });
         }
         Ok(stored)

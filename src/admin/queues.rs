@@ -26,10 +26,11 @@ impl Admin {
         Ok((time >= 0).then_some(StoreTime(time)))
     }
 
-    /// Up to `count` entries of a queue from `from` on, and what `group` wants of it: QUERY_CONSUME_QUEUE.
+    /// Up to `count` entries of a queue from `from` on, and what `group` wants of it: QUERY_CONSUME_QUEUE; `None` if the queue
+    /// has no entry `from`.
     ///
     /// # Errors
-    /// As [`Admin::earliest_store_time`]; also when the queue has no such entry.
+    /// As [`Admin::earliest_store_time`]; also when there is no such queue.
     pub async fn consume_queue(
         &self,
         broker: &str,
@@ -38,7 +39,7 @@ impl Admin {
         from: QueueOffset,
         count: u32,
         group: Option<&GroupName>,
-    ) -> Result<ConsumeQueuePage, ClientError> {
+    ) -> Result<Option<ConsumeQueuePage>, ClientError> {
         let header = QueryConsumeQueue {
             topic: topic.to_string(),
             queue_id: Some(queue.0.cast_signed()),
@@ -47,7 +48,7 @@ impl Admin {
             consumer_group: group.map(ToString::to_string),
         };
         let reply = self.ask(broker, request(request::QUERY_CONSUME_QUEUE, header.to_ext())).await?;
-        // It says in a remark that there is no such entry, and calls that success.
-        if reply.command.body.is_empty() { Err(reply.refused()) } else { reply.body() }
+        // That there is no such entry a broker says in a remark, and calls it success.
+        if reply.command.body.is_empty() { Ok(None) } else { reply.body().map(Some) }
     }
 }

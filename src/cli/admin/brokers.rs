@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Page, Rows, row};
-use super::target::{Target, brokers_or_all};
+use super::target::{OptionalTarget, Target};
 
 /// Show the settings of brokers, slaves too.
 #[derive(Args, Clone, Debug)]
@@ -81,13 +81,13 @@ pub(super) enum Cleaning {
 #[derive(Args, Clone, Debug)]
 pub(super) struct CleanArgs {
     #[command(flatten)]
-    target: Option<Target>,
+    target: OptionalTarget,
 }
 
 impl CleanArgs {
     pub(super) async fn run(&self, context: &Context, what: Cleaning) -> Result<Page> {
         let mut rows = Rows::new(&["broker", "told"]);
-        for broker in context.admin.masters(&brokers_or_all(self.target.as_ref())).await? {
+        for broker in context.admin.masters(&self.target.brokers()).await? {
             let told = match what {
                 Cleaning::Queues => context.admin.clean_expired_queues(&broker).await.map(|()| "expired queue files"),
                 Cleaning::Log => context.admin.delete_expired_log(&broker).await.map(|()| "expired log segments"),

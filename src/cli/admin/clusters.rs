@@ -66,7 +66,7 @@ fn now(told: &BTreeMap<String, String>, now_ms: i64, id: i64, address: String) -
         address,
         told.get("brokerVersionDesc").cloned(),
         rate("putTps"),
-        rate("getTransferedTps").or_else(|| rate("getTransferredTps")),
+        rate("getTransferedTps"),
         number::<i64>(told, "pageCacheLockTimeMills"),
         hours,
         number::<f64>(told, "commitLogDiskRatio"),

@@ -11,6 +11,7 @@ use super::Context;
 use super::page::{Page, Rows, row};
 use super::target::Target;
 use crate::admin::of_cluster;
+use crate::broker::groups::is_system_group;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX};
 
@@ -48,24 +49,26 @@ impl ExportMetadataArgs {
             };
             let table = context.admin.topic_configs(&broker).await?.topic_config_table;
             topics.extend(table.into_iter().filter(|(name, _)| is_wanted(name)));
-            groups.extend(context.admin.groups(&broker).await?.subscription_group_table);
+            let table = context.admin.groups(&broker).await?.subscription_group_table;
+            groups.extend(table.into_iter().filter(|(name, _)| !is_system_group(name)));
         }
-        let (name, mut content) = if self.topic {
-            ("topic.json", json!({ "topicConfigTable": topics }))
-        } else if self.subscription_group {
-            ("subscriptionGroup.json", json!({ "subscriptionGroupTable": groups }))
-        } else {
-            ("metadata.json", json!({ "topicConfigTable": topics, "subscriptionGroupTable": groups }))
+        let now_ms = context.clock.now_ms();
+        let (name, content) = match (self.topic, self.subscription_group) {
+            (true, _) => ("topic.json", json!({ "topicConfigTable": topics, "exportTime": now_ms })),
+            (_, true) => ("subscriptionGroup.json", json!({ "subscriptionGroupTable": groups, "exportTime": now_ms })),
+            _ => (
+                "metadata.json",
+                json!({ "topicConfigTable": topics, "subscriptionGroupTable": groups, "exportTime": now_ms }),
+            ),
         };
-        if let Some(fields) = content.as_object_mut() {
-            fields.insert("exportTime".into(), context.clock.now_ms().into());
-        }
         written(&self.file_path, name, &content)
     }
 }
 
 /// The keys that another cluster needs to serve the same clients in the same way.
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 16] = [
+    "autoCreateSubscriptionGroup",
+    "autoCreateTopicEnable",
     "brokerClusterName",
     "brokerId",
     "brokerName",
@@ -76,6 +79,10 @@ const KEYS: [&str; 10] = [
     "maxMessageSize",
     "messageDelayLevel",
     "msgTraceTopicName",
+    "slaveReadEnable",
+    "traceOn",
+    "traceTopicEnable",
+    "useTLS",
 ];
 
 /// Write what is configured at a cluster's masters, and how large the cluster is, to a file.

@@ -48,6 +48,7 @@ impl QueryCqArgs {
         let (queue, from) = (QueueId(self.queue), QueueOffset(self.index));
         let group = self.consumer.as_ref();
         let page = context.admin.consume_queue(&broker, &self.topic, queue, from, self.count, group).await?;
+        let page = page.with_context(|| format!("queue {queue} of {} at {broker} has no entry {from}", self.topic))?;
         let mut entries = Rows::new(&["index", "physicOffset", "physicSize", "tagsCode", "passesFilter"]);
         for (index, entry) in (self.index..).zip(&page.queue_data) {
             entries.add(row![index, entry.physic_offset, entry.physic_size, entry.tags_code, entry.eval]);

@@ -1,14 +1,15 @@
 //! The brokers that a command is for.
 
-use clap::Args;
+use clap::error::Error;
+use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::admin::Brokers;
 
-/// One broker, or those of a cluster.
+/// One broker, those of a cluster, or all when none is named.
 #[derive(Args, Clone, Debug)]
 #[command(rename_all = "camelCase")]
-#[group(required = true, multiple = false)]
-pub(super) struct Target {
+#[group(id = TARGET, multiple = false)]
+pub(super) struct OptionalTarget {
     /// The broker at this address, as host:port.
     #[arg(short = 'b', long, value_name = "ADDRESS")]
     broker_addr: Option<String>,
@@ -17,7 +18,10 @@ pub(super) struct Target {
     cluster_name: Option<String>,
 }
 
-impl Target {
+/// What clap knows the two options by.
+const TARGET: &str = "target";
+
+impl OptionalTarget {
     pub(super) fn brokers(&self) -> Brokers {
         match (&self.broker_addr, &self.cluster_name) {
             (Some(address), _) => Brokers::At(address.clone()),
@@ -25,14 +29,39 @@ impl Target {
             (None, None) => Brokers::All,
         }
     }
+}
 
-    /// The cluster that was named.
+/// The same where one of them must be named, so that nobody changes a whole deployment by an option that was forgotten.
+#[derive(Clone, Debug)]
+pub(super) struct Target(OptionalTarget);
+
+impl Target {
+    pub(super) fn brokers(&self) -> Brokers {
+        self.0.brokers()
+    }
+
+    /// The cluster, if one was named.
     pub(super) fn cluster(&self) -> Option<&str> {
-        self.cluster_name.as_deref()
+        self.0.cluster_name.as_deref()
     }
 }
 
-/// The brokers of a target that may be left out: all of them then.
-pub(super) fn brokers_or_all(target: Option<&Target>) -> Brokers {
-    target.map_or(Brokers::All, Target::brokers)
+impl Args for Target {
+    fn augment_args(command: Command) -> Command {
+        OptionalTarget::augment_args(command).mut_group(TARGET, |group| group.required(true))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        OptionalTarget::augment_args_for_update(command)
+    }
+}
+
+impl FromArgMatches for Target {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
+        OptionalTarget::from_arg_matches(matches).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
+        self.0.update_from_arg_matches(matches)
+    }
 }
