@@ -22,6 +22,7 @@ mod send;
 mod target;
 mod topic_lists;
 mod topics;
+mod track;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;

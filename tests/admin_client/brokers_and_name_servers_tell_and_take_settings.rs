@@ -39,7 +39,7 @@ async fn of_a_broker() {
 async fn of_a_name_server() {
     let site = Site::start().await;
     let (admin, name_server) = (&site.admin, &site.cluster.name_servers());
-    assert_eq!(admin.name_servers(), [name_server.clone()]);
+    assert_eq!(admin.name_servers(), std::slice::from_ref(name_server));
     assert_eq!(admin.name_server_config(name_server).await.unwrap()["orderMessageEnable"], "false");
     admin.update_name_server_config(name_server, &[("orderMessageEnable", "true")]).await.unwrap();
     assert_eq!(admin.name_server_config(name_server).await.unwrap()["orderMessageEnable"], "true");

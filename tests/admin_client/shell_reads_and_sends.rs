@@ -23,21 +23,24 @@ fn a_message_is_sent_and_found_in_every_way() {
     let (id, offset_id) = (sent["msgId"].as_str().unwrap(), sent["offsetMsgId"].as_str().unwrap());
     let by_key = shell.json_until("queryMsgByKey -t orders -k order-1", |rows| rows[0]["msgId"] == id);
     assert_eq!((by_key.as_array().unwrap().len(), &by_key[0]["offsetMsgId"]), (1, &json!(offset_id)));
+    let check = |found: &Value, command: &str| {
+        let told = (&found["msgId"], &found["body"], &found["tag"], &found["keys"]);
+        assert_eq!(told, (&json!(id), &json!("hello"), &json!("TagA"), &json!("order-1")), "{command}");
+    };
     for command in [
-        format!("queryMsgByUniqueKey -t orders -i {id}"),
-        format!("queryMsgById -i {offset_id}"),
         format!("queryMsgByOffset -t orders -b {name} -i 1 -o 0"),
         "printMsg -t orders -s TagA".to_owned(),
         format!("printMsgByQueue -t orders -a {name} -i 1 -p true -d true"),
         "consumeMessage -t orders".to_owned(),
         format!("consumeMessage -t orders -b {name} -i 1 -o 0 -c 1"),
     ] {
-        let found = shell.json(&command);
-        let told = (&found["msgId"], &found["body"], &found["tag"], &found["keys"]);
-        assert_eq!(told, (&json!(id), &json!("hello"), &json!("TagA"), &json!("order-1")), "{command}");
+        check(&shell.json(&command), &command);
     }
-    let listed = shell.json(&format!("queryMsgByUniqueKey -t orders -i {id} -a"));
-    assert_eq!(listed["msgId"], id, "one alone has no heading");
+    for command in [format!("queryMsgByUniqueKey -t orders -i {id} -a"), format!("queryMsgById -i {offset_id}")] {
+        let found = shell.json(&command);
+        check(&found["message"], &command);
+        assert_eq!(found["consumers"], json!([]), "{command}");
+    }
     let entry = shell.json("queryCq -t orders -q 1 -i 0");
     assert_eq!((&entry["queue"]["maxQueueIndex"], &entry["entries"][0]["physicOffset"]), (&json!(1), &json!(0)));
     assert_eq!(

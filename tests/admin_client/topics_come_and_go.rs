@@ -74,14 +74,14 @@ async fn the_cluster_tells_its_own_topics_and_those_of_units() {
 #[actix::test]
 async fn brokers_are_chosen_by_address_by_cluster_and_by_name() {
     let site = Site::start().await;
-    let (admin, broker) = (&site.admin, site.broker.clone());
+    let (admin, broker) = (&site.admin, &site.broker);
     let at = Brokers::At("h:1".into());
     assert_eq!(admin.masters(&at).await.unwrap(), ["h:1"], "name servers need not know it");
     for brokers in [Brokers::OfCluster("DefaultCluster".into()), Brokers::All] {
-        assert_eq!(admin.masters(&brokers).await.unwrap(), [broker.clone()]);
-        assert_eq!(admin.masters_and_slaves(&brokers).await.unwrap(), [broker.clone()]);
+        assert_eq!(admin.masters(&brokers).await.unwrap(), std::slice::from_ref(broker));
+        assert_eq!(admin.masters_and_slaves(&brokers).await.unwrap(), std::slice::from_ref(broker));
     }
-    assert_eq!(admin.master_named("broker-a").await.unwrap(), broker);
+    assert_eq!(admin.master_named("broker-a").await.unwrap(), *broker);
     let unknown = admin.master_named("broker-b").await.unwrap_err().to_string();
     assert_eq!(unknown, "no broker \"broker-b\" is known to the name servers; there are: broker-a");
     let unknown = admin.masters(&Brokers::OfCluster("none".into())).await.unwrap_err().to_string();

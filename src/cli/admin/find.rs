@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{ArgAction, Args};
 
 use super::page::{Cell, Page, Rows, row};
-use super::{Context, TOOLS_GROUP, Usage};
-use crate::admin::MessageQuery;
+use super::{Context, TOOLS_GROUP, Usage, track};
+use crate::admin::{BrokerAt, MessageQuery};
 use crate::cli::message_json::as_json;
 use crate::client::{OutgoingMessage, Queue};
 use crate::protocol::ids;
@@ -67,7 +67,7 @@ impl QueryMsgByIdArgs {
             let page = match self.consumer.consume(context, &message).await? {
                 Some(result) => result,
                 None if self.send_message => resent(context, &message).await?,
-                None => Page::Fields(as_json(&broker.to_string(), &message)),
+                None => shown(context, &broker.to_string(), &broker.to_string(), &message).await?,
             };
             parts.push((id.clone(), page));
         }
@@ -113,10 +113,10 @@ impl QueryMsgByKeyArgs {
         let found = look(context, &MessageQuery::by_key(self.topic.clone(), &*self.msg_key)).await?;
         ensure!(!found.is_empty(), "topic {} has no message with key {}", self.topic, self.msg_key);
         let mut rows = Rows::new(&["msgId", "broker", "queue", "offset", "stored", "offsetMsgId"]);
-        for (broker, message) in &found {
+        for (BrokerAt { name, .. }, message) in &found {
             let id = message.unique_id().map_or_else(|| message.offset_id(), Into::into);
             let (queue, offset) = (message.queue_id.0, message.queue_offset.0);
-            rows.add(row![id, &**broker, queue, offset, Cell::time(message.store_time.0), message.offset_id()]);
+            rows.add(row![id, &**name, queue, offset, Cell::time(message.store_time.0), message.offset_id()]);
         }
         Ok(rows.into())
     }
@@ -150,7 +150,7 @@ impl QueryMsgByUniqueKeyArgs {
         for (broker, message) in &found {
             let page = match self.consumer.consume(context, message).await? {
                 Some(result) => result,
-                None => Page::Fields(as_json(broker, message)),
+                None => shown(context, &broker.name, &broker.address, message).await?,
             };
             parts.push((message.offset_id(), page));
         }
@@ -158,12 +158,12 @@ impl QueryMsgByUniqueKeyArgs {
     }
 }
 
-/// The messages that a query finds at the brokers of its topic, with these brokers' names.
-async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(String, Message)>> {
+/// The messages that a query finds at the brokers of its topic, each with its broker.
+async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
     let mut found = Vec::new();
     for broker in context.admin.masters_of_topic(&query.topic).await? {
         let messages = context.admin.query_messages(&broker.address, query).await?;
-        found.extend(messages.into_iter().map(|message| (broker.name.clone(), message)));
+        found.extend(messages.into_iter().map(|message| (broker.clone(), message)));
     }
     Ok(found)
 }
@@ -200,6 +200,13 @@ impl QueryMsgByOffsetArgs {
         })?;
         Ok(Page::Fields(as_json(&self.broker_name, message)))
     }
+}
+
+/// A message, and which groups have consumed it.
+async fn shown(context: &Context, broker_name: &str, address: &str, message: &Message) -> Result<Page> {
+    let tracks = track::of(context, address, message).await?;
+    let message = Page::Fields(as_json(broker_name, message));
+    Ok(Page::Parts(vec![("message".into(), message), ("consumers".into(), tracks.into())]))
 }
 
 /// A single page without the heading that tells it from others.

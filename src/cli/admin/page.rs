@@ -143,7 +143,7 @@ pub(super) enum Page {
     /// Names with a value each.
     Pairs(Vec<(String, Cell)>),
     /// Pages under a heading each.
-    Parts(Vec<(String, Page)>),
+    Parts(Vec<(String, Self)>),
     /// An object, whose members are lines for people.
     Fields(Value),
     /// What has no other form than JSON, over several lines for people.

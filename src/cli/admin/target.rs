@@ -14,7 +14,7 @@ pub(super) struct OptionalTarget {
     #[arg(short = 'b', long, value_name = "ADDRESS")]
     broker_addr: Option<String>,
     /// The brokers of this cluster.
-    #[arg(short = 'c', long, alias = "cluster", value_name = "NAME")]
+    #[arg(short = 'c', long = "cluster", value_name = "NAME")]
     cluster_name: Option<String>,
 }
 
@@ -31,7 +31,8 @@ impl OptionalTarget {
     }
 }
 
-/// The same where one of them must be named, so that nobody changes a whole deployment by an option that was forgotten.
+/// The same where one of them must be named, so that nobody changes a whole deployment by an option that was forgotten. mqadmin
+/// calls the cluster otherwise there.
 #[derive(Clone, Debug)]
 pub(super) struct Target(OptionalTarget);
 
@@ -48,7 +49,8 @@ impl Target {
 
 impl Args for Target {
     fn augment_args(command: Command) -> Command {
-        OptionalTarget::augment_args(command).mut_group(TARGET, |group| group.required(true))
+        let command = OptionalTarget::augment_args(command).mut_group(TARGET, |group| group.required(true));
+        command.mut_arg("cluster_name", |cluster| cluster.long("clusterName"))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
