@@ -84,6 +84,7 @@ async fn consumers_say_how_far_they_have_come() {
     }
     let other = site.admin.consumer_status(&site.broker, &billing, &orders, StatusOf::Client("client-2")).await;
     assert!(other.unwrap().is_empty());
+    consumer.has_heard_nothing().await;
     site.stop().await;
 }
 

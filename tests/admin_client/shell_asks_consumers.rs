@@ -6,7 +6,7 @@ use ferromq::protocol::body::queue_table::{MessageQueue, QueueTable};
 use ferromq::protocol::codes::{request, response};
 use serde_json::{Value, json};
 
-use crate::consumer::{Consumer, succeeds};
+use crate::consumer::{Consumer, commit, succeeds, with_messages};
 use crate::raw::{Raw, ask_for};
 use crate::shell::Shell;
 
@@ -79,8 +79,8 @@ async fn consumers_are_shown_as_they_show_themselves() {
 async fn their_progress_is_shown_with_who_reads_what() {
     let (shell, mut consumer) = online().await;
     let mut tool = Raw::connect(shell.broker().parse().unwrap()).await;
-    crate::consumer::with_messages(&mut tool, "orders", 0, 3).await;
-    crate::consumer::commit(&mut tool, "orders", "billing", 0, 1).await;
+    with_messages(&mut tool, "orders", 0, 3).await;
+    commit(&mut tool, "orders", "billing", 0, 1).await;
     let body = info(&shell.broker_name()).encode();
     let shown = told(&shell, &mut consumer, "consumerProgress -g billing -s true", 1, &body).await;
     let row = &shown["queues"][0];
@@ -95,8 +95,8 @@ async fn their_progress_is_shown_with_who_reads_what() {
 async fn they_are_told_where_to_go_on_and_what_to_consume_again() {
     let (shell, mut consumer) = online().await;
     let mut tool = Raw::connect(shell.broker().parse().unwrap()).await;
-    let id = crate::consumer::with_messages(&mut tool, "orders", 0, 3).await;
-    crate::consumer::commit(&mut tool, "orders", "billing", 0, 1).await;
+    let id = with_messages(&mut tool, "orders", 0, 3).await;
+    commit(&mut tool, "orders", "billing", 0, 1).await;
     let shown = told(&shell, &mut consumer, "skipAccumulatedMessage -g billing -t orders", 0, b"").await;
     assert_eq!((&shown[0]["offset"], &shown[0]["told"]), (&json!(3), &json!("consumers")), "{shown}");
     assert_eq!(consumer.hears().await.code, request::RESET_CONSUMER_CLIENT_OFFSET);

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::raw::{Raw, send_to};
 use crate::shell::Shell;
 
 /// A topic with two queues and one message in the second of them; and what was told of that message.
@@ -47,6 +48,19 @@ fn a_message_is_sent_and_found_in_every_way() {
         shell.json(&format!("printMsgByQueue -t orders -a {name} -i 1 -f true")),
         json!([{"tag": "TagA", "messages": 1}])
     );
+}
+
+#[actix::test]
+async fn of_several_messages_with_an_id_one_is_shown_unless_all_are_wanted() {
+    let (shell, _) = shell_with_message();
+    let mut client = Raw::connect(shell.broker().parse().unwrap()).await;
+    for body in ["first", "second"] {
+        client.ask(send_to("orders", 0, "UNIQ_KEY\u{1}twice", body)).await;
+    }
+    let all = shell.json_until("queryMsgByUniqueKey -t orders -i twice -a", |found| found.get("message").is_none());
+    let bodies: Vec<_> = all.as_object().unwrap().values().map(|found| &found["message"]["body"]).collect();
+    assert_eq!(bodies, ["first", "second"]);
+    assert_eq!(shell.json("queryMsgByUniqueKey -t orders -i twice")["message"]["body"], "first");
 }
 
 #[test]

@@ -13,12 +13,15 @@ use super::target::Target;
 use crate::admin::of_cluster;
 use crate::broker::groups::is_system_group;
 use crate::protocol::body::route::MASTER_ID;
+use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
+use crate::protocol::body::topic_config::TopicConfig;
 use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX};
 
 /// Where files are written unless told otherwise, as by mqadmin.
 const DIRECTORY: &str = "/tmp/rocketmq/export";
 
-/// Write the topics and groups of a broker, or of a cluster's masters together, to a file.
+/// Write the topics and groups of a broker to a file, or those of a cluster's masters together, with as many queues as they all
+/// have.
 #[derive(Args, Clone, Debug)]
 #[command(rename_all = "camelCase")]
 pub(super) struct ExportMetadataArgs {
@@ -48,9 +51,13 @@ impl ExportMetadataArgs {
                 !own.contains(name) && (self.special_topic || !is_special)
             };
             let table = context.admin.topic_configs(&broker).await?.topic_config_table;
-            topics.extend(table.into_iter().filter(|(name, _)| is_wanted(name)));
+            table
+                .values()
+                .filter(|config| is_wanted(&config.topic_name))
+                .for_each(|config| add_topic(&mut topics, config));
             let table = context.admin.groups(&broker).await?.subscription_group_table;
-            groups.extend(table.into_iter().filter(|(name, _)| !is_system_group(name)));
+            let others = table.values().filter(|config| !is_system_group(&config.group_name));
+            others.for_each(|config| add_group(&mut groups, config));
         }
         let now_ms = context.clock.now_ms();
         let (name, content) = match (self.topic, self.subscription_group) {
@@ -63,6 +70,22 @@ impl ExportMetadataArgs {
         };
         written(&self.file_path, name, &content)
     }
+}
+
+/// Adds a broker's topic: its queues to those that other brokers have of it.
+fn add_topic(topics: &mut BTreeMap<String, TopicConfig>, config: &TopicConfig) {
+    let known =
+        topics.remove(&config.topic_name).map_or((0, 0), |known| (known.read_queue_nums, known.write_queue_nums));
+    let read_queue_nums = config.read_queue_nums.saturating_add(known.0);
+    let write_queue_nums = config.write_queue_nums.saturating_add(known.1);
+    topics.insert(config.topic_name.clone(), TopicConfig { read_queue_nums, write_queue_nums, ..config.clone() });
+}
+
+/// The same of a group.
+fn add_group(groups: &mut BTreeMap<String, SubscriptionGroupConfig>, config: &SubscriptionGroupConfig) {
+    let known = groups.remove(&config.group_name).map_or(0, |known| known.retry_queue_nums);
+    let retry_queue_nums = config.retry_queue_nums.saturating_add(known);
+    groups.insert(config.group_name.clone(), SubscriptionGroupConfig { retry_queue_nums, ..config.clone() });
 }
 
 /// The keys that another cluster needs to serve the same clients in the same way.
@@ -127,4 +150,26 @@ fn written(directory: &Path, name: &str, content: &Value) -> Result<Page> {
     let mut rows = Rows::new(&["written"]);
     rows.add(row![path.display().to_string()]);
     Ok(rows.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::body::topic_config::Permission;
+
+    #[test]
+    fn the_queues_of_all_brokers_are_counted() {
+        let (mut topics, mut groups) = (BTreeMap::new(), BTreeMap::new());
+        for (read_queue_nums, write_queue_nums) in [(4, 3), (8, 2)] {
+            let config = TopicConfig { write_queue_nums, ..TopicConfig::new("T", read_queue_nums, Permission::READ) };
+            add_topic(&mut topics, &config);
+            add_group(
+                &mut groups,
+                &SubscriptionGroupConfig { retry_queue_nums: 2, ..SubscriptionGroupConfig::new("G") },
+            );
+        }
+        let topic = TopicConfig { write_queue_nums: 5, ..TopicConfig::new("T", 12, Permission::READ) };
+        assert_eq!(topics.into_values().collect::<Vec<_>>(), [topic]);
+        assert_eq!(groups["G"].retry_queue_nums, 4);
+    }
 }

@@ -9,6 +9,7 @@ use crate::admin::{Reset, ResetTo};
 use crate::protocol::codes::response;
 use crate::protocol::command::Language;
 use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::units::StoreTime;
 
 /// The group and the topic in which it goes on elsewhere.
 #[derive(Args, Clone, Debug)]
@@ -42,7 +43,7 @@ pub(super) struct ResetOffsetByTimeArgs {
 impl ResetOffsetByTimeArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let to = match self.timestamp.as_str() {
-            "now" => ResetTo::Time(crate::protocol::units::StoreTime(context.clock.now_ms())),
+            "now" => ResetTo::Time(StoreTime(context.clock.now_ms())),
             text => ResetTo::Time(moment::parse(text).map_err(|error| Usage(format!("--timestamp: {error}")))?),
         };
         let consumers = if self.cplus { Language::Cpp } else { Language::Java };

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Page, Rows, row};
+use crate::client::Queue;
 use crate::client::allocation::{Average, share_of};
 use crate::client::route::subscribe_queues;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -79,7 +80,7 @@ pub(super) struct AllocateMqArgs {
 impl AllocateMqArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let queues = subscribe_queues(&context.admin.routes().of(&self.topic).await?);
-        let named = |queue: &crate::client::Queue| MessageQueue {
+        let named = |queue: &Queue| MessageQueue {
             broker_name: queue.broker_name.to_string(),
             queue_id: queue.id.0.cast_signed(),
             topic: self.topic.to_string(),

@@ -7,7 +7,8 @@ use super::order;
 use super::page::{Page, Rows, row};
 use super::target::Target;
 use super::{Context, Usage};
-use crate::admin::AdminError;
+use crate::admin::{AdminError, Brokers};
+use crate::client::route::master_address;
 use crate::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_flag};
 use crate::protocol::names::Topic;
 
@@ -88,7 +89,7 @@ impl UpdateTopicPermArgs {
         let mut rows = Rows::new(&["broker", "topic", "permBefore", "perm"]);
         // What else is configured is taken from the route: brokers before RocketMQ 5 do not tell of one topic alone.
         for queues in &route.queue_datas {
-            let master = crate::client::route::master_address(&route, &queues.broker_name);
+            let master = master_address(&route, &queues.broker_name);
             let Some(broker) = master.filter(|master| wanted.iter().any(|wanted| wanted == master)) else { continue };
             let config = TopicConfig {
                 read_queue_nums: queues.read_queue_nums,
@@ -131,7 +132,7 @@ impl DeleteTopicArgs {
 /// Deletes a topic from a cluster; returns the brokers that it was deleted at.
 pub(super) async fn delete(context: &Context, topic: &Topic, cluster: &str) -> Result<Vec<String>, AdminError> {
     let admin = &context.admin;
-    let brokers = admin.masters(&crate::admin::Brokers::OfCluster(cluster.into())).await?;
+    let brokers = admin.masters(&Brokers::OfCluster(cluster.into())).await?;
     for broker in &brokers {
         admin.delete_topic(broker, topic).await?;
     }
