@@ -25,6 +25,19 @@ impl Shell {
         Self { commands: Arc::new(Commands { ferromq, name_server }), server }
     }
 
+    /// Starts another broker in the same cluster, and waits until name servers know it.
+    pub(crate) fn with_broker(&self, name: &str) -> Serving {
+        let ferromq = &self.commands.ferromq;
+        let settings = std::fs::read_to_string(ferromq.path().join("small.conf")).unwrap();
+        let file = format!("{name}.conf");
+        std::fs::write(ferromq.path().join(&file), format!("{settings}brokerName={name}\n")).unwrap();
+        let (data, name_server) = (format!("{name}-data"), &self.commands.name_server);
+        let command = format!("broker -n {name_server} --host 127.0.0.1 --port 0 --data {data} -c {file}");
+        let broker = ferromq.serve(&command);
+        self.json_until("clusterList", |rows| rows.as_array().unwrap().iter().any(|row| row["broker"] == name));
+        broker
+    }
+
     /// Where the broker listens.
     pub(crate) fn broker(&self) -> String {
         self.server.broker().to_string()

@@ -1,5 +1,7 @@
 //! `ferromq admin`: topics, groups, offsets and settings, changed and shown from a shell.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::binary::contains;
@@ -36,6 +38,31 @@ fn topics_are_made_changed_and_deleted() {
     assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders"), json!([{"broker": broker, "deleted": "orders"}]));
     shell.fails_at_last("topicRoute -t orders");
     shell.fails("updateOrderConf -t orders -m get");
+}
+
+#[test]
+fn every_broker_of_a_cluster_is_asked_or_one_of_them() {
+    let shell = Shell::start();
+    let other = shell.with_broker("a-broker");
+    let (first, second) = (shell.broker(), other.broker().to_string());
+    let brokers_of = |rows: &Value| -> Vec<String> {
+        rows.as_array().unwrap().iter().map(|row| row["broker"].as_str().unwrap().to_owned()).collect()
+    };
+    let made = shell.json("updateTopic -c DefaultCluster -t orders -r 2 -w 2 -o true");
+    let asked = BTreeSet::from_iter(brokers_of(&made));
+    assert_eq!(asked, BTreeSet::from([first, second.clone()]));
+    let queues = shell.json_until("topicStatus -t orders", |rows| rows.as_array().unwrap().len() == 4);
+    assert_eq!(brokers_of(&queues)[..2], ["a-broker", "a-broker"]);
+    let mut orders = ["a-broker:2".to_owned(), format!("{}:2", shell.broker_name())];
+    orders.sort();
+    assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], orders.join(";"));
+
+    let changed = shell.json(&format!("updateTopicPerm -b {second} -t orders -p 4"));
+    assert_eq!(brokers_of(&changed), [second]);
+    shell.json("exportMetadata -c DefaultCluster -f out");
+    let written: Value = serde_json::from_str(&shell.file("out/metadata.json")).unwrap();
+    assert_eq!(written["topicConfigTable"]["orders"]["readQueueNums"], 4);
+    assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders").as_array().unwrap().len(), 2);
 }
 
 #[test]

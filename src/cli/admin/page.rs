@@ -226,12 +226,12 @@ mod tests {
 
     #[test]
     fn rows_are_a_table_for_people() {
-        let expected = "\
- broker    queue  tps   stored                    ordered
- a             7  0.50  2024-02-29T00:00:00.000Z  true
- broker-b     12     -  -                         false
-";
-        assert_eq!(Page::from(rows()).to_text(), expected);
+        let expected = [
+            " broker    queue   tps  stored                    ordered\n",
+            " a             7  0.50  2024-02-29T00:00:00.000Z  true\n",
+            " broker-b     12     -  -                         false\n",
+        ];
+        assert_eq!(Page::from(rows()).to_text(), expected.concat());
     }
 
     #[test]
