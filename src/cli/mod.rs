@@ -58,7 +58,7 @@ Examples:
   ferromq store verify ferromq-data             check a store that no broker has open
   ferromq admin clusterList                     what mqadmin does, by its names
 
-Called as mqnamesrv or mqbroker (through a link), it takes RocketMQ's options.
+Called as mqnamesrv, mqbroker or mqadmin (through a link), it takes RocketMQ's options.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
 )]
@@ -84,11 +84,15 @@ enum Command {
 
 /// Does what the command line says; what `main` is.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let program = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
     match program {
         Some("mqnamesrv") => rocketmq::namesrv(arguments),
         Some("mqbroker") => rocketmq::broker(arguments),
+        Some("mqadmin") => {
+            arguments.insert(1, "admin".into());
+            ferromq(arguments)
+        }
         _ => ferromq(arguments),
     }
 }
