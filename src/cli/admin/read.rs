@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -68,9 +69,9 @@ pub(super) struct PrintMsgArgs {
 impl PrintMsgArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let reading = Reading::new(context, &self.topic, &self.range)?;
-        let mut printer = Printer { json: context.json, charset: self.print_body.then_some(self.looks.charset_name) };
+        let printer = Printer { json: context.json, charset: self.print_body.then_some(self.looks.charset_name) };
         for queue in queues_of(context, &self.topic).await? {
-            reading.each(&queue, None, |message| printer.print(&queue, message).map(|()| true)).await?;
+            reading.each(&queue, None, |message| printer.print(&queue, message).map(Continue)).await?;
         }
         Ok(Page::Printed)
     }
@@ -106,13 +107,14 @@ pub(super) struct PrintMsgByQueueArgs {
 
 impl PrintMsgByQueueArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let queue = queue_of(context, &self.topic, Some(&self.broker_name), Some(self.queue_id)).await?.remove(0);
+        let queue = queues_at(context, &self.topic, Some(&self.broker_name), Some(self.queue_id)).await?.remove(0);
         let reading = Reading::new(context, &self.topic, &self.range)?;
-        let mut printer = Printer { json: context.json, charset: self.print_body.then_some(self.looks.charset_name) };
+        let printer = Printer { json: context.json, charset: self.print_body.then_some(self.looks.charset_name) };
         let mut tags: BTreeMap<Option<String>, u64> = BTreeMap::new();
         let on_each = |message: &Message| {
             *tags.entry(message.tags().map(Into::into)).or_default() += 1;
-            if self.print_msg { printer.print(&queue, message).map(|()| true) } else { Ok(true) }
+            let printed = if self.print_msg { printer.print(&queue, message) } else { Ok(()) };
+            printed.map(Continue)
         };
         reading.each(&queue, None, on_each).await?;
         if !self.calculate {
@@ -159,12 +161,12 @@ impl ConsumeMessageArgs {
         let (begin_timestamp, end_timestamp) = (self.begin_timestamp, self.end_timestamp);
         let range = Range { begin_timestamp, end_timestamp, sub_expression: "*".into() };
         let reading = Reading { group: self.consumer_group.clone(), ..Reading::new(context, &self.topic, &range)? };
-        let mut printer = Printer { json: context.json, charset: Some(UTF_8) };
-        for queue in queue_of(context, &self.topic, self.broker_name.as_deref(), self.queue_id).await? {
+        let printer = Printer { json: context.json, charset: Some(UTF_8) };
+        for queue in queues_at(context, &self.topic, self.broker_name.as_deref(), self.queue_id).await? {
             let mut left = self.message_number;
             let on_each = |message: &Message| {
                 left = left.saturating_sub(1);
-                printer.print(&queue, message).map(|()| left > 0)
+                printer.print(&queue, message).map(|()| if left > 0 { Continue(()) } else { Break(()) })
             };
             reading.each(&queue, self.offset.map(QueueOffset), on_each).await?;
         }
@@ -178,7 +180,7 @@ async fn queues_of(context: &Context, topic: &Topic) -> Result<Vec<Queue>> {
 }
 
 /// Those of a broker, or one of them. There is at least one.
-async fn queue_of(context: &Context, topic: &Topic, broker: Option<&str>, id: Option<u32>) -> Result<Vec<Queue>> {
+async fn queues_at(context: &Context, topic: &Topic, broker: Option<&str>, id: Option<u32>) -> Result<Vec<Queue>> {
     let mut queues = queues_of(context, topic).await?;
     queues
         .retain(|queue| broker.is_none_or(|name| *queue.broker_name == *name) && id.is_none_or(|id| queue.id.0 == id));
@@ -204,12 +206,12 @@ impl<'a> Reading<'a> {
         Ok(Self { context, topic: topic.clone(), group: GroupName::parse(TOOLS_GROUP)?, wanted, from, to })
     }
 
-    /// Hands out the messages that the queue has now, until `on_each` says that it has enough.
+    /// Hands out the messages that the queue has now, until `on_each` has enough.
     async fn each(
         &self,
         queue: &Queue,
         at: Option<QueueOffset>,
-        mut on_each: impl FnMut(&Message) -> Result<bool>,
+        mut on_each: impl FnMut(&Message) -> Result<ControlFlow<()>>,
     ) -> Result<()> {
         let puller = self.context.admin.puller(self.group.clone(), self.topic.clone());
         let mut offset = match (at, self.from) {
@@ -225,7 +227,7 @@ impl<'a> Reading<'a> {
                     return Ok(());
                 }
                 let is_in_time = self.from.is_none_or(|from| message.store_time >= from);
-                if is_in_time && subscription::wants(&self.wanted, message) && !on_each(message)? {
+                if is_in_time && subscription::wants(&self.wanted, message) && on_each(message)?.is_break() {
                     return Ok(());
                 }
             }
@@ -246,7 +248,7 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, queue: &Queue, message: &Message) -> Result<()> {
+    fn print(&self, queue: &Queue, message: &Message) -> Result<()> {
         let line = if self.json { self.as_json(queue, message) } else { self.as_text(queue, message) };
         Ok(writeln!(io::stdout().lock(), "{line}")?)
     }
