@@ -195,12 +195,12 @@ impl Connection {
     }
 
     /// Fields of a reply that cannot be read, as an error.
-    pub(super) fn unreadable(&self, source: ProtocolError) -> ClientError {
+    pub(crate) fn unreadable(&self, source: ProtocolError) -> ClientError {
         ClientError::Protocol { address: self.shared.address.clone(), source }
     }
 
     /// The same of its body.
-    pub(super) fn unreadable_body(&self, source: BodyError) -> ClientError {
+    pub(crate) fn unreadable_body(&self, source: BodyError) -> ClientError {
         ClientError::Body { address: self.shared.address.clone(), source }
     }
 

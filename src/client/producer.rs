@@ -148,6 +148,14 @@ impl Producer {
         self.own.send_alone(message, &[], Choice::Queue(queue)).await
     }
 
+    /// Sends one message to one queue, once: wherever else it might go it is not wanted.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub async fn send_to(&self, message: &OutgoingMessage, queue: &Queue) -> Result<SendReceipt, ClientError> {
+        self.own.send_alone(message, &[], Choice::Queue(queue)).await
+    }
+
     /// Sends one message and does not learn what becomes of it.
     ///
     /// # Errors

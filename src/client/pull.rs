@@ -228,10 +228,10 @@ fn offset_of(number: i64) -> QueueOffset {
     QueueOffset(number.max(0).unsigned_abs())
 }
 
-/// The messages of a pull's body, decompressed.
+/// The messages of a body, decompressed.
 ///
 /// A body that does not decompress is handed out as it is: the reference does so, and its reader may know better.
-fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
+pub(crate) fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
     let mut messages = message::decode_all(block)?;
     for message in &mut messages {
         if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {

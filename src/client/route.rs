@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
+use super::connection::Connection;
 use super::discovery::listed;
 use super::error::ClientError;
 use super::pool::Connections;
@@ -77,15 +78,35 @@ impl Routes {
     /// # Errors
     /// [`ClientError::NoRoute`] when a name server says so; otherwise the last error, after all have been tried.
     pub async fn of(&self, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+        let header = RouteOf { topic: topic.as_str().into(), accept_standard_json_only: true };
+        let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
+        let (connection, reply) = self.request(&command, ROUTE_TIMEOUT).await?;
+        match reply.code {
+            response::SUCCESS => {
+                TopicRouteData::decode(&reply.body).map_err(|source| connection.unreadable_body(source))
+            }
+            response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
+                topic: topic.as_str().into(),
+                reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),
+            }),
+            _ => Err(connection.refused(&reply)),
+        }
+    }
+
+    /// Asks one name server after the other until one replies, whatever its code; returns the reply and whose it is.
+    ///
+    /// # Errors
+    /// The last error, after all have been tried.
+    pub async fn request(&self, command: &Command, limit: Duration) -> Result<(Connection, Command), ClientError> {
         let first = self.chosen.load(Ordering::Relaxed);
         let mut failure = ClientError::NoNameServer;
         let name_servers = self.name_servers();
         for turn in 0..name_servers.len() {
             let at = (first + turn) % name_servers.len();
             let address = &name_servers[at];
-            let answer = match self.ask(address, topic).await {
+            let answer = match self.request_of(address, command, limit).await {
                 // It may have been idle for longer than the server allows: a new one tells.
-                Err(ClientError::Closed { .. }) => self.ask(address, topic).await,
+                Err(ClientError::Closed { .. }) => self.request_of(address, command, limit).await,
                 answer => answer,
             };
             match answer {
@@ -118,21 +139,15 @@ impl Routes {
         Ok(route)
     }
 
-    async fn ask(&self, name_server: &str, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+    async fn request_of(
+        &self,
+        name_server: &str,
+        command: &Command,
+        limit: Duration,
+    ) -> Result<(Connection, Command), ClientError> {
         let connection = self.connections.to(name_server).await?;
-        let header = RouteOf { topic: topic.as_str().into(), accept_standard_json_only: true };
-        let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
-        let reply = connection.request(command, ROUTE_TIMEOUT).await?;
-        match reply.code {
-            response::SUCCESS => {
-                TopicRouteData::decode(&reply.body).map_err(|source| connection.unreadable_body(source))
-            }
-            response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
-                topic: topic.as_str().into(),
-                reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),
-            }),
-            _ => Err(connection.refused(&reply)),
-        }
+        let reply = connection.request(command.clone(), limit).await?;
+        Ok((connection, reply))
     }
 }
 
