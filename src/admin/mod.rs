@@ -41,7 +41,7 @@ pub use self::selection::{BrokerAt, Brokers, of_cluster};
 pub use self::topics::UnitTopics;
 use crate::client::membership::Membership;
 use crate::client::pull::Puller;
-use crate::client::{ClientError, Connection, Connections, Limits, Routes};
+use crate::client::{ClientError, Connection, Connections, Routes};
 use crate::protocol::body::Body;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
@@ -65,7 +65,14 @@ impl Admin {
     /// # Errors
     /// There is no address in the list.
     pub fn new(name_servers: &str) -> Result<Self, ClientError> {
-        let connections = Connections::new(Limits::default());
+        Self::on(Connections::default(), name_servers)
+    }
+
+    /// The same on connections of one's own: such as sign what they send.
+    ///
+    /// # Errors
+    /// As [`Admin::new`].
+    pub fn on(connections: Connections, name_servers: &str) -> Result<Self, ClientError> {
         let routes = Routes::new(connections.clone(), name_servers)?;
         Ok(Self { connections, routes, limit: LIMIT })
     }

@@ -15,9 +15,13 @@ use actix::{Message, Recipient};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use super::consumer_options::{ConsumerOptions, Order};
 use super::listener::{Delivery, Listener, RetryWhen, Verdict};
 use crate::net::mailbox::notify;
+use crate::protocol::message;
 
+/// How long verdicts are gathered where no message waits for them: to wake the other thread for each is what costs most of all.
+const GATHERED_FOR: Duration = Duration::from_millis(2);
 /// The delay level of messages whose delivery takes too long.
 const OVERDUE_LEVEL: u32 = 3;
 
@@ -90,6 +94,16 @@ impl Calls {
         }
     }
 
+    /// Has one message consumed out of turn, and gives the verdict; none if nobody is called with messages.
+    pub async fn consume_directly(&self, message: message::Message) -> Option<Verdict> {
+        let Self::Listener(lanes) = self else { return None };
+        let lanes = Arc::clone(lanes);
+        let runtime = lanes.runtime.clone();
+        let called = runtime.spawn(async move { lanes.call(Delivery::alone(message)).await });
+        // A runtime that was shut down calls nobody any more.
+        Some(called.await.unwrap_or(Verdict::LATER))
+    }
+
     /// Has nothing consumed any more.
     pub fn close(&self) {
         if let Self::Listener(lanes) = self {
@@ -108,8 +122,10 @@ impl Calls {
 /// The calls of one listener: so many at once.
 pub struct Lanes {
     listener: Arc<dyn Listener>,
-    /// How long a call may take, if there is a limit.
-    limit: Option<Duration>,
+    runtime: Handle,
+    order: Order,
+    /// How long a call may take, where order does not matter.
+    limit: Duration,
     waiting: Mutex<VecDeque<Call>>,
     /// A permit for each call that waits.
     count: Semaphore,
@@ -119,19 +135,21 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Calls `listener` on `runtime`, up to `at_once` times at once, until [`Calls::close`].
+    /// Calls `listener` on `runtime`, as the options say, until [`Calls::close`].
     #[must_use]
-    pub fn start(listener: Arc<dyn Listener>, runtime: &Handle, at_once: usize, limit: Option<Duration>) -> Arc<Self> {
+    pub fn start(listener: Arc<dyn Listener>, runtime: &Handle, options: &ConsumerOptions) -> Arc<Self> {
         let lanes = Arc::new(Self {
             listener,
-            limit,
+            runtime: runtime.clone(),
+            order: options.order,
+            limit: options.consume_timeout,
             waiting: Mutex::default(),
             count: Semaphore::new(0),
             is_suspended: watch::Sender::new(false),
             ended: Mutex::default(),
             report: Notify::new(),
         });
-        for _ in 0..at_once.max(1) {
+        for _ in 0..options.deliveries_at_once.max(1) {
             runtime.spawn(Arc::clone(&lanes).run());
         }
         runtime.spawn(Arc::clone(&lanes).report());
@@ -185,7 +203,10 @@ impl Lanes {
             return verdict;
         }
         let rest = poll_fn(|cx| polled(&mut consuming, cx));
-        let Some(limit) = self.limit else { return rest.await };
+        if self.order == Order::Queue {
+            return rest.await;
+        }
+        let limit = self.limit;
         tokio::time::timeout(limit, rest).await.unwrap_or_else(|_| {
             tracing::warn!(?limit, "a listener takes too long and is not waited for; its messages come again");
             Verdict::Retry { consumed: 0, when: RetryWhen::Level(OVERDUE_LEVEL) }
@@ -196,6 +217,9 @@ impl Lanes {
     async fn report(self: Arc<Self>) {
         while !self.count.is_closed() {
             self.report.notified().await;
+            if self.order == Order::None {
+                tokio::time::sleep(GATHERED_FOR).await;
+            }
             let ended = std::mem::take(&mut *lock(&self.ended));
             let mut of_one: Option<(Recipient<CallsEnded>, Vec<(u64, Verdict)>)> = None;
             for (mut end, verdict) in ended {

@@ -24,6 +24,17 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// A message that no queue of the consumer has brought.
+    pub(super) fn alone(message: Message) -> Self {
+        let queue = MessageQueue {
+            broker_name: String::new(),
+            queue_id: message.queue_id.0 as i32,
+            topic: message.topic.to_string(),
+        };
+        let queue_end = QueueOffset(message.queue_offset.0 + 1);
+        Self { messages: vec![Arc::new(message)], queue: Arc::new(queue), queue_end, owner: Weak::new() }
+    }
+
     /// Whether the queue is still the consumer's. When it is not, another member may be brought the same messages, and nobody
     /// hears what becomes of these.
     #[must_use]

@@ -90,6 +90,8 @@ pub struct Member {
     pub clock: SharedClock,
     /// What its names are within.
     pub namespace: Namespace,
+    /// When it began, in milliseconds since the epoch.
+    pub started_ms: i64,
     retry_topic: Topic,
     subscriptions: ArcSwap<Subscriptions>,
     assigned: ArcSwap<Option<BTreeSet<MessageQueue>>>,
@@ -109,6 +111,7 @@ impl Member {
             membership,
             connections,
             routes,
+            started_ms: clock.now_ms(),
             clock,
             namespace,
             retry_topic,
@@ -137,22 +140,28 @@ impl Member {
         self.options.model == MessageModel::Clustering
     }
 
+    /// Whether a listener is brought its messages.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.kind == Kind::Pushed
+    }
+
     /// Whether it has to have the lock of a queue: an order that matters must not be read by two.
     #[must_use]
     pub fn wants_locks(&self) -> bool {
-        self.options.order == Order::Queue && self.is_clustering() && self.kind == Kind::Pushed
+        self.options.order == Order::Queue && self.is_clustering() && self.is_pushed()
     }
 
     /// Whether a queue's next delivery waits for the one before it.
     #[must_use]
     pub fn is_one_at_a_time(&self) -> bool {
-        self.options.order == Order::Queue || self.kind != Kind::Pushed
+        self.options.order == Order::Queue || !self.is_pushed()
     }
 
     /// Whether what cannot be consumed goes back to the brokers, which bring it again.
     #[must_use]
     pub fn sends_back(&self) -> bool {
-        self.is_clustering() && self.kind == Kind::Pushed
+        self.is_clustering() && self.is_pushed()
     }
 
     /// Whether it is stored how far it has come without the application saying so.
@@ -223,7 +232,7 @@ impl Member {
     pub fn heartbeat(&self) -> ConsumerData {
         ConsumerData {
             consume_from_where: self.options.begin.from_where(),
-            consume_type: if self.kind == Kind::Pushed { ConsumeType::Passively } else { ConsumeType::Actively },
+            consume_type: if self.is_pushed() { ConsumeType::Passively } else { ConsumeType::Actively },
             group_name: self.group().to_string(),
             message_model: self.options.model,
             subscription_data_set: self.subscriptions.load().values().cloned().collect(),

@@ -47,6 +47,7 @@ pub mod selector;
 pub mod send_hooks;
 mod sender;
 pub mod subscription;
+pub mod tally;
 pub mod transactions;
 
 pub use connection::{Connection, ConnectionOptions, Limits};

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
 
@@ -133,6 +134,20 @@ impl ProcessQueue {
             Some(Pressure::Bytes(self.bytes))
         } else {
             max.span.filter(|max| span > *max).map(|_| Pressure::Span(span))
+        }
+    }
+
+    /// What administrators are told of it.
+    #[must_use]
+    pub fn info(&self) -> ProcessQueueInfo {
+        let end = |held: Option<(&QueueOffset, _)>| held.map_or(0, |(offset, _)| offset.0 as i64);
+        ProcessQueueInfo {
+            cached_msg_count: self.held.len() as i32,
+            cached_msg_min_offset: end(self.held.first_key_value()),
+            cached_msg_max_offset: end(self.held.last_key_value()),
+            cached_msg_size_in_mib: (self.bytes >> 20) as i32,
+            commit_offset: self.progress().map_or(0, |offset| offset.0 as i64),
+            ..ProcessQueueInfo::default()
         }
     }
 

@@ -15,7 +15,7 @@ use super::actors::rebalance_actor::{
     Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
 use super::calls::{Calls, Lanes};
-use super::consumer_options::{ConsumerOptions, Order};
+use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
 use super::listener::Listener;
@@ -72,9 +72,7 @@ impl PushConsumerBuilder {
     /// # Panics
     /// There is no tokio runtime.
     pub async fn start(self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
-        let ConsumerOptions { deliveries_at_once, consume_timeout, order, .. } = self.options;
-        let limit = (order == Order::None).then_some(consume_timeout);
-        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), deliveries_at_once, limit);
+        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options);
         self.start_with(Calls::Listener(lanes)).await
     }
 
@@ -85,7 +83,7 @@ impl PushConsumerBuilder {
         let engine = &self.client.shared.engine;
         let instance = engine.ports();
         let (owned, queues) = watch::channel(BTreeSet::new());
-        let (own, beat) = (Arc::clone(&member), instance.beat.clone());
+        let (own, beat, own_calls) = (Arc::clone(&member), instance.beat.clone(), calls.clone());
         let started = engine.run(move || {
             let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
             let offsets = start_unbounded(|_| offsets);
@@ -93,8 +91,16 @@ impl PushConsumerBuilder {
             Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
         });
         let (rebalance, offsets) = started.await??;
-        let consumer =
-            PushConsumer { client: self.client, member, rebalance, offsets, instance, queues, is_over: false };
+        let consumer = PushConsumer {
+            client: self.client,
+            member,
+            calls: own_calls,
+            rebalance,
+            offsets,
+            instance,
+            queues,
+            is_over: false,
+        };
         consumer.enter().await?;
         Ok(consumer)
     }
@@ -135,6 +141,7 @@ impl PushConsumerBuilder {
 pub struct PushConsumer {
     client: Client,
     pub(super) member: Arc<Member>,
+    calls: Calls,
     pub(super) rebalance: Addr<RebalanceActor>,
     pub(super) offsets: Addr<OffsetStoreActor>,
     instance: InstancePorts,
@@ -151,6 +158,8 @@ impl PushConsumer {
             rebalance: rebalance.clone().recipient(),
             reset: rebalance.clone().recipient(),
             offsets: self.offsets.clone().recipient(),
+            state: rebalance.clone().recipient(),
+            calls: self.calls.clone(),
         };
         self.instance.add_consumer.send(AddConsumer { ports }).await.map_err(|_| ClientError::Ended)??;
         notify(&rebalance.clone().recipient(), Rebalance);

@@ -65,5 +65,7 @@ examples! {
     delay
     batch
     broadcast
+    embed_client
+    pull_stream
     request_reply
 }

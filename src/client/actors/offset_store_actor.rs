@@ -87,7 +87,8 @@ impl OffsetStoreActor {
         Ok(Self { member, offsets, file, is_changed: false })
     }
 
-    /// Stores the offsets of all queues, or of one. Brokers do not confirm that, so they are told again what has not changed.
+    /// Stores the offsets of all queues, or of one. Brokers confirm those of one, which somebody else may be about to ask for; they
+    /// do not confirm all, and so are told again what has not changed.
     fn persist(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
         let due = match &self.file {
             Some(file) => {
@@ -105,10 +106,10 @@ impl OffsetStoreActor {
                     .collect()
             }
         };
-        let member = Arc::clone(&self.member);
+        let (member, surely) = (Arc::clone(&self.member), only.is_some());
         async move {
             for (queue, offset) in due {
-                if let Err(error) = commit(&member, &queue, offset).await {
+                if let Err(error) = commit(&member, &queue, offset, surely).await {
                     let (group, number) = (member.group(), queue.queue_id);
                     tracing::warn!(%group, queue.topic, number, %offset, %error, "cannot store an offset yet");
                 }
@@ -121,8 +122,13 @@ impl OffsetStoreActor {
     }
 }
 
-async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset) -> Result<(), ClientError> {
-    member.membership.commit(&Topic::parse(&queue.topic)?, &member.at_master(queue)?, offset).await
+async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset, surely: bool) -> Result<(), ClientError> {
+    let (topic, at) = (Topic::parse(&queue.topic)?, member.at_master(queue)?);
+    if surely {
+        member.membership.commit_surely(&topic, &at, offset).await
+    } else {
+        member.membership.commit(&topic, &at, offset).await
+    }
 }
 
 impl Actor for OffsetStoreActor {

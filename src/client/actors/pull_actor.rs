@@ -17,7 +17,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, Recipient,
+    ResponseFuture,
+};
 use tokio::sync::oneshot;
 
 use super::offset_store_actor::Progress;
@@ -28,7 +31,9 @@ use crate::client::member::Member;
 use crate::client::process_queue::ProcessQueue;
 use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
 use crate::client::subscription::wants;
+use crate::client::tally::{Counts, Tally};
 use crate::net::mailbox::notify;
+use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::codes::response;
@@ -71,6 +76,22 @@ pub struct Suspend;
 #[rtype(result = "()")]
 pub struct Resume;
 
+/// How the consumer is with the queue.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "QueueState")]
+pub struct StateOfQueue;
+
+/// How a consumer is with a queue.
+#[derive(Clone, Debug)]
+pub struct QueueState {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// What is held of it.
+    pub held: ProcessQueueInfo,
+    /// How it went lately.
+    pub last_minute: Counts,
+}
+
 /// What a PullActor is made of.
 pub struct PullParts {
     /// The queue.
@@ -106,6 +127,7 @@ pub struct PullActor {
     calls_begun: u64,
     /// Messages that are on their way back.
     settling: usize,
+    tally: Tally,
     is_pressed: bool,
     is_suspended: bool,
     /// Where order matters: whether a message that could not be consumed holds the queue up,
@@ -135,6 +157,7 @@ impl PullActor {
             calls: HashMap::new(),
             calls_begun: 0,
             settling: 0,
+            tally: Tally::default(),
             is_pressed: false,
             is_suspended,
             is_resting: false,
@@ -164,7 +187,10 @@ impl PullActor {
         self.is_pressed = false;
         match self.ask() {
             Ok(asked) => {
-                ctx.spawn(wrap_future::<_, Self>(asked).map(|outcome, actor, ctx| actor.pulled(outcome, ctx)));
+                let began = self.parts.member.clock.elapsed();
+                ctx.spawn(wrap_future::<_, Self>(asked).map(move |outcome, actor, ctx| {
+                    actor.pulled(outcome, began, ctx);
+                }));
             }
             Err(error) => self.failed(&error, ctx),
         }
@@ -178,8 +204,10 @@ impl PullActor {
         let member = &self.parts.member;
         let (at, broker_id) = member.at_broker(&self.parts.queue, self.broker_id)?;
         let progress = self.held.progress().filter(|progress| progress.0 > 0);
-        // Slaves are told of offsets by their master only.
-        let commits = member.is_clustering() && member.commits_itself() && broker_id == MASTER_ID;
+        // Slaves are told of offsets by their master only. Where order matters a pull says nothing: a broker might take it for news
+        // after the queue was handed over.
+        let commits = member.is_clustering() && member.commits_itself() && !member.wants_locks();
+        let commits = commits && broker_id == MASTER_ID;
         let commit = progress.filter(|_| commits);
         let subscriptions = member.subscriptions();
         let version = subscriptions.get(&self.parts.topic).map_or(0, |subscription| subscription.sub_version);
@@ -190,7 +218,7 @@ impl PullActor {
         Ok(async move { puller.ask(&at, &pull).await })
     }
 
-    fn pulled(&mut self, outcome: Result<Pulled, ClientError>, ctx: &mut Context<Self>) {
+    fn pulled(&mut self, outcome: Result<Pulled, ClientError>, began: Duration, ctx: &mut Context<Self>) {
         if self.given_up.is_some() {
             return;
         }
@@ -198,6 +226,10 @@ impl PullActor {
             Ok(pulled) => pulled,
             Err(error) => return self.failed(&error, ctx),
         };
+        let now = self.parts.member.clock.elapsed();
+        let (pulls, pulled_count) = (1, pulled.messages.len() as u64);
+        let pull_ms = now.saturating_sub(began).as_millis() as u64;
+        self.tally.note(Counts { pulls, pull_ms, pulled: pulled_count, ..Counts::default() }, now);
         self.broker_id = pulled.suggested_broker;
         self.queue_end = pulled.max;
         if pulled.status == PullStatus::OutOfRange {
@@ -205,8 +237,9 @@ impl PullActor {
         }
         self.next = pulled.next;
         self.take_in(pulled);
-        self.feed(ctx);
+        // The broker looks for the next ones while these are consumed.
         self.pull(ctx);
+        self.feed(ctx);
     }
 
     /// Keeps what is wanted of what has come.
@@ -348,6 +381,18 @@ impl Handler<GiveUp> for PullActor {
         }
         // An end that comes without a word is one, too.
         Box::pin(async move { drop(end.await) })
+    }
+}
+
+impl Handler<StateOfQueue> for PullActor {
+    type Result = MessageResult<StateOfQueue>;
+
+    fn handle(&mut self, _: StateOfQueue, _: &mut Context<Self>) -> Self::Result {
+        let now = self.parts.member.clock.elapsed();
+        let is_locked = self.parts.member.wants_locks() && now < self.locked_until;
+        let held = ProcessQueueInfo { locked: is_locked, ..self.held.info() };
+        let last_minute = self.tally.last_minute(now);
+        MessageResult(QueueState { queue: self.parts.queue.clone(), held, last_minute })
     }
 }
 

@@ -21,7 +21,7 @@ pub use self::orders::{Assign, Pause, Rest, Resubscribe, ResumeAll, Stop, Suspen
 use self::shares::{Share, shares, start_of};
 use super::instance_actor::Beats;
 use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
-use super::pull_actor::{GiveUp, Locked, PullActor, PullParts};
+use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, QueueState, StateOfQueue};
 use crate::client::calls::Calls;
 use crate::client::member::{Locks, Member};
 use crate::client::owned_queues::{Change, OwnedQueues};
@@ -52,6 +52,11 @@ pub struct ResetOffsets {
     /// Where to go on, by queue.
     pub offsets: BTreeMap<MessageQueue, i64>,
 }
+
+/// How the consumer is with each of its queues.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "Vec<QueueState>")]
+pub struct StateOfAll;
 
 /// How to reach an OffsetStoreActor, or what stands in for one.
 #[derive(Clone)]
@@ -321,6 +326,22 @@ impl Handler<Rebalance> for RebalanceActor {
 
     fn handle(&mut self, _: Rebalance, ctx: &mut Context<Self>) {
         self.rebalance(ctx);
+    }
+}
+
+impl Handler<StateOfAll> for RebalanceActor {
+    type Result = ResponseFuture<Vec<QueueState>>;
+
+    fn handle(&mut self, _: StateOfAll, _: &mut Context<Self>) -> Self::Result {
+        let asked: Vec<_> = self.pulls.values().map(|pull| pull.send(StateOfQueue)).collect();
+        Box::pin(async move {
+            let mut states = Vec::new();
+            for state in asked {
+                // A queue that is given up meanwhile has nothing to tell.
+                states.extend(state.await);
+            }
+            states
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use actix::{ActorFutureExt, AsyncContext, Context};
 use super::PullActor;
 use crate::client::error::ClientError;
 use crate::client::listener::{RetryWhen, Verdict};
+use crate::client::tally::Counts;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
 
@@ -26,6 +27,8 @@ impl PullActor {
             Verdict::Retry { consumed, when } => (consumed.min(messages.len()), when),
         };
         let (done, failed) = messages.split_at(consumed);
+        let counts = Counts { consumed: done.len() as u64, failed: failed.len() as u64, ..Counts::default() };
+        self.tally.note(counts, self.parts.member.clock.elapsed());
         self.done(done);
         if self.parts.member.is_one_at_a_time() {
             self.hold_up(failed, when, ctx);
