@@ -52,6 +52,21 @@ use crate::protocol::names::{GroupName, Topic};
 pub const LIMIT: Duration = Duration::from_secs(15);
 
 /// Asks brokers and name servers what administrators ask, and has done what they want done.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::Admin;
+///
+/// let admin = Admin::new(&name_servers)?;
+/// let brokers = admin.cluster_info().await?;
+/// assert_eq!(brokers.broker_addr_table.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Admin {
     connections: Connections,

@@ -7,6 +7,16 @@ use crate::broker::name_servers::{self, AddressServer};
 pub const NAME_SERVERS_VARIABLE: &str = "NAMESRV_ADDR";
 
 /// Where the name servers are known from.
+///
+/// # Example
+/// ```
+/// use ferromq::broker::name_servers::AddressServer;
+/// use ferromq::client::{ClientOptions, Discovery};
+///
+/// let listed = ClientOptions::of("10.0.0.1:9876;10.0.0.2:9876");
+/// let asked = ClientOptions::of(Discovery::AddressServer(AddressServer::at("addresses.example", "nsaddr")));
+/// assert_ne!(listed.discovery, asked.discovery);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Discovery {
     /// The application: `host:port;host:port`.

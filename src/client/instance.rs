@@ -30,6 +30,15 @@ use crate::time::{SharedClock, SystemClock};
 const PUSHES_WAITING: usize = 1024;
 
 /// How a client finds its cluster, and what it is called there.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use ferromq::client::ClientOptions;
+///
+/// let options = ClientOptions { heartbeat_interval: Duration::from_secs(10), ..ClientOptions::of("10.0.0.1:9876;10.0.0.2:9876") };
+/// assert!(options.credentials.is_none());
+/// ```
 #[derive(Clone)]
 pub struct ClientOptions {
     /// Where the name servers are known from.
@@ -83,6 +92,22 @@ impl ClientOptions {
 }
 
 /// A client; clones share it, and it ends with the last of them and of what it has started.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// assert!(client.id().contains('@'));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     pub(super) shared: Arc<Shared>,

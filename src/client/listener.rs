@@ -44,6 +44,23 @@ impl Delivery {
 }
 
 /// What became of a delivery.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{Delivery, RetryWhen, Verdict};
+///
+/// /// Consumes what has a body, and has the rest brought again a minute later.
+/// async fn listener(delivery: Delivery) -> Verdict {
+///     match delivery.messages.iter().position(|message| message.body.is_empty()) {
+///         None => Verdict::Consumed,
+///         Some(first) => Verdict::Retry { consumed: first, when: RetryWhen::Level(5) },
+///     }
+/// }
+///
+/// // A listener may as well say that something went wrong.
+/// let failed: Result<(), &str> = Err("no disk");
+/// assert_eq!(Verdict::from(failed), Verdict::LATER);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All of it is consumed.

@@ -31,6 +31,24 @@ use crate::protocol::ids::UniqueIds;
 use crate::protocol::names::{GroupName, Topic};
 
 /// A producer that is being made.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Client, ClientOptions, ProducerOptions};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let options = ProducerOptions { send_timeout: Duration::from_secs(1), ..ProducerOptions::default() };
+/// let producer = client.producer("billing").options(options).start().await?;
+/// // A client has one producer of a group.
+/// assert!(client.producer("billing").start().await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub struct ProducerBuilder {
     client: Client,
     group: String,
@@ -89,6 +107,34 @@ impl ProducerBuilder {
 }
 
 /// Sends messages of one producer group; clones share it, and it leaves its group with the last of them.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage, SendStatus};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+///
+/// // One, and it is stored when this returns.
+/// let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?.tag("new")).await?;
+/// assert_eq!(receipt.status, SendStatus::Stored);
+///
+/// // Many at once: each tells what became of it.
+/// let mut under_way = Vec::new();
+/// for number in 2..100 {
+///     under_way.push(producer.submit(OutgoingMessage::to("Invoices", format!("number {number}"))?)?);
+/// }
+/// for submitted in under_way {
+///     submitted.await?;
+/// }
+/// producer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Producer {
     pub(super) own: Arc<Own>,

@@ -89,6 +89,31 @@ impl PullConsumerBuilder {
 }
 
 /// A consumer that is asked for messages. As a [`Stream`] it gives them one by one.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, OutgoingMessage, Wanted};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+///
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.pull_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+/// let mut consumer = builder.start().await?;
+/// let messages = consumer.poll(Duration::from_secs(30)).await?;
+/// assert_eq!(messages[0].body, "number 1");
+/// // Takes them for consumed, and stores that.
+/// consumer.commit().await?;
+/// consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct PullConsumer {
     inner: PushConsumer,
     /// What comes next.

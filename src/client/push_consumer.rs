@@ -138,6 +138,39 @@ impl PushConsumerBuilder {
 }
 
 /// A consumer. One that is dropped without [`PushConsumer::stop`] ends, too, but nobody hears whether it did well.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
+/// use tokio::sync::mpsc;
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?.tag("new")).await?;
+///
+/// let (seen, mut bodies) = mpsc::unbounded_channel();
+/// let listener = move |delivery: Delivery| {
+///     let seen = seen.clone();
+///     async move {
+///         for message in &delivery.messages {
+///             // What fails here has the message come again.
+///             seen.send(message.body.clone())?;
+///         }
+///         Ok::<_, mpsc::error::SendError<_>>(())
+///     }
+/// };
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.push_consumer("bookkeeping").options(options);
+/// let consumer = builder.subscribe("Invoices", Wanted::Tags("new || changed".into())).start(listener).await?;
+/// assert_eq!(bodies.recv().await.as_deref(), Some(&b"number 1"[..]));
+/// consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct PushConsumer {
     client: Client,
     pub(super) member: Arc<Member>,

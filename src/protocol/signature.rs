@@ -16,6 +16,17 @@ const SIGNATURE: &str = "Signature";
 const NOT_SIGNED: &str = "_UNIQUE_KEY_QUERY";
 
 /// What a client proves with who it is.
+///
+/// # Example
+/// ```
+/// use ferromq::client::ClientOptions;
+/// use ferromq::protocol::signature::Credentials;
+///
+/// let (access_key, secret_key) = ("RocketMQ".to_owned(), "12345678".to_owned());
+/// let credentials = Credentials { access_key, secret_key, security_token: None };
+/// let options = ClientOptions { credentials: Some(credentials), ..ClientOptions::of("10.0.0.1:9876") };
+/// assert!(!format!("{:?}", options.credentials).contains("12345678"));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     /// Who it is.
