@@ -26,6 +26,8 @@ use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::signature::Credentials;
 use crate::time::{SharedClock, SystemClock};
 
+/// Requests that may wait for their replies on one connection: RocketMQ's `clientAsyncSemaphoreValue`.
+const REQUESTS_UNDER_WAY: usize = 65_535;
 /// How many requests of brokers may wait to be looked at.
 const PUSHES_WAITING: usize = 1024;
 
@@ -75,7 +77,7 @@ impl ClientOptions {
             unit_name: None,
             credentials: None,
             vip_channel: false,
-            limits: Limits::default(),
+            limits: Limits { requests_under_way: REQUESTS_UNDER_WAY, ..Limits::default() },
             heartbeat_interval: Duration::from_secs(30),
             threads: Threads::default(),
             clock: SystemClock::shared(),
