@@ -24,6 +24,7 @@ use super::membership::Membership;
 use super::offset_file::OffsetFile;
 use super::subscription::Wanted;
 use crate::net::mailbox::{notify, start_unbounded};
+use crate::protocol::body::heartbeat::MessageModel;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::names::{GroupName, Topic};
 
@@ -130,7 +131,6 @@ impl PushConsumerBuilder {
     /// The file of a member that gets all messages. Its clients are told apart by their machine alone, as RocketMQ's are, so
     /// that it goes on where it was after a restart.
     fn offset_file(&self, group: &GroupName) -> Option<OffsetFile> {
-        use crate::protocol::body::heartbeat::MessageModel;
         let client = format!("{}@DEFAULT", self.client.shared.host);
         let is_broadcast = self.options.model == MessageModel::Broadcasting;
         is_broadcast.then(|| OffsetFile::of(&self.offsets_folder, &client, group.as_str()))
