@@ -74,7 +74,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Makes the producer. Brokers hear of it with the first message.
+    /// Makes the producer. Brokers hear of it now, or with the first message that goes there.
     ///
     /// # Errors
     /// A group that is none, or that the client has a producer of already.
@@ -88,6 +88,8 @@ impl ProducerBuilder {
         let instance = shared.engine.ports();
         let add = AddProducer { group: group.clone(), ports };
         instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
+        // Brokers that the client knows already hear of it now, others with the first message that goes there.
+        let _ = instance.beat.send(Beats::ToNew).await;
         let unique_ids = UniqueIds::new(shared.host, std::process::id(), fastrand::u32(..));
         let sender = Sender {
             group,
