@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::error::ClientError;
 use super::pool::Connections;
 use crate::protocol::body::Body;
+use crate::protocol::body::cluster::ClusterInfo;
 use crate::protocol::body::route::{MASTER_ID, TopicRouteData};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
@@ -100,6 +101,18 @@ impl Routes {
             queues.read_queue_nums = queues.write_queue_nums;
         }
         Ok(route)
+    }
+
+    /// Whether the name server that answered last knows any broker.
+    ///
+    /// # Errors
+    /// As [`Connection::call`](super::connection::Connection::call), and what is no answer.
+    pub async fn is_a_broker_known(&self) -> Result<bool, ClientError> {
+        let address = self.name_servers.get(self.chosen.load(Ordering::Relaxed)).ok_or(ClientError::NoNameServer)?;
+        let connection = self.connections.to(address).await?;
+        let reply = connection.call(Command::request(request::GET_BROKER_CLUSTER_INFO), ROUTE_TIMEOUT).await?;
+        let cluster = ClusterInfo::decode(&reply.body).map_err(|source| connection.unreadable_body(source))?;
+        Ok(!cluster.broker_addr_table.is_empty())
     }
 
     async fn ask(&self, name_server: &str, topic: &Topic) -> Result<TopicRouteData, ClientError> {
