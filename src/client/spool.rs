@@ -30,7 +30,7 @@ pub use segment::HEADER_BYTES;
 use segment::Segment;
 
 use crate::client::letter::Letter;
-use crate::store::disk::{Disk, SharedDisk};
+use crate::store::disk::{Disk, SharedDisk, parents_of, sync_readable_dir};
 use crate::store::layout::{StoreOptions, base_of, file_name};
 use crate::store::lock::StoreLock;
 use crate::store::{FileDisk, StoreError};
@@ -114,8 +114,12 @@ impl Spool {
         let mut position = PositionFile::new(disk.clone(), directory.clone());
         let opened = open_segments(&disk, &directory, &mut position)?;
         let (refused, refused_messages) = open_refused(&disk, &directory)?;
-        // A file that was made and written to would lose its name otherwise, once there is a power cut.
+        // A file, or the directory, that an earlier process has made and not lived to sync would lose its name otherwise, once
+        // there is a power cut.
         disk.sync_dir(&directory).map_err(SpoolError::io("sync", &directory))?;
+        for parent in parents_of(&directory) {
+            sync_readable_dir(&*disk, parent).map_err(SpoolError::io("sync", parent))?;
+        }
         let mut spool = Self {
             disk,
             directory,
@@ -208,9 +212,9 @@ impl Spool {
     /// # Errors
     /// It cannot be read any more.
     pub fn front(&mut self) -> Result<Option<Letter>, SpoolError> {
-        let Some(segment) = self.segments.iter().find(|segment| self.sent < segment.base() + segment.len()) else {
-            return Ok(None);
-        };
+        // A file that was torn may have no record yet.
+        let holds_it = |segment: &&Segment| self.sent.max(segment.first()) < segment.base() + segment.len();
+        let Some(segment) = self.segments.iter().find(holds_it) else { return Ok(None) };
         let position = self.sent.max(segment.first());
         let (letter, bytes) = segment.read(position)?;
         (self.sent, self.front_bytes) = (position, Some(bytes));

@@ -58,12 +58,11 @@ impl PositionFile {
     /// What the operating system says; what was noted before is still there.
     pub(super) fn note(&mut self, position: u64) -> Result<(), SpoolError> {
         let path = self.directory.join(NEXT);
-        let file = match self.next.take() {
+        let file = match &self.next {
             Some(file) => file,
-            None => self.disk.open(&path, OpenMode::Create).map_err(SpoolError::io("open", &path))?,
+            None => self.next.insert(self.disk.open(&path, OpenMode::Create).map_err(SpoolError::io("open", &path))?),
         };
         file.write_all_at(&encode(position), 0).map_err(SpoolError::io("write", &path))?;
-        self.next = Some(file);
         self.unsynced += 1;
         if self.unsynced >= NOTES_UNSYNCED_MAX { self.settle() } else { Ok(()) }
     }
@@ -74,11 +73,11 @@ impl PositionFile {
     /// What the operating system says; it may be noted and made to last again.
     pub(super) fn settle(&mut self) -> Result<(), SpoolError> {
         let (next, name) = (self.directory.join(NEXT), self.directory.join(NAME));
-        let Some(file) = self.next.take() else { return Ok(()) };
+        let Some(file) = &self.next else { return Ok(()) };
         file.sync().map_err(SpoolError::io("sync", &next))?;
         self.disk.rename(&next, &name).map_err(SpoolError::io("rename", &next))?;
         self.disk.sync_dir(&self.directory).map_err(SpoolError::io("sync", &self.directory))?;
-        self.unsynced = 0;
+        (self.next, self.unsynced) = (None, 0);
         Ok(())
     }
 }
