@@ -30,7 +30,8 @@ async fn ends_well(example: &str) {
         .env("NAMESRV_ADDR", cluster.name_servers())
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    let output = tokio::time::timeout(LIMIT, run.output()).await.unwrap_or_else(|_| panic!("{example} within {LIMIT:?}"));
+    let output =
+        tokio::time::timeout(LIMIT, run.output()).await.unwrap_or_else(|_| panic!("{example} within {LIMIT:?}"));
     let output = output.unwrap();
     assert!(output.status.success(), "{example}: {}", String::from_utf8_lossy(&output.stderr));
     cluster.stop().await;
@@ -65,4 +66,5 @@ examples! {
     batch
     broadcast
     request_reply
+    spool
 }

@@ -1,6 +1,9 @@
 //! The process is killed, the power goes and the disk fails, at any moment: what was acknowledged is sent, in its order.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+use std::panic::{RefUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use fastrand::Rng;
 use ferromq::client::SpoolOptions;
@@ -14,6 +17,9 @@ use crate::world::Crash;
 const BYTES_MAX: u64 = 60_000;
 /// A power cut has so many letters sent again, and one that was under way.
 const DOUBLED_MAX: u64 = 33;
+
+/// Which syncs do nothing.
+type Deaf = fn(&Path) -> bool;
 
 /// What was done with a spool so far, and must be true of it ever after.
 struct Application {
@@ -116,16 +122,20 @@ impl Application {
     }
 }
 
-fn with_seeds(seeds: std::ops::Range<u64>, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+/// Runs each seed, those that were asked for as `FROM..TO` in `FERROMQ_SIM_SEEDS`, or the first ones.
+fn each(usual: u64, run: impl Fn(u64) + RefUnwindSafe) {
+    let seeds: Range<u64> = std::env::var("FERROMQ_SIM_SEEDS").map_or(0..usual, |asked| {
+        let (from, to) = asked.split_once("..").expect("FERROMQ_SIM_SEEDS is FROM..TO");
+        from.parse().unwrap()..to.parse().unwrap()
+    });
     for seed in seeds {
-        let outcome = std::panic::catch_unwind(|| run(seed));
-        assert!(outcome.is_ok(), "seed {seed}");
+        assert!(catch_unwind(|| run(seed)).is_ok(), "it fails again with FERROMQ_SIM_SEEDS={seed}..{}", seed + 1);
     }
 }
 
 #[test]
 fn when_the_process_or_the_power_goes_at_any_moment() {
-    with_seeds(0..600, |seed| {
+    each(600, |seed| {
         let mut application = Application::new(seed);
         for _ in 0..6 {
             let crash_at = Some(application.rng.u64(1..200));
@@ -142,7 +152,7 @@ fn when_the_process_or_the_power_goes_at_any_moment() {
 #[test]
 fn when_a_call_fails_and_the_power_goes_later() {
     let calls = [Call::Open, Call::Write, Call::Sync, Call::SyncDir, Call::Rename, Call::Remove, Call::List];
-    with_seeds(0..600, |seed| {
+    each(600, |seed| {
         let mut application = Application::new(seed);
         for _ in 0..6 {
             let call = *application.rng.choice(&calls).unwrap();
@@ -181,14 +191,14 @@ fn when_each_call_is_the_last() {
 /// The checks above can fail: a disk that does not sync what it is told to is found out.
 #[test]
 fn syncs_that_do_nothing_are_noticed() {
-    let deaf: [(&str, fn(&std::path::Path) -> bool); 3] = [
+    const DEAF: [(&str, Deaf); 3] = [
         ("letters", |path| path.file_name().is_some_and(|name| name.len() == 20)),
         ("the position", |path| path.ends_with("sent.next")),
         ("names", |path| path.file_name().unwrap().to_str().unwrap().starts_with("spool-")),
     ];
-    for (what, deaf) in deaf {
+    for (what, deaf) in DEAF {
         let is_noticed = |seed| {
-            let outcome = std::panic::catch_unwind(|| {
+            let outcome = catch_unwind(|| {
                 let mut application = Application::new(seed);
                 for _ in 0..4 {
                     let crash_at = Some(application.rng.u64(1..200));

@@ -149,7 +149,7 @@ mod tests {
         }
 
         #[test]
-        fn a_record_of_which_a_bit_or_the_end_is_another_is_none(letter in letters(), at: prop::sample::Index, bit in 0..8) {
+        fn a_record_of_which_a_bit_or_the_end_is_another_is_none(letter in letters(), at: prop::sample::Index, bit in 0..8_u8) {
             let mut bytes = Vec::new();
             put_record(&encode_letter(&letter), 0, 0, &mut bytes);
             let at = at.index(bytes.len());
