@@ -9,6 +9,7 @@ use ferromq::store::disk::OpenMode;
 
 use crate::disk::{Call, Faults, SimDisk};
 use crate::letters::{drain, letter, options, put};
+use crate::world::Crash;
 
 /// Two files, of which the second has three groups: 1 to 12 | 13, 14 | 15 | 16, 17.
 fn spool_of_two_files() -> (SimDisk, SpoolOptions, [PathBuf; 2]) {
@@ -120,6 +121,25 @@ fn after_a_sync_that_failed_nothing_is_taken_and_what_was_acknowledged_is_sent()
     put(&mut spool, [20]);
     let left = drain(&mut spool);
     assert!(left == [18, 20] || left == [20], "{left:?}");
+}
+
+/// The kernel takes what it could not sync for written: what the next process puts behind it would lie behind a hole.
+#[test]
+fn what_a_sync_that_failed_has_left_is_on_the_disk_before_more_is_put_behind_it() {
+    for seed in 0..50 {
+        let disk = SimDisk::new(seed);
+        let options = options(&disk, 1 << 20);
+        let mut spool = Spool::open(&options).unwrap();
+        put(&mut spool, 1..3);
+        disk.set_faults(Faults { fail: Some((Call::Sync, 0)), ..Faults::default() });
+        (3..10).for_each(|number| spool.put(&letter(number)).unwrap());
+        spool.commit().unwrap_err();
+        drop(spool);
+        put(&mut Spool::open(&options).unwrap(), [10]);
+        disk.crash(Crash::PowerCut);
+        let left = drain(&mut Spool::open(&options).unwrap());
+        assert!(left.starts_with(&[1, 2]) && left.ends_with(&[10]), "seed {seed}: {left:?}");
+    }
 }
 
 #[test]
