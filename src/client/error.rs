@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::spool::SpoolError;
 use super::subscription::SubscriptionError;
 use crate::broker::name_servers::NoList;
 use crate::protocol::body::BodyError;
@@ -164,6 +165,19 @@ pub enum ClientError {
         /// What is wrong with it.
         source: io::Error,
     },
+    /// The spool has no room for the message, for which no broker could be reached. Nothing that is in it was dropped.
+    #[error("the spool in {} is full: {bytes} of {limit} bytes are taken; try again when some of it is sent", directory.display())]
+    SpoolFull {
+        /// Its directory.
+        directory: PathBuf,
+        /// What is in it, in bytes.
+        bytes: u64,
+        /// What may be, in bytes.
+        limit: u64,
+    },
+    /// The spool could not be opened, or not be written to.
+    #[error(transparent)]
+    Spool(Arc<SpoolError>),
     /// The client's own thread.
     #[error("cannot start the client's thread: {source}")]
     Thread {
@@ -198,6 +212,15 @@ pub enum ClientError {
     /// A message that is none.
     #[error("a message cannot be read: {0}")]
     Record(#[from] RecordError),
+}
+
+impl From<SpoolError> for ClientError {
+    fn from(error: SpoolError) -> Self {
+        match error {
+            SpoolError::Full { directory, bytes, limit, .. } => Self::SpoolFull { directory, bytes, limit },
+            error => Self::Spool(Arc::new(error)),
+        }
+    }
 }
 
 impl ClientError {

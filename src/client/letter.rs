@@ -16,19 +16,22 @@ use crate::protocol::sys_flag;
 use crate::protocol::units::QueueId;
 
 /// A message, or several as one, ready to be sent.
-#[derive(Clone, Debug)]
-pub(super) struct Letter {
-    pub(super) topic: Topic,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// Where to, as the cluster calls it.
+    pub topic: Topic,
     /// The request's code.
-    pub(super) code: i32,
+    pub code: i32,
     /// The ids of its messages, joined by commas.
-    pub(super) unique_ids: String,
-    pub(super) properties: String,
+    pub unique_ids: String,
+    /// The properties, as they travel.
+    pub properties: String,
     /// Bits of the message.
-    pub(super) sys_flag: i32,
+    pub sys_flag: i32,
     /// The application's number.
-    pub(super) flag: i32,
-    pub(super) body: Bytes,
+    pub flag: i32,
+    /// The body, as it travels.
+    pub body: Bytes,
 }
 
 impl Letter {

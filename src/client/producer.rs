@@ -25,10 +25,12 @@ use super::receipt::SendReceipt;
 use super::route::Queue;
 use super::selector::place_by_key;
 use super::send_hooks::{SendHook, SendHooks};
-use super::sender::Sender;
+use super::sender::{Sender, no_queue};
+use crate::broker::duplicates::IDEMPOTENCE_KEY;
 use crate::net::mailbox::notify;
 use crate::protocol::ids::UniqueIds;
 use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::properties::{self, keys};
 
 /// A producer that is being made.
 ///
@@ -304,6 +306,53 @@ impl Own {
         };
         self.hooks.after(message, &outcome, self.took(began));
         outcome
+    }
+
+    /// The letter of a message by itself, with a key by which brokers know it again: the application's, or else its id.
+    pub(super) fn keyed_letter(&self, message: &OutgoingMessage) -> Result<Letter, ClientError> {
+        self.hooks.before(message)?;
+        let id = self.unique_id();
+        let is_named = message.properties.iter().any(|(name, value)| name == IDEMPOTENCE_KEY && !value.is_empty());
+        let key = [(IDEMPOTENCE_KEY, id.as_str())];
+        let more = if is_named { &[] } else { &key[..] };
+        Letter::of(message, self.topic(&message.topic)?, id.clone(), more, &self.sender.options)
+    }
+
+    /// Delivers the letter of a message, and tells the hooks what became of it.
+    pub(super) async fn deliver_first(
+        &self,
+        message: &OutgoingMessage,
+        letter: &Letter,
+    ) -> Result<SendReceipt, ClientError> {
+        let began = self.sender.clock.elapsed();
+        let outcome = self.deliver(letter).await;
+        self.hooks.after(message, &outcome, self.took(began));
+        outcome
+    }
+
+    /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
+    pub(super) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
+        self.meet(&letter.topic).await?;
+        let Some(key) = properties::find(&letter.properties, keys::SHARDING_KEY) else {
+            return self.sender.deliver(letter).await;
+        };
+        let route = self.sender.routes.of_publishing(&letter.topic).await?;
+        let queue = place_by_key(key, route.publish.len()).and_then(|place| route.publish.get(place));
+        let outcome = self.sender.deliver_to(letter, queue.ok_or_else(|| no_queue(letter))?).await;
+        if outcome.as_ref().is_err_and(ClientError::is_of_transport) {
+            // The queue's broker may be somewhere else by now.
+            self.sender.routes.doubt(&letter.topic);
+        }
+        outcome
+    }
+
+    /// Whether an error says that nobody is there who could have taken a letter: the way to them failed, or the name servers, which
+    /// know no route, know no broker at all.
+    pub(super) async fn is_out_of_reach(&self, error: &ClientError) -> bool {
+        match error {
+            ClientError::NoRoute { .. } => !matches!(self.sender.routes.is_a_broker_known().await, Ok(true)),
+            error => error.is_of_transport(),
+        }
     }
 
     pub(super) async fn send_batch(&self, messages: &[OutgoingMessage]) -> Result<SendReceipt, ClientError> {

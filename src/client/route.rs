@@ -13,6 +13,7 @@ use super::discovery::listed;
 use super::error::ClientError;
 use super::pool::Connections;
 use crate::protocol::body::Body;
+use crate::protocol::body::cluster::ClusterInfo;
 use crate::protocol::body::route::{MASTER_ID, TopicRouteData};
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
@@ -137,6 +138,17 @@ impl Routes {
             queues.read_queue_nums = queues.write_queue_nums;
         }
         Ok(route)
+    }
+
+    /// Whether the name server that answered last knows any broker.
+    ///
+    /// # Errors
+    /// As [`Connection::call`](super::connection::Connection::call), and what is no answer.
+    pub async fn is_a_broker_known(&self) -> Result<bool, ClientError> {
+        let command = Command::request(request::GET_BROKER_CLUSTER_INFO);
+        let (connection, reply) = self.request(&command, ROUTE_TIMEOUT).await?;
+        let cluster = ClusterInfo::decode(&reply.body).map_err(|source| connection.unreadable_body(source))?;
+        Ok(!cluster.broker_addr_table.is_empty())
     }
 
     async fn request_of(

@@ -136,6 +136,14 @@ impl RouteCache {
         }
     }
 
+    /// Whether the name servers know any broker.
+    ///
+    /// # Errors
+    /// As [`Routes::is_a_broker_known`].
+    pub async fn is_a_broker_known(&self) -> Result<bool, ClientError> {
+        self.routes.is_a_broker_known().await
+    }
+
     /// Has the route asked for when it is needed next: it has just proved wrong.
     pub fn doubt(&self, topic: &Topic) {
         self.with(|known| {

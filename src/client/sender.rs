@@ -165,7 +165,7 @@ fn second_port(address: &str) -> Option<String> {
     Some(format!("{host}:{}", port.parse::<u16>().ok()?.checked_sub(2)?))
 }
 
-fn no_queue(letter: &Letter) -> ClientError {
+pub(super) fn no_queue(letter: &Letter) -> ClientError {
     ClientError::NoRoute { topic: letter.topic.to_string(), reason: "no broker takes messages for it".into() }
 }
 
@@ -173,7 +173,7 @@ fn no_queue(letter: &Letter) -> ClientError {
 ///
 /// # Source
 /// `DefaultMQProducerImpl.sendDefaultImpl` 4.9.7 (read): its `retryResponseCodes`.
-fn may_try_again(error: &ClientError) -> bool {
+pub(super) fn may_try_again(error: &ClientError) -> bool {
     const WORTH_IT: [i32; 6] = [
         response::TOPIC_NOT_EXIST,
         response::SERVICE_NOT_AVAILABLE,

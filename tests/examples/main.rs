@@ -68,4 +68,5 @@ examples! {
     embed_client
     pull_stream
     request_reply
+    spool
 }
