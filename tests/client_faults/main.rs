@@ -1,0 +1,14 @@
+//! Clients whose name servers, brokers, networks, clocks and listeners do what they should not.
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod a_listener_that_panics_leaves_the_others_their_turn;
+#[path = "../support/fake_broker.rs"]
+mod fake_broker;
+mod fake_cluster;
+#[path = "../support/inbox.rs"]
+mod inbox;
+mod panics;
+#[path = "../support/raw.rs"]
+mod raw;
+#[path = "../support/mod.rs"]
+mod support;
