@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_listener_that_panics_leaves_the_others_their_turn;
+mod any_answer_is_survived;
 #[path = "../support/fake_broker.rs"]
 mod fake_broker;
 mod fake_cluster;
 #[path = "../support/inbox.rs"]
 mod inbox;
+mod name_servers_that_forget_stop_nobody;
 mod panics;
 #[path = "../support/raw.rs"]
 mod raw;
