@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_listener_that_panics_leaves_the_others_their_turn;
+mod a_message_that_cannot_be_sent_back_keeps_its_place;
 mod any_answer_is_survived;
 #[path = "../support/fake_broker.rs"]
 mod fake_broker;
