@@ -106,7 +106,7 @@ impl Membership {
             commit_offset: i64::try_from(offset.0).unwrap_or(i64::MAX),
         };
         let command = Command::request(request::UPDATE_CONSUMER_OFFSET).with_ext(header.to_ext());
-        self.connections.to(&queue.address).await?.send_oneway(command).await
+        self.connections.to(&queue.address).await?.send_oneway(command, OFFSET_TIMEOUT).await
     }
 
     /// Brings a message back to the broker that has it, to be tried again later.
