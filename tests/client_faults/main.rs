@@ -1,6 +1,7 @@
 //! Clients whose name servers, brokers, networks, clocks and listeners do what they should not.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod a_broker_that_restarts_loses_nothing;
 mod a_call_ends_within_its_time;
 mod a_listener_that_panics_leaves_the_others_their_turn;
 mod a_message_that_cannot_be_sent_back_keeps_its_place;
