@@ -17,3 +17,4 @@ mod panics;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod what_is_wanted_anew_is_newer_whatever_the_clock_says;
