@@ -25,12 +25,15 @@ const GATHERED_FOR: Duration = Duration::from_millis(2);
 /// The delay level of messages whose delivery takes too long.
 const OVERDUE_LEVEL: u32 = 3;
 
+/// Verdicts on deliveries, by the numbers that their queue has given them.
+type Verdicts = Vec<(u64, Verdict)>;
+
 /// Deliveries have come to their end.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CallsEnded {
     /// Which ones, by the numbers that their queue has given them, and how.
-    pub ended: Vec<(u64, Verdict)>,
+    pub ended: Verdicts,
 }
 
 /// A delivery that somebody is to consume.
@@ -191,7 +194,10 @@ impl Lanes {
 
     /// Calls the listener. One that panics has consumed nothing; nor has one that takes too long: it is dropped where it waits.
     async fn call(&self, delivery: Delivery) -> Verdict {
-        let mut consuming = self.listener.consume(delivery);
+        // It may panic before there is anything to poll, too, and must not take the lane with it.
+        let Ok(mut consuming) = catch_unwind(AssertUnwindSafe(|| self.listener.consume(delivery))) else {
+            return panicked();
+        };
         let first = poll_fn(|cx| {
             Poll::Ready(match polled(&mut consuming, cx) {
                 Poll::Ready(verdict) => Some(verdict),
@@ -221,7 +227,7 @@ impl Lanes {
                 tokio::time::sleep(GATHERED_FOR).await;
             }
             let ended = std::mem::take(&mut *lock(&self.ended));
-            let mut of_one: Option<(Recipient<CallsEnded>, Vec<(u64, Verdict)>)> = None;
+            let mut of_one: Option<(Recipient<CallsEnded>, Verdicts)> = None;
             for (mut end, verdict) in ended {
                 let Some(to) = end.to.take() else { continue };
                 match &mut of_one {
@@ -245,10 +251,12 @@ fn polled(
     consuming: &mut Pin<Box<dyn Future<Output = Verdict> + Send + '_>>,
     cx: &mut std::task::Context<'_>,
 ) -> Poll<Verdict> {
-    catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx))).unwrap_or_else(|_| {
-        tracing::error!("a listener panicked; its messages come again");
-        Poll::Ready(Verdict::LATER)
-    })
+    catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx))).unwrap_or_else(|_| Poll::Ready(panicked()))
+}
+
+fn panicked() -> Verdict {
+    tracing::error!("a listener panicked; its messages come again");
+    Verdict::LATER
 }
 
 /// A std mutex: it is held for one change of a list and never across an await. No panic leaves the list half changed.

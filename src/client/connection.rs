@@ -179,9 +179,13 @@ impl Connection {
     /// Sends a request that wants no reply; returns when it is on its way to the socket.
     ///
     /// # Errors
-    /// The connection is closed.
-    pub async fn send_oneway(&self, command: Command) -> Result<(), ClientError> {
-        self.push(command.with_opaque(self.next_opaque()).oneway()).await
+    /// The connection is closed, or so full of what the server does not read that there is no room within `limit`.
+    pub async fn send_oneway(&self, command: Command, limit: Duration) -> Result<(), ClientError> {
+        let code = command.code;
+        let pushing = self.push(command.with_opaque(self.next_opaque()).oneway());
+        timeout(limit, pushing)
+            .await
+            .unwrap_or_else(|_| Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit }))
     }
 
     /// A refusal as the error it means here.
@@ -304,7 +308,13 @@ async fn write_frames(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Byt
     while frames.recv_many(&mut batch, FRAMES_PER_WRITE).await > 0 {
         let whole = if let [only] = batch.as_slice() { only.clone() } else { batch.concat().into() };
         batch.clear();
-        if socket.write_all(&whole).await.is_err() {
+        // A server that reads nothing would hold the socket for ever, also after everybody has given it up.
+        let mut is_open = waiting.is_open.subscribe();
+        let written = tokio::select! {
+            written = socket.write_all(&whole) => written.is_ok(),
+            _ = is_open.wait_for(|is_open| !is_open) => false,
+        };
+        if !written {
             break;
         }
     }
@@ -347,7 +357,9 @@ impl Hears {
         let answer = Answer::to(frame, &command, &self.outgoing);
         let pushed = Pushed { address: Arc::clone(&self.address), command, answer };
         // What finds no room is dropped, and so answered.
-        self.pushes.as_ref().map(|pushes| pushes.try_send(pushed));
+        if let Some(pushes) = &self.pushes {
+            drop(pushes.try_send(pushed));
+        }
         Ok(())
     }
 }

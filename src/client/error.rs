@@ -66,11 +66,11 @@ pub enum ClientError {
         after: Duration,
         /// Why the last try failed.
         #[source]
-        last: Box<ClientError>,
+        last: Box<Self>,
     },
     /// The batch that the message was gathered into.
     #[error(transparent)]
-    OfBatch(Arc<ClientError>),
+    OfBatch(Arc<Self>),
     /// More messages were submitted than may be under way.
     #[error("{limit} messages are under way and not answered yet: wait for some of them before sending more")]
     TooManySubmitted {

@@ -225,5 +225,5 @@ async fn own_address(name_server: Option<&String>) -> IpAddr {
         socket.connect(name_server?).await.ok()?;
         socket.local_addr().ok()
     };
-    asked.await.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+    asked.await.map_or_else(|| Ipv4Addr::LOCALHOST.into(), |address| address.ip())
 }

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
+use crate::time::SharedClock;
 
 /// Messages of one queue, for one call of a listener: one, unless the consumer was told to bring more at once.
 #[derive(Clone, Debug)]
@@ -20,7 +22,7 @@ pub struct Delivery {
     pub queue: Arc<MessageQueue>,
     /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
     pub queue_end: QueueOffset,
-    pub(super) owner: Weak<()>,
+    pub(super) owner: Weak<Ownership>,
 }
 
 impl Delivery {
@@ -35,11 +37,41 @@ impl Delivery {
         Self { messages: vec![Arc::new(message)], queue: Arc::new(queue), queue_end, owner: Weak::new() }
     }
 
-    /// Whether the queue is still the consumer's. When it is not, another member may be brought the same messages, and nobody
+    /// Whether the queue is still the consumer's: where order matters, it has its lock. When it is not, another member may be
+    /// brought the same messages, and nobody
     /// hears what becomes of these.
     #[must_use]
     pub fn is_current(&self) -> bool {
-        self.owner.strong_count() > 0
+        self.owner.upgrade().is_some_and(|owner| owner.is_trusted())
+    }
+}
+
+/// That a queue is the consumer's, for as long as this lives, and where it is locked, as long as the lock is trusted.
+pub(super) struct Ownership {
+    clock: SharedClock,
+    /// By the clock; [`u64::MAX`] where there is no lock.
+    until_ms: AtomicU64,
+}
+
+impl Ownership {
+    pub(super) fn new(clock: SharedClock, until: Option<Duration>) -> Self {
+        let own = Self { clock, until_ms: AtomicU64::new(u64::MAX) };
+        until.into_iter().for_each(|until| own.trust_until(until));
+        own
+    }
+
+    pub(super) fn trust_until(&self, until: Duration) {
+        self.until_ms.store(u64::try_from(until.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(super) fn is_trusted(&self) -> bool {
+        self.clock.elapsed() < Duration::from_millis(self.until_ms.load(Ordering::Relaxed))
+    }
+}
+
+impl fmt::Debug for Ownership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ownership").field("until_ms", &self.until_ms).finish_non_exhaustive()
     }
 }
 

@@ -204,8 +204,15 @@ impl Member {
 
     /// Changes what it wants; the retry topic is always in it where brokers bring messages again.
     pub fn change_subscriptions(&self, change: impl FnOnce(&mut Subscriptions)) {
-        let mut subscriptions = Subscriptions::clone(&self.subscriptions.load());
+        let before = self.subscriptions.load();
+        let mut subscriptions = Subscriptions::clone(&before);
         change(&mut subscriptions);
+        for (topic, new) in &mut subscriptions {
+            // Brokers pass over what is not newer than what they know, and the time of day may have been set back.
+            if let Some(old) = before.get(topic).filter(|old| *old != new && old.sub_version >= new.sub_version) {
+                Arc::make_mut(new).sub_version = old.sub_version.saturating_add(1);
+            }
+        }
         if self.sends_back() && !subscriptions.contains_key(&self.retry_topic) {
             let everything = SubscriptionData {
                 sub_string: "*".into(),

@@ -100,7 +100,7 @@ impl Membership {
     /// The connection is closed.
     pub async fn commit(&self, topic: &Topic, queue: &Queue, offset: QueueOffset) -> Result<(), ClientError> {
         let command = self.commit_command(topic, queue, offset);
-        self.connections.to(&queue.address).await?.send_oneway(command).await
+        self.connections.to(&queue.address).await?.send_oneway(command, OFFSET_TIMEOUT).await
     }
 
     /// The same, and waits until the broker has it: for whoever asks next.

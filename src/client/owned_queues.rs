@@ -5,7 +5,7 @@
 //!
 //! # Source
 //! `RebalanceImpl.updateProcessQueueTableInRebalance` 4.9.7 (read). There a queue is taken over within the call; here that
-//! takes its time, and the share may change meanwhile.
+//! takes its time, and so does giving it up, and the share may change meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,7 +18,7 @@ pub const PULLED_WITHIN: Duration = Duration::from_secs(120);
 /// What is to be done about a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Stop pulling from it, commit how far the group has come, and let others have it.
+    /// Stop pulling from it, commit how far the group has come, let others have it, and say so with [`OwnedQueues::given_up`].
     GiveUp(MessageQueue),
     /// Take it over, and say how that went with [`OwnedQueues::taken_over`] or [`OwnedQueues::not_taken_over`].
     TakeOver(MessageQueue),
@@ -38,6 +38,9 @@ enum Hold {
     Unwanted,
     /// Messages are pulled from it; when last.
     Owned { pulled_at: Duration },
+    /// It is being given up, and will be taken over again if it is wanted by then: not before, as its last call may still be
+    /// under way, and what that gives back would be what was taken anew.
+    Going { is_wanted: bool },
 }
 
 impl OwnedQueues {
@@ -54,9 +57,12 @@ impl OwnedQueues {
                     self.queues.insert(queue, hold);
                 }
                 Some(Hold::Owned { pulled_at }) if is_wanted && now.saturating_sub(*pulled_at) <= PULLED_WITHIN => {}
-                // One that nothing was pulled from is taken anew below.
+                Some(Hold::Going { .. }) => {
+                    self.queues.insert(queue, Hold::Going { is_wanted });
+                }
+                // One that nothing was pulled from is taken anew afterwards.
                 Some(Hold::Owned { .. }) | None => {
-                    self.queues.remove(&queue);
+                    self.queues.insert(queue.clone(), Hold::Going { is_wanted });
                     changes.push(Change::GiveUp(queue));
                 }
             }
@@ -78,9 +84,9 @@ impl OwnedQueues {
                 *hold = Hold::Owned { pulled_at: now };
                 None
             }
-            Some(Hold::Owned { .. }) => None,
+            Some(Hold::Owned { .. } | Hold::Going { .. }) => None,
             Some(Hold::Unwanted) | None => {
-                self.queues.remove(queue);
+                self.queues.insert(queue.clone(), Hold::Going { is_wanted: false });
                 Some(Change::GiveUp(queue.clone()))
             }
         }
@@ -88,8 +94,24 @@ impl OwnedQueues {
 
     /// A queue could not be taken over; the next [`OwnedQueues::assign`] tries again.
     pub fn not_taken_over(&mut self, queue: &MessageQueue) {
-        if !self.owns(queue) {
+        if matches!(self.queues.get(queue), Some(Hold::Coming | Hold::Unwanted)) {
             self.queues.remove(queue);
+        }
+    }
+
+    /// A queue was given up, as it was said; it is taken over again if it is wanted again.
+    #[must_use]
+    pub fn given_up(&mut self, queue: &MessageQueue) -> Option<Change> {
+        match self.queues.get(queue) {
+            Some(Hold::Going { is_wanted: true }) => {
+                self.queues.insert(queue.clone(), Hold::Coming);
+                Some(Change::TakeOver(queue.clone()))
+            }
+            Some(Hold::Going { is_wanted: false }) => {
+                self.queues.remove(queue);
+                None
+            }
+            _ => None,
         }
     }
 
@@ -104,18 +126,18 @@ impl OwnedQueues {
     /// it is not owned.
     pub fn give_up(&mut self, queue: &MessageQueue) -> Option<Change> {
         self.owns(queue).then(|| {
-            self.queues.remove(queue);
+            self.queues.insert(queue.clone(), Hold::Going { is_wanted: false });
             Change::GiveUp(queue.clone())
         })
     }
 
-    /// Has a queue that is owned given up and taken over at once, as when it is to go on elsewhere. Gives whether it is owned:
-    /// the caller gives it up, takes it over, and says how that went.
+    /// Has a queue that is owned given up and taken over again, as when it is to go on elsewhere. Gives whether it is owned:
+    /// the caller gives it up, and says so.
     #[must_use]
     pub fn take_anew(&mut self, queue: &MessageQueue) -> bool {
         let is_owned = self.owns(queue);
         if is_owned {
-            self.queues.insert(queue.clone(), Hold::Coming);
+            self.queues.insert(queue.clone(), Hold::Going { is_wanted: true });
         }
         is_owned
     }
@@ -132,6 +154,12 @@ impl OwnedQueues {
     #[must_use]
     pub fn owns(&self, queue: &MessageQueue) -> bool {
         matches!(self.queues.get(queue), Some(Hold::Owned { .. }))
+    }
+
+    /// Whether there is none that the member has, or is about to have or to give up.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
     }
 
     /// The queues from which messages are pulled, by topic's brokers.
@@ -207,7 +235,8 @@ mod tests {
         let mut owned = owning(&[0, 1]);
         owned.pulled(&queue(1), S(30));
         assert_eq!(owned.assign("T", &share(&[0, 1]), PULLED_WITHIN), []);
-        assert_eq!(owned.assign("T", &share(&[0, 1]), PULLED_WITHIN + S(1)), [give_up(0), take_over(0)]);
+        assert_eq!(owned.assign("T", &share(&[0, 1]), PULLED_WITHIN + S(1)), [give_up(0)]);
+        assert_eq!(owned.given_up(&queue(0)), Some(take_over(0)));
     }
 
     #[test]
@@ -215,27 +244,42 @@ mod tests {
         let mut owned = owning(&[0, 1]);
         assert_eq!(owned.give_up(&queue(1)), Some(give_up(1)));
         assert_eq!(owned.give_up(&queue(1)), None);
-        assert_eq!(owned.assign("T", &share(&[0, 1]), S(1)), [take_over(1)]);
+        assert_eq!(owned.assign("T", &share(&[0, 1]), S(1)), []);
+        assert_eq!(owned.given_up(&queue(1)), Some(take_over(1)));
         assert!(!owned.take_anew(&queue(1)), "it is not there yet");
         assert_eq!(owned.give_up_all(|topic| topic == "U"), []);
         assert_eq!(owned.give_up_all(|_| true), [give_up(0)]);
         assert_eq!(owned.taken_over(&queue(1), S(2)), Some(give_up(1)));
         assert_eq!(owned.owned().count(), 0);
+        assert!(!owned.is_empty(), "they are on their way");
+        assert_eq!([0, 1].map(|number| owned.given_up(&queue(number))), [None, None]);
+        assert!(owned.is_empty());
     }
 
     #[test]
     fn a_queue_that_goes_on_elsewhere_is_not_taken_over_twice() {
         let mut owned = owning(&[0, 1]);
         assert!(owned.take_anew(&queue(0)) && owned.take_anew(&queue(1)));
-        assert_eq!(owned.assign("T", &share(&[0]), S(1)), [], "it is coming");
+        assert_eq!(owned.assign("T", &share(&[0]), S(1)), [], "it is going");
+        assert_eq!(owned.given_up(&queue(0)), Some(take_over(0)));
+        assert_eq!(owned.given_up(&queue(1)), None, "the share has changed meanwhile");
         assert_eq!(owned.taken_over(&queue(0), S(2)), None);
-        assert_eq!(owned.taken_over(&queue(1), S(2)), Some(give_up(1)), "the share has changed meanwhile");
         assert_eq!(owned.owned().cloned().collect::<Vec<_>>(), share(&[0]));
+    }
+
+    #[test]
+    fn a_queue_that_comes_back_is_not_taken_over_before_it_is_given_up() {
+        let mut owned = owning(&[0]);
+        assert_eq!(owned.assign("T", &[], S(1)), [give_up(0)]);
+        assert_eq!(owned.assign("T", &share(&[0]), S(2)), [], "its last call may be under way");
+        assert_eq!(owned.given_up(&queue(0)), Some(take_over(0)));
+        assert_eq!(owned.given_up(&queue(0)), None);
     }
 
     #[derive(Clone, Debug)]
     enum Step {
         Assign(Vec<bool>),
+        GivenUp(i32),
         TakenOver(i32),
         Refused(i32),
     }
@@ -246,11 +290,12 @@ mod tests {
         fn taking_and_giving_take_turns(steps in prop::collection::vec(prop_oneof![
             prop::collection::vec(any::<bool>(), 3).prop_map(Step::Assign),
             (0..3).prop_map(Step::TakenOver),
+            (0..3).prop_map(Step::GivenUp),
             (0..3).prop_map(Step::Refused),
         ], 1..80)) {
             let mut owned = OwnedQueues::default();
             // Of each queue: is it being taken over, and does the broker think that it is ours?
-            let (mut coming, mut ours) = ([false; 3], [false; 3]);
+            let (mut coming, mut ours, mut going) = ([false; 3], [false; 3], [false; 3]);
             let mut wanted = vec![false; 3];
             for (at, step) in steps.into_iter().enumerate() {
                 let now = S(at as u64);
@@ -269,16 +314,22 @@ mod tests {
                         owned.not_taken_over(&queue(number));
                         Vec::new()
                     }
-                    Step::TakenOver(_) | Step::Refused(_) => Vec::new(),
+                    Step::GivenUp(number) if std::mem::take(&mut going[number as usize]) => {
+                        owned.given_up(&queue(number)).into_iter().collect()
+                    }
+                    Step::TakenOver(_) | Step::Refused(_) | Step::GivenUp(_) => Vec::new(),
                 };
                 for change in changes {
                     match change {
                         Change::GiveUp(queue) => {
-                            prop_assert!(std::mem::take(&mut ours[queue.queue_id as usize]));
+                            let number = queue.queue_id as usize;
+                            prop_assert!(std::mem::take(&mut ours[number]));
+                            prop_assert!(!std::mem::replace(&mut going[number], true));
                         }
                         Change::TakeOver(queue) => {
                             let number = queue.queue_id as usize;
-                            prop_assert!(wanted[number] && !ours[number] && !std::mem::replace(&mut coming[number], true));
+                            prop_assert!(wanted[number] && !ours[number] && !going[number]);
+                            prop_assert!(!std::mem::replace(&mut coming[number], true));
                         }
                     }
                 }

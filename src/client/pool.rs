@@ -30,13 +30,20 @@ impl Connections {
     /// As [`Connection::open`].
     pub async fn to(&self, address: &str) -> Result<Connection, ClientError> {
         let slot = self.slot(address);
-        let mut slot = slot.lock().await;
-        if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
-            return Ok(connection.clone());
-        }
-        let connection = Connection::open(address, self.options.clone()).await?;
-        *slot = Some(connection.clone());
-        Ok(connection)
+        let connecting = async {
+            let mut slot = slot.lock().await;
+            if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
+                return Ok(connection.clone());
+            }
+            let connection = Connection::open(address, self.options.clone()).await?;
+            *slot = Some(connection.clone());
+            Ok(connection)
+        };
+        // Many who wait for a server that nobody reaches would otherwise wait one after the other.
+        let late = |late: tokio::time::error::Elapsed| {
+            Err(ClientError::Connect { address: address.into(), source: late.into() })
+        };
+        tokio::time::timeout(self.options.limits.connect_timeout, connecting).await.unwrap_or_else(late)
     }
 
     fn slot(&self, address: &str) -> Slot {

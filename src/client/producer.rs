@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::actors::engine::InstancePorts;
 use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemoveProducer};
@@ -298,10 +299,10 @@ impl Own {
     ) -> Result<SendReceipt, ClientError> {
         self.hooks.before(message)?;
         let letter = self.letter(message, more)?;
-        self.meet(&letter.topic).await?;
         let began = self.sender.clock.elapsed();
+        self.meet(&letter).await?;
         let outcome = match choice {
-            Choice::InTurn => self.sender.deliver(&letter).await,
+            Choice::InTurn => self.sender.deliver(&letter, began).await,
             Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
         };
         self.hooks.after(message, &outcome, self.took(began));
@@ -332,9 +333,10 @@ impl Own {
 
     /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
     pub(super) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
-        self.meet(&letter.topic).await?;
+        let began = self.sender.clock.elapsed();
+        self.meet(letter).await?;
         let Some(key) = properties::find(&letter.properties, keys::SHARDING_KEY) else {
-            return self.sender.deliver(letter).await;
+            return self.sender.deliver(letter, began).await;
         };
         let route = self.sender.routes.of_publishing(&letter.topic).await?;
         let queue = place_by_key(key, route.publish.len()).and_then(|place| route.publish.get(place));
@@ -359,9 +361,9 @@ impl Own {
         let topic = self.topic(topic_of_batch(messages)?)?;
         messages.iter().try_for_each(|message| self.hooks.before(message))?;
         let letter = Letter::of_batch(messages, topic, || self.unique_id(), &self.sender.options)?;
-        self.meet(&letter.topic).await?;
         let began = self.sender.clock.elapsed();
-        let outcome = self.sender.deliver(&letter).await;
+        self.meet(&letter).await?;
+        let outcome = self.sender.deliver(&letter, began).await;
         let took = self.took(began);
         messages.iter().for_each(|message| self.hooks.after(message, &outcome, took));
         outcome
@@ -377,11 +379,13 @@ impl Own {
     }
 
     /// Has the brokers of a topic told of the producer, before the first message goes there.
-    async fn meet(&self, topic: &Topic) -> Result<(), ClientError> {
-        if self.sender.routes.known(topic).is_none() {
-            self.sender.routes.of_publishing(topic).await?;
-            // A message gets there without it, too.
-            let _ = self.instance.beat.send(Beats::ToNew).await;
+    async fn meet(&self, letter: &Letter) -> Result<(), ClientError> {
+        if self.sender.routes.known(&letter.topic).is_none() {
+            let limit = self.sender.options.send_timeout;
+            let late = || ClientError::Timeout { address: letter.topic.to_string(), code: letter.code, after: limit };
+            timeout(limit, self.sender.routes.of_publishing(&letter.topic)).await.unwrap_or_else(|_| Err(late()))?;
+            // A message gets there without it, too, and must have time left.
+            let _ = timeout(limit / 2, self.instance.beat.send(Beats::ToNew)).await;
         }
         Ok(())
     }

@@ -149,6 +149,6 @@ impl Producer {
         ];
         let mut letter = self.own.letter(&OutgoingMessage::new(topic, body), &more)?;
         letter.code = request::SEND_REPLY_MESSAGE_V2;
-        self.own.sender.deliver(&letter).await
+        self.own.sender.deliver(&letter, self.own.sender.clock.elapsed()).await
     }
 }

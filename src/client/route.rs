@@ -26,6 +26,8 @@ const ROUTE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The topic whose route stands in for that of a topic which is yet to be created.
 pub const TEMPLATE_TOPIC: &str = "TBW102";
+/// Most queues of a broker that are believed: what is more would fill the memory, and is a mistake.
+const QUEUES_MAX: u32 = 65_536;
 /// Most queues that a topic gets when its first message creates it.
 pub const TEMPLATE_QUEUES_MAX: u32 = 4;
 
@@ -212,7 +214,11 @@ fn any_address<'a>(route: &'a TopicRouteData, broker_name: &str) -> Option<&'a s
 
 fn queues_of(broker_name: &str, address: &str, count: u32) -> impl Iterator<Item = Queue> + use<> {
     let (broker_name, address): (Arc<str>, Arc<str>) = (broker_name.into(), address.into());
-    (0..count).map(move |id| Queue { broker_name: broker_name.clone(), address: address.clone(), id: QueueId(id) })
+    (0..count.min(QUEUES_MAX)).map(move |id| Queue {
+        broker_name: broker_name.clone(),
+        address: address.clone(),
+        id: QueueId(id),
+    })
 }
 
 #[cfg(test)]

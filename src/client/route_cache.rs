@@ -64,7 +64,8 @@ impl TopicRoute {
     pub fn broker_address(&self, broker_name: &str, id: i64) -> Option<(&str, i64)> {
         let set = self.data.broker_datas.iter().find(|data| data.broker_name == broker_name)?;
         let of = |id: i64| set.broker_addrs.get(&id).map(|address| (address.as_str(), id));
-        let next = || if id == MASTER_ID { None } else { of(id + 1) };
+        // The id is what a broker has suggested, whatever that is.
+        let next = || id.checked_add(1).filter(|_| id != MASTER_ID).and_then(of);
         of(id).or_else(next).or_else(|| set.broker_addrs.iter().next().map(|(id, address)| (address.as_str(), *id)))
     }
 
@@ -117,7 +118,7 @@ impl RouteCache {
     /// The route of a topic that messages are read from.
     ///
     /// # Errors
-    /// As [`Routes::of`], unless an older route is known and the name servers cannot be reached.
+    /// As [`Routes::of`], unless an older route is known: that is gone by as long as nobody tells a better one.
     pub async fn of(&self, topic: &Topic) -> Result<Arc<TopicRoute>, ClientError> {
         match self.believed(topic) {
             Some(route) => Ok(route),
@@ -193,8 +194,10 @@ impl RouteCache {
         answer: Result<TopicRouteData, ClientError>,
     ) -> Result<Arc<TopicRoute>, ClientError> {
         let data = match (answer, self.known(topic)) {
-            // Brokers serve without name servers, and where they were is where they most likely are.
-            (Err(error), Some(route)) if error.is_of_transport() => return Ok(route),
+            // Brokers serve without name servers, and where they were is where they most likely are: also when a name server
+            // says that there are none, as it does that was just started.
+            (Err(_), Some(route)) => return Ok(route),
+            (Ok(data), Some(route)) if data.broker_datas.is_empty() => return Ok(route),
             (answer, known) => {
                 let data = answer?;
                 match known.filter(|known| known.data == data) {

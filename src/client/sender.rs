@@ -6,6 +6,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::connection::Connection;
 use super::error::ClientError;
 use super::latency_faults::{LatencyFaults, SendOutcome};
@@ -45,16 +47,16 @@ enum Outcome {
 }
 
 impl Sender {
-    /// Tries until a broker takes the letter, the tries are used up, or the time is.
-    pub(super) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
-        let began = self.clock.elapsed();
+    /// Tries until a broker takes the letter, the tries are used up, or the time is that began then.
+    pub(super) async fn deliver(&self, letter: &Letter, began: Duration) -> Result<SendReceipt, ClientError> {
         let mut tries = Tries { began, brokers: Vec::new(), last: None };
         for _ in 0..=self.options.retries {
-            let left = (began + self.options.send_timeout).saturating_sub(self.clock.elapsed());
+            let left = self.left(began);
             if left.is_zero() {
                 break;
             }
-            let route = self.routes.of_publishing(&letter.topic).await?;
+            let Ok(route) = timeout(left, self.routes.of_publishing(&letter.topic)).await else { break };
+            let route = route?;
             let Some(queue) = self.choose(&route, tries.brokers.last()) else { return Err(no_queue(letter)) };
             match self.attempt(letter, queue, left).await {
                 Ok(receipt) if self.options.retry_unless_stored && receipt.status != SendStatus::Stored => {
@@ -75,12 +77,18 @@ impl Sender {
         self.attempt(letter, queue, self.options.send_timeout).await
     }
 
+    /// What is left of the time of a send that began then.
+    pub(super) fn left(&self, began: Duration) -> Duration {
+        (began + self.options.send_timeout).saturating_sub(self.clock.elapsed())
+    }
+
     /// Sends the letter to a queue in turn, and hears no more of it.
     pub(super) async fn deliver_oneway(&self, letter: &Letter) -> Result<(), ClientError> {
         let route = self.routes.of_publishing(&letter.topic).await?;
         let Some(queue) = self.choose(&route, None) else { return Err(no_queue(letter)) };
         let connection = self.connect(&queue.address).await?;
-        connection.send_oneway(letter.to(queue.id, &self.group, self.clock.now_ms())).await
+        let command = letter.to(queue.id, &self.group, self.clock.now_ms());
+        connection.send_oneway(command, self.options.send_timeout).await
     }
 
     async fn attempt(&self, letter: &Letter, queue: &Queue, left: Duration) -> Result<SendReceipt, ClientError> {
@@ -91,7 +99,9 @@ impl Sender {
             let reply = connection.request(command, left).await?;
             SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
         };
-        let answer = answer.await;
+        // Connecting counts, too, and waiting for whoever connects already.
+        let late = || ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after: left };
+        let answer = timeout(left, answer).await.unwrap_or_else(|_| Err(late()));
         if self.options.fault_tolerance {
             let now = self.clock.elapsed();
             let outcome = if answer.is_ok() { SendOutcome::Answered } else { SendOutcome::Failed };

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 
 use crate::protocol::body::subscription::{EXPRESSION_SQL92, EXPRESSION_TAG, SUBSCRIBE_ALL, SubscriptionData, tags_of};
+use crate::protocol::codes::response;
 use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::java_hash;
@@ -86,4 +87,26 @@ pub fn wants(subscription: &SubscriptionData, message: &Message) -> bool {
     subscription.expression_type != EXPRESSION_TAG
         || subscription.tags_set.is_empty()
         || message.tags().is_some_and(|tags| subscription.tags_set.contains(tags))
+}
+
+/// Notices that members of a group want different things: brokers go by what the last heartbeat said, and refuse the pulls of
+/// members that want something else, until their next heartbeat.
+#[derive(Debug, Default)]
+pub struct Disagreement {
+    refused: u32,
+}
+
+impl Disagreement {
+    /// So many refusals one after the other are more than a broker that is yet to hear of a new subscription.
+    const TOLD_AT: u32 = 3;
+    /// It is told again after so many more.
+    const TOLD_EVERY: u32 = 60;
+
+    /// Takes in how a pull ended; gives whether it should be told.
+    pub fn is_told_after(&mut self, refusal: Option<i32>) -> bool {
+        const OF_SUBSCRIPTION: [i32; 2] = [response::SUBSCRIPTION_NOT_EXIST, response::SUBSCRIPTION_NOT_LATEST];
+        let is_meant = refusal.is_some_and(|code| OF_SUBSCRIPTION.contains(&code));
+        self.refused = if is_meant { self.refused.wrapping_add(1) } else { 0 };
+        self.refused % Self::TOLD_EVERY == Self::TOLD_AT
+    }
 }

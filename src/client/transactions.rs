@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -22,6 +23,9 @@ use crate::protocol::message::Message;
 use crate::protocol::names::GroupName;
 use crate::protocol::properties::keys;
 use crate::protocol::sys_flag;
+
+/// How long the end of a transaction may wait for room on its way to the broker.
+const END_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Questions of brokers that may wait for the application: `checkRequestHoldMax`. One that finds no room is asked again.
 const CHECKS_WAITING: usize = 2_000;
@@ -225,5 +229,5 @@ async fn answer_checks(
 
 async fn send_end(connections: &Connections, address: &str, header: &EndTransaction) -> Result<(), ClientError> {
     let command = Command::request(request::END_TRANSACTION).with_ext(header.to_ext());
-    connections.to(address).await?.send_oneway(command).await
+    connections.to(address).await?.send_oneway(command, END_TIMEOUT).await
 }

@@ -3,6 +3,7 @@
 
 mod a_group_has_an_offset_or_none;
 mod brokers_that_do_badly_are_passed_over;
+#[path = "../support/fake_broker.rs"]
 mod fake_broker;
 mod groups_share_queues_as_rocketmq;
 mod name_servers_are_found;

@@ -7,7 +7,7 @@ mod a_full_spool_says_so_and_drops_nothing;
 mod disk;
 mod every_crash_leaves_what_was_acknowledged;
 #[allow(dead_code, reason = "routes are made by the fake broker itself here")]
-#[path = "../client/fake_broker.rs"]
+#[path = "../support/fake_broker.rs"]
 mod fake_broker;
 #[path = "../support/inbox.rs"]
 mod inbox;

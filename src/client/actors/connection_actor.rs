@@ -1,6 +1,6 @@
 //! Keeps the client known to one broker: connected, and told what its groups are.
 //!
-//! Takes [`Beat`] from the InstanceActor. When the connection ends it opens another, later each time it fails, and beats again
+//! Takes [`Beat`] from the InstanceActor. When that fails, or the connection ends, it opens another, later each time, and beats again
 //! at once: brokers forget a client with its connection. Holds nothing that the next [`Beat`] does not bring anew.
 
 use std::time::Duration;
@@ -36,6 +36,8 @@ pub struct ConnectionActor {
     last: Bytes,
     /// Whether somebody waits for the connection to end.
     is_watched: bool,
+    /// Whether another try is under way, or put off.
+    is_retried: bool,
     again_after: Duration,
 }
 
@@ -44,7 +46,7 @@ impl ConnectionActor {
     #[must_use]
     pub fn new(address: String, connections: Connections) -> Self {
         let [again_after, _] = AGAIN_AFTER;
-        Self { address, connections, last: Bytes::new(), is_watched: false, again_after }
+        Self { address, connections, last: Bytes::new(), is_watched: false, is_retried: false, again_after }
     }
 
     fn beat(&mut self) -> impl Future<Output = Result<Connection, ClientError>> + use<> {
@@ -69,16 +71,23 @@ impl ConnectionActor {
         ctx.spawn(ended);
     }
 
+    /// Tries to be known there until it is.
     fn again(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.is_retried, true) {
+            return;
+        }
         let [_, longest] = AGAIN_AFTER;
         let after = self.again_after;
         self.again_after = (after * 2).min(longest);
         ctx.run_later(after, |actor, ctx| {
-            let beaten = wrap_future::<_, Self>(actor.beat()).map(|beaten, actor, ctx| match beaten {
-                Ok(connection) => actor.stands(&connection, ctx),
-                Err(error) => {
-                    tracing::debug!(address = actor.address, %error, "the broker is not there again yet");
-                    actor.again(ctx);
+            let beaten = wrap_future::<_, Self>(actor.beat()).map(|beaten, actor, ctx| {
+                actor.is_retried = false;
+                match beaten {
+                    Ok(connection) => actor.stands(&connection, ctx),
+                    Err(error) => {
+                        tracing::debug!(address = actor.address, %error, "the broker is not there again yet");
+                        actor.again(ctx);
+                    }
                 }
             });
             ctx.spawn(beaten);
@@ -96,8 +105,13 @@ impl Handler<Beat> for ConnectionActor {
     fn handle(&mut self, beat: Beat, _: &mut Context<Self>) -> Self::Result {
         self.last = beat.data;
         Box::pin(wrap_future::<_, Self>(self.beat()).map(|beaten, actor, ctx| {
-            let connection = beaten?;
-            actor.stands(&connection, ctx);
+            match beaten {
+                Ok(connection) => actor.stands(&connection, ctx),
+                Err(error) => {
+                    actor.again(ctx);
+                    return Err(error);
+                }
+            }
             Ok(())
         }))
     }

@@ -13,7 +13,7 @@
 mod settle;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
@@ -26,11 +26,11 @@ use tokio::sync::oneshot;
 use super::offset_store_actor::Progress;
 use crate::client::calls::{Call, Calls, CallsEnded};
 use crate::client::error::ClientError;
-use crate::client::listener::Delivery;
+use crate::client::listener::{Delivery, Ownership};
 use crate::client::member::Member;
 use crate::client::process_queue::ProcessQueue;
 use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
-use crate::client::subscription::wants;
+use crate::client::subscription::{Disagreement, wants};
 use crate::client::tally::{Counts, Tally};
 use crate::net::mailbox::notify;
 use crate::protocol::body::consumer::ProcessQueueInfo;
@@ -129,13 +129,13 @@ pub struct PullActor {
     settling: usize,
     tally: Tally,
     is_pressed: bool,
+    disagreement: Disagreement,
     is_suspended: bool,
-    /// Where order matters: whether a message that could not be consumed holds the queue up,
+    /// Where order matters: whether a message that could not be consumed holds the queue up.
     is_resting: bool,
-    /// and until when the lock is trusted.
-    locked_until: Duration,
-    /// Held as long as the queue is the member's: deliveries look whether it is there.
-    owner: Arc<()>,
+    /// Held as long as the queue is the member's: deliveries look whether it is there, and whether its lock is trusted, as they
+    /// may have waited for long.
+    owner: Option<Arc<Ownership>>,
     /// Who waits for the end, once it is coming.
     given_up: Option<Vec<oneshot::Sender<()>>>,
 }
@@ -144,7 +144,8 @@ impl PullActor {
     /// Pulls a queue that the member has just taken over, with its lock where order matters.
     #[must_use]
     pub fn new(parts: PullParts) -> Self {
-        let locked_until = parts.member.clock.elapsed() + LOCK_TRUSTED;
+        let clock = Arc::clone(&parts.member.clock);
+        let locked_until = parts.member.wants_locks().then(|| clock.elapsed() + LOCK_TRUSTED);
         let (next, is_suspended) = (parts.start, parts.is_suspended);
         Self {
             puller: parts.member.puller(parts.topic.clone()),
@@ -159,10 +160,10 @@ impl PullActor {
             settling: 0,
             tally: Tally::default(),
             is_pressed: false,
+            disagreement: Disagreement::default(),
             is_suspended,
             is_resting: false,
-            locked_until,
-            owner: Arc::default(),
+            owner: Some(Arc::new(Ownership::new(clock, locked_until))),
             given_up: None,
         }
     }
@@ -222,6 +223,12 @@ impl PullActor {
         if self.given_up.is_some() {
             return;
         }
+        if self.disagreement.is_told_after(outcome.as_ref().err().and_then(ClientError::refusal)) {
+            let (group, topic) = (self.parts.member.group(), self.parts.queue.topic.as_str());
+            tracing::warn!(%group, topic, "brokers know another subscription of the group than this consumer's, as the last \
+                heartbeat of any member counts: all members of a group have to subscribe to the same topics with the same \
+                expressions; give a consumer that wants something else a group of its own");
+        }
         let pulled = match outcome {
             Ok(pulled) => pulled,
             Err(error) => return self.failed(&error, ctx),
@@ -268,11 +275,12 @@ impl PullActor {
             topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, wanted = %self.next, goes_on = %next,
             "the queue does not have the offset that the group has come to"
         );
-        self.next = next;
+        let is_same = std::mem::replace(&mut self.next, next) == next;
         self.held = ProcessQueue::default();
         self.held.reach(next);
         self.progressed();
-        self.pull(ctx);
+        // A broker that has not the offset either that it has sent the group to is not asked again at once, and for ever.
+        if is_same { Self::pull_later(ctx, FAILED_FOR) } else { self.pull(ctx) }
     }
 
     fn failed(&mut self, error: &ClientError, ctx: &mut Context<Self>) {
@@ -303,7 +311,7 @@ impl PullActor {
     fn may_feed(&self) -> bool {
         let member = &self.parts.member;
         let in_order = || {
-            let is_locked = !member.wants_locks() || member.clock.elapsed() < self.locked_until;
+            let is_locked = self.owner.as_ref().is_some_and(|owner| owner.is_trusted());
             self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
         };
         let is_open = self.given_up.is_none() && !self.is_suspended;
@@ -315,7 +323,7 @@ impl PullActor {
         let number = self.calls_begun;
         self.calls_begun += 1;
         self.calls.insert(number, messages.clone());
-        let (queue, owner) = (Arc::clone(&self.queue), Arc::downgrade(&self.owner));
+        let (queue, owner) = (Arc::clone(&self.queue), self.owner.as_ref().map_or_else(Weak::new, Arc::downgrade));
         let delivery = Delivery { messages, queue, queue_end: self.queue_end, owner };
         Call::new(delivery, number, ctx.address().recipient())
     }
@@ -372,7 +380,7 @@ impl Handler<GiveUp> for PullActor {
     fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         let (ended, end) = oneshot::channel();
         self.given_up.get_or_insert_default().push(ended);
-        self.owner = Arc::default();
+        self.owner = None;
         if give_up.limit.is_zero() {
             self.end(ctx);
         } else {
@@ -389,7 +397,8 @@ impl Handler<StateOfQueue> for PullActor {
 
     fn handle(&mut self, _: StateOfQueue, _: &mut Context<Self>) -> Self::Result {
         let now = self.parts.member.clock.elapsed();
-        let is_locked = self.parts.member.wants_locks() && now < self.locked_until;
+        let is_trusted = self.owner.as_ref().is_some_and(|owner| owner.is_trusted());
+        let is_locked = self.parts.member.wants_locks() && is_trusted;
         let held = ProcessQueueInfo { locked: is_locked, ..self.held.info() };
         let last_minute = self.tally.last_minute(now);
         MessageResult(QueueState { queue: self.parts.queue.clone(), held, last_minute })
@@ -400,7 +409,9 @@ impl Handler<Locked> for PullActor {
     type Result = ();
 
     fn handle(&mut self, _: Locked, ctx: &mut Context<Self>) {
-        self.locked_until = self.parts.member.clock.elapsed() + LOCK_TRUSTED;
+        if let Some(owner) = &self.owner {
+            owner.trust_until(self.parts.member.clock.elapsed() + LOCK_TRUSTED);
+        }
         self.feed(ctx);
     }
 }

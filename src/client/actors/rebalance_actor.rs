@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
+};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -106,6 +108,8 @@ pub struct RebalanceActor {
     again_after: Duration,
     is_suspended: bool,
     is_stopping: bool,
+    /// Who waits for the end.
+    ends: Vec<oneshot::Sender<()>>,
 }
 
 /// Working out the share takes its time; one round is under way at once.
@@ -129,6 +133,7 @@ impl RebalanceActor {
             again_after: AGAIN_AFTER,
             is_suspended: false,
             is_stopping: false,
+            ends: Vec::new(),
         }
     }
 
@@ -184,11 +189,7 @@ impl RebalanceActor {
 
     fn change(&mut self, change: Change, ctx: &mut Context<Self>) {
         match change {
-            Change::GiveUp(queue) => {
-                let handed_over =
-                    self.give_up(queue, if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO });
-                ctx.spawn(wrap_future::<_, Self>(handed_over));
-            }
+            Change::GiveUp(queue) => self.hand_over_within(self.hand_over(), queue, ctx),
             Change::TakeOver(queue) => self.take_over(queue, ctx),
         }
     }
@@ -196,6 +197,30 @@ impl RebalanceActor {
     /// How long calls under way are waited for when a queue goes to another member, or is to go on elsewhere.
     fn hand_over(&self) -> Duration {
         if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO }
+    }
+
+    fn hand_over_within(&mut self, limit: Duration, queue: MessageQueue, ctx: &mut Context<Self>) {
+        let handed_over = wrap_future::<_, Self>(self.give_up(queue.clone(), limit));
+        ctx.spawn(handed_over.map(move |(), actor, ctx| actor.given_up(&queue, ctx)));
+    }
+
+    fn given_up(&mut self, queue: &MessageQueue, ctx: &mut Context<Self>) {
+        if let Some(change) = self.owned.given_up(queue) {
+            self.change(change, ctx);
+        }
+        self.end_if_over(ctx);
+    }
+
+    /// Comes to the end once that is wanted and nothing is on its way from or to the member: what was locked meanwhile is
+    /// unlocked, and what was given up before is stored.
+    fn end_if_over(&mut self, ctx: &mut Context<Self>) {
+        if self.is_stopping && self.owned.is_empty() {
+            for end in self.ends.drain(..) {
+                // Who waits may have given up.
+                let _ = end.send(());
+            }
+            ctx.stop();
+        }
     }
 
     /// Stops pulling a queue, stores how far that has come, and lets others have it.
@@ -250,6 +275,7 @@ impl RebalanceActor {
     fn not_taken_over(&mut self, queue: &MessageQueue, why: &str, ctx: &mut Context<Self>) {
         tracing::debug!(topic = queue.topic, queue = queue.queue_id, why, "cannot take a queue over yet");
         self.owned.not_taken_over(queue);
+        self.end_if_over(ctx);
         ctx.run_later(AGAIN_AFTER, Self::rebalance);
     }
 
@@ -288,10 +314,10 @@ impl RebalanceActor {
                 // Without an OffsetStoreActor there is no beginning anew either, which says so.
                 let _ = move_to.send(to).await;
             };
-            ctx.spawn(wrap_future::<_, Self>(moving).map(|(), actor, ctx| {
+            ctx.spawn(wrap_future::<_, Self>(moving).map(move |(), actor, ctx| {
                 // Who waits may have given up.
                 let _ = tell.send(());
-                actor.take_over(queue, ctx);
+                actor.given_up(&queue, ctx);
             }));
             moved.spawn_local(told);
         }

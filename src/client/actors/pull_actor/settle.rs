@@ -77,8 +77,12 @@ impl PullActor {
         self.held.put_back(again.iter().map(|message| message.queue_offset));
         let [shortest, longest] = SUSPEND_BOUNDS;
         let rest = if let RetryWhen::After(time) = when { time } else { suspend };
+        self.rest(rest.clamp(shortest, longest), ctx);
+    }
+
+    fn rest(&mut self, time: Duration, ctx: &mut Context<Self>) {
         self.is_resting = true;
-        ctx.run_later(rest.clamp(shortest, longest), |actor, ctx| {
+        ctx.run_later(time, |actor, ctx| {
             actor.is_resting = false;
             actor.feed(ctx);
         });
@@ -107,6 +111,11 @@ impl PullActor {
             Err(error) => {
                 let (topic, offset) = (message.topic.as_str(), message.queue_offset);
                 tracing::warn!(topic, %offset, %error, "a message could not be sent back; it is consumed again here");
+                if self.parts.member.is_one_at_a_time() {
+                    // What is behind it must not pass it meanwhile.
+                    self.held.put_back([offset]);
+                    return self.rest(AGAIN_HERE_AFTER, ctx);
+                }
                 ctx.run_later(AGAIN_HERE_AFTER, move |actor, ctx| actor.again_here(offset, ctx));
             }
         }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use actix::fut::wrap_future;
-use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{AsyncContext, Context, Handler, Message, ResponseFuture};
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
 use super::super::instance_actor::Beats;
 use super::super::pull_actor::{PullActor, Resume, Suspend};
@@ -140,20 +138,14 @@ impl Handler<Stop> for RebalanceActor {
     fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         self.is_stopping = true;
         let limit = self.parts.member.options.stop_limit;
-        let mut ends = JoinSet::new();
         for change in self.owned.give_up_all(|_| true) {
             if let Change::GiveUp(queue) = change {
-                ends.spawn_local(self.give_up(queue, limit));
+                self.hand_over_within(limit, queue, ctx);
             }
         }
         let (ended, end) = oneshot::channel();
-        ctx.spawn(wrap_future::<_, Self>(async move { while ends.join_next().await.is_some() {} }).map(
-            |(), _, ctx| {
-                // Who waits may have given up.
-                let _ = ended.send(());
-                ctx.stop();
-            },
-        ));
+        self.ends.push(ended);
+        self.end_if_over(ctx);
         Box::pin(async move { drop(end.await) })
     }
 }
