@@ -15,6 +15,7 @@ use actix::{Message, Recipient};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use super::consume_hooks::{ConsumeHooks, Ending};
 use super::listener::{Delivery, Listener, RetryWhen, Verdict};
 use crate::net::mailbox::notify;
 
@@ -110,6 +111,7 @@ pub struct Lanes {
     listener: Arc<dyn Listener>,
     /// How long a call may take, if there is a limit.
     limit: Option<Duration>,
+    hooks: Option<ConsumeHooks>,
     waiting: Mutex<VecDeque<Call>>,
     /// A permit for each call that waits.
     count: Semaphore,
@@ -121,10 +123,17 @@ pub struct Lanes {
 impl Lanes {
     /// Calls `listener` on `runtime`, up to `at_once` times at once, until [`Calls::close`].
     #[must_use]
-    pub fn start(listener: Arc<dyn Listener>, runtime: &Handle, at_once: usize, limit: Option<Duration>) -> Arc<Self> {
+    pub fn start(
+        listener: Arc<dyn Listener>,
+        runtime: &Handle,
+        at_once: usize,
+        limit: Option<Duration>,
+        hooks: Option<ConsumeHooks>,
+    ) -> Arc<Self> {
         let lanes = Arc::new(Self {
             listener,
             limit,
+            hooks,
             waiting: Mutex::default(),
             count: Semaphore::new(0),
             is_suspended: watch::Sender::new(false),
@@ -162,7 +171,11 @@ impl Lanes {
             if !delivery.is_current() {
                 continue;
             }
-            let verdict = self.call(delivery).await;
+            let hooked = self.hooks.as_ref().map(|hooks| hooks.before(delivery.clone()));
+            let (verdict, ending) = self.call(delivery).await;
+            if let Some(call) = hooked {
+                call.after(verdict, ending);
+            }
             let mut ended = lock(&self.ended);
             ended.push((end, verdict));
             if ended.len() == 1 {
@@ -172,23 +185,23 @@ impl Lanes {
     }
 
     /// Calls the listener. One that panics has consumed nothing; nor has one that takes too long: it is dropped where it waits.
-    async fn call(&self, delivery: Delivery) -> Verdict {
+    async fn call(&self, delivery: Delivery) -> (Verdict, Ending) {
         let mut consuming = self.listener.consume(delivery);
         let first = poll_fn(|cx| {
             Poll::Ready(match polled(&mut consuming, cx) {
-                Poll::Ready(verdict) => Some(verdict),
+                Poll::Ready(ended) => Some(ended),
                 Poll::Pending => None,
             })
         });
         // Most listeners have nothing to wait for, and need no timer.
-        if let Some(verdict) = first.await {
-            return verdict;
+        if let Some(ended) = first.await {
+            return ended;
         }
         let rest = poll_fn(|cx| polled(&mut consuming, cx));
         let Some(limit) = self.limit else { return rest.await };
         tokio::time::timeout(limit, rest).await.unwrap_or_else(|_| {
             tracing::warn!(?limit, "a listener takes too long and is not waited for; its messages come again");
-            Verdict::Retry { consumed: 0, when: RetryWhen::Level(OVERDUE_LEVEL) }
+            (Verdict::Retry { consumed: 0, when: RetryWhen::Level(OVERDUE_LEVEL) }, Ending::Overdue)
         })
     }
 
@@ -220,10 +233,11 @@ impl Lanes {
 fn polled(
     consuming: &mut Pin<Box<dyn Future<Output = Verdict> + Send + '_>>,
     cx: &mut std::task::Context<'_>,
-) -> Poll<Verdict> {
-    catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx))).unwrap_or_else(|_| {
+) -> Poll<(Verdict, Ending)> {
+    let polled = catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx)));
+    polled.map(|polled| polled.map(|verdict| (verdict, Ending::Returned))).unwrap_or_else(|_| {
         tracing::error!("a listener panicked; its messages come again");
-        Poll::Ready(Verdict::LATER)
+        Poll::Ready((Verdict::LATER, Ending::Panicked))
     })
 }
 

@@ -1,7 +1,7 @@
 //! A client of a cluster: one identity, its connections, its routes, and the groups that it is a member of.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -13,15 +13,18 @@ use super::actors::instance_actor::InstanceParts;
 use super::connection::{ConnectionOptions, Limits};
 use super::discovery::{Discovery, listed};
 use super::error::ClientError;
+use super::latency_faults::LatencyFaults;
 use super::member::Kind;
 use super::namespace::Namespace;
 use super::pool::Connections;
 use super::producer::ProducerBuilder;
+use super::producer_options::ProducerOptions;
 use super::pull_consumer::PullConsumerBuilder;
 use super::push_consumer::PushConsumerBuilder;
 use super::requests::Replies;
 use super::route::Routes;
 use super::route_cache::RouteCache;
+use super::sender::Sender;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::signature::Credentials;
 use crate::time::{SharedClock, SystemClock};
@@ -166,6 +169,20 @@ impl Client {
     #[must_use]
     pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
         PullConsumerBuilder::new(self.clone(), group)
+    }
+
+    /// What sends in the name of a group.
+    pub(super) fn sender(&self, group: GroupName, options: ProducerOptions) -> Sender {
+        let shared = &self.shared;
+        Sender {
+            group,
+            connections: shared.sends.clone(),
+            vip_channel: shared.vip_channel,
+            routes: Arc::clone(&shared.routes),
+            clock: Arc::clone(&shared.clock),
+            faults: Mutex::new(LatencyFaults::default()),
+            options,
+        }
     }
 
     /// A topic as the cluster calls it.

@@ -17,18 +17,20 @@ use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemovePro
 use super::error::ClientError;
 use super::gatherer::Gatherer;
 use super::instance::Client;
-use super::latency_faults::LatencyFaults;
 use super::letter::{Letter, topic_of_batch};
 use super::outgoing::OutgoingMessage;
 use super::producer_options::ProducerOptions;
 use super::receipt::SendReceipt;
 use super::route::Queue;
 use super::selector::place_by_key;
-use super::send_hooks::{SendHook, SendHooks};
+use super::send_hooks::{SendHook, SendHooks, Sent};
 use super::sender::Sender;
+use super::trace::hooks::TraceHook;
+use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
 use crate::net::mailbox::notify;
 use crate::protocol::ids::UniqueIds;
 use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::sys_flag;
 
 /// A producer that is being made.
 pub struct ProducerBuilder {
@@ -36,11 +38,13 @@ pub struct ProducerBuilder {
     group: String,
     options: ProducerOptions,
     hooks: SendHooks,
+    trace: Option<TraceOptions>,
 }
 
 impl ProducerBuilder {
     pub(super) fn new(client: Client, group: &str) -> Self {
-        Self { client, group: group.into(), options: ProducerOptions::default(), hooks: SendHooks::default() }
+        let (options, hooks) = (ProducerOptions::default(), SendHooks::default());
+        Self { client, group: group.into(), options, hooks, trace: None }
     }
 
     /// Has these settings.
@@ -56,6 +60,12 @@ impl ProducerBuilder {
         self
     }
 
+    /// Leaves a trace of each message that a broker has taken, and of how transactions ended.
+    #[must_use]
+    pub fn trace(self, trace: TraceOptions) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
     /// Makes the producer. Brokers hear of it with the first message.
     ///
     /// # Errors
@@ -64,26 +74,23 @@ impl ProducerBuilder {
         self.start_with(ProducerPorts::default()).await
     }
 
-    pub(super) async fn start_with(self, ports: ProducerPorts) -> Result<Producer, ClientError> {
+    pub(super) async fn start_with(mut self, ports: ProducerPorts) -> Result<Producer, ClientError> {
         let group = self.client.group(&self.group)?;
         let shared = &self.client.shared;
+        let trace = self.trace.as_ref();
+        let tracer = trace.map(|trace| Tracer::start(&self.client, trace, &self.group, "PRODUCE")).transpose()?;
+        if let Some(tracer) = &tracer {
+            self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
+        }
         let instance = shared.engine.ports();
         let add = AddProducer { group: group.clone(), ports };
         instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
         let unique_ids = UniqueIds::new(shared.host, std::process::id(), fastrand::u32(..));
-        let sender = Sender {
-            group,
-            connections: shared.sends.clone(),
-            vip_channel: shared.vip_channel,
-            routes: Arc::clone(&shared.routes),
-            clock: Arc::clone(&shared.clock),
-            faults: Mutex::new(LatencyFaults::default()),
-            options: self.options,
-        };
+        let sender = self.client.sender(group, self.options);
         let submitted = Arc::new(Semaphore::new(sender.options.submitted_max));
         let gatherer = sender.options.gathering.map(Gatherer::new);
         let (unique_ids, hooks) = (Mutex::new(unique_ids), self.hooks);
-        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks };
+        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks, tracer };
         Ok(Producer { own: Arc::new(own) })
     }
 }
@@ -103,7 +110,8 @@ pub(super) struct Own {
     /// Room for messages that are submitted.
     submitted: Arc<Semaphore>,
     gatherer: Option<Gatherer>,
-    hooks: SendHooks,
+    pub(super) hooks: SendHooks,
+    tracer: Option<Tracer>,
 }
 
 impl Producer {
@@ -216,12 +224,21 @@ impl Producer {
         self.own.submitted.acquire_many(all).await.map(drop).map_err(|_| ClientError::Ended)
     }
 
-    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    /// What became of the traces that it left, if it leaves any.
+    #[must_use]
+    pub fn traces(&self) -> Option<TraceCounts> {
+        self.own.tracer.as_ref().map(Tracer::counts)
+    }
+
+    /// Waits until everything that was submitted is answered and the traces are sent, and leaves the group. Other clones may go on.
     ///
     /// # Errors
     /// As [`Producer::all_answered`].
     pub async fn stop(self) -> Result<(), ClientError> {
         self.all_answered().await?;
+        if let Some(tracer) = &self.own.tracer {
+            tracer.all_sent().await;
+        }
         let remove = RemoveProducer { group: self.group().clone() };
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
     }
@@ -254,7 +271,8 @@ impl Own {
             Choice::InTurn => self.sender.deliver(&letter).await,
             Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
         };
-        self.hooks.after(message, &outcome, self.took(began));
+        let is_half = sys_flag::transaction_type(letter.sys_flag) == sys_flag::TRANSACTION_PREPARED;
+        self.hooks.after(&Sent { message, outcome: outcome.as_ref(), took: self.took(began), is_half });
         outcome
     }
 
@@ -265,8 +283,7 @@ impl Own {
         self.meet(&letter.topic).await?;
         let began = self.sender.clock.elapsed();
         let outcome = self.sender.deliver(&letter).await;
-        let took = self.took(began);
-        messages.iter().for_each(|message| self.hooks.after(message, &outcome, took));
+        self.hooks.after_batch(messages, &outcome, self.took(began));
         outcome
     }
 

@@ -13,3 +13,5 @@ mod requests_are_signed;
 mod routes_become_queues;
 mod subscriptions_say_what_is_wanted;
 mod the_load_generator_counts_what_is_answered;
+mod traces_are_as_rocketmqs;
+mod traces_hold_nothing_up;
