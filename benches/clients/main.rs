@@ -7,6 +7,7 @@
 //! One line of JSON: messages, seconds, CPU seconds of this process. What comes before, connecting and a tenth of the messages
 //! for warming up, is not counted. Name servers come from the environment, as in `NAMESRV_ADDR`.
 #![allow(missing_docs, reason = "a benchmark has no readers of its items")]
+#![allow(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::error::Error;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ struct Plan {
 fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
     let Some(mode) = arguments.next() else { return Ok(()) };
-    let mut next = |name| arguments.next().ok_or(format!("{name} is missing"));
+    let mut next = |name| arguments.next().ok_or_else(|| format!("{name} is missing"));
     let plan = Plan {
         mode,
         topic: next("TOPIC")?,

@@ -27,8 +27,10 @@ const OVERDUE_LEVEL: u32 = 3;
 #[rtype(result = "()")]
 pub struct CallsEnded {
     /// Which ones, by the numbers that their queue has given them, and how.
-    pub ended: Vec<(u64, Verdict)>,
+    pub ended: Verdicts,
 }
+
+type Verdicts = Vec<(u64, Verdict)>;
 
 /// A delivery that somebody is to consume.
 #[derive(Debug)]
@@ -210,7 +212,7 @@ impl Lanes {
         while !self.count.is_closed() {
             self.report.notified().await;
             let ended = std::mem::take(&mut *lock(&self.ended));
-            let mut of_one: Option<(Recipient<CallsEnded>, Vec<(u64, Verdict)>)> = None;
+            let mut of_one: Option<(Recipient<CallsEnded>, Verdicts)> = None;
             for (mut end, verdict) in ended {
                 let Some(to) = end.to.take() else { continue };
                 match &mut of_one {

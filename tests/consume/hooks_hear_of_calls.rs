@@ -11,10 +11,13 @@ use crate::inbox::{Inbox, client, from_the_first, numbered, send};
 use crate::raw::LIMIT;
 use crate::support::{Cluster, wait_until};
 
+/// The number of a call, and how it ended if that is told of.
+type Note = (u64, Option<CallEnd>);
+
 /// Writes down what it is told; panics at some calls.
 #[derive(Clone, Default)]
 struct Notes {
-    told: Arc<Mutex<Vec<(u64, Option<CallEnd>)>>>,
+    told: Arc<Mutex<Vec<Note>>>,
     panics_at: Option<u64>,
 }
 
@@ -25,7 +28,7 @@ impl Notes {
         assert_ne!(Some(call.number), self.panics_at, "a hook that panics");
     }
 
-    fn told(&self) -> Vec<(u64, Option<CallEnd>)> {
+    fn told(&self) -> Vec<Note> {
         self.told.lock().unwrap().clone()
     }
 

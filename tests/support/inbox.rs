@@ -31,7 +31,10 @@ impl Inbox {
     /// A listener that consumes everything.
     pub(crate) fn listener(&self) -> impl Fn(Delivery) -> std::future::Ready<()> + Send + Sync + 'static {
         let inbox = self.clone();
-        move |delivery| std::future::ready(inbox.take_in(delivery))
+        move |delivery| {
+            inbox.take_in(delivery);
+            std::future::ready(())
+        }
     }
 
     /// Waits until so many have come.
