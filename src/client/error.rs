@@ -28,6 +28,19 @@ pub enum ClientError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A connection could not be encrypted.
+    #[error("no encrypted connection to {address}: {source}; {advice}")]
+    Tls {
+        /// Where to.
+        address: String,
+        /// What is wrong.
+        source: io::Error,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// What is said about encryption cannot be done.
+    #[error("connections cannot be encrypted as the options say: {0}")]
+    TlsOptions(String),
     /// The connection ended before the reply came; the request may have been carried out.
     #[error("the connection to {address} was closed")]
     Closed {
@@ -65,11 +78,11 @@ pub enum ClientError {
         after: Duration,
         /// Why the last try failed.
         #[source]
-        last: Box<ClientError>,
+        last: Box<Self>,
     },
     /// The batch that the message was gathered into.
     #[error(transparent)]
-    OfBatch(Arc<ClientError>),
+    OfBatch(Arc<Self>),
     /// More messages were submitted than may be under way.
     #[error("{limit} messages are under way and not answered yet: wait for some of them before sending more")]
     TooManySubmitted {
@@ -205,7 +218,7 @@ impl ClientError {
     #[must_use]
     pub fn is_of_transport(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
+            Self::Connect { .. } | Self::Tls { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
             Self::GaveUp { last, .. } => last.is_of_transport(),
             Self::OfBatch(error) => error.is_of_transport(),
             _ => false,

@@ -25,6 +25,7 @@ use super::requests::Replies;
 use super::route::Routes;
 use super::route_cache::RouteCache;
 use super::sender::Sender;
+use super::tls::{Tls, TlsOptions};
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::signature::Credentials;
 use crate::time::{SharedClock, SystemClock};
@@ -46,6 +47,8 @@ pub struct ClientOptions {
     pub unit_name: Option<String>,
     /// What requests are signed with, where brokers ask who may do what: `aclEnable`.
     pub credentials: Option<Credentials>,
+    /// How connections to brokers and name servers are encrypted; they are not unless it is said.
+    pub tls: Option<TlsOptions>,
     /// Whether messages are sent to the second port of brokers, which takes no pulls: `vipChannelEnabled`.
     pub vip_channel: bool,
     /// What each connection may use.
@@ -68,6 +71,7 @@ impl ClientOptions {
             instance_name: None,
             unit_name: None,
             credentials: None,
+            tls: None,
             vip_channel: false,
             limits: Limits::default(),
             heartbeat_interval: Duration::from_secs(30),
@@ -111,7 +115,7 @@ impl Client {
     /// A client of the cluster that these name servers know. Nothing is asked of them yet.
     ///
     /// # Errors
-    /// No name server is given, an address server names none, or the system gives no thread.
+    /// No name server is given, an address server names none, the system gives no thread, or files of certificates cannot be used.
     pub async fn new(options: ClientOptions) -> Result<Self, ClientError> {
         let (name_servers, address_server) = match &options.discovery {
             Discovery::Listed(list) => (listed(list)?, None),
@@ -120,12 +124,12 @@ impl Client {
                 (heard.unwrap_or_default(), Some(server.clone()))
             }
         };
+        let tls = options.tls.as_ref().map(Tls::new).transpose()?;
         let (pushed, pushes) = mpsc::channel(PUSHES_WAITING);
         let credentials = options.credentials.clone().map(Arc::new);
-        let limits = options.limits;
-        let sends =
-            Connections::new(ConnectionOptions { limits, credentials: credentials.clone(), ..Default::default() });
-        let connections = Connections::new(ConnectionOptions { limits, credentials, pushes: Some(pushed) });
+        let of_sends = ConnectionOptions { limits: options.limits, pushes: None, credentials, tls };
+        let sends = Connections::new(of_sends.clone());
+        let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..of_sends });
         let host = own_address(name_servers.first()).await;
         let routes = Routes::of_addresses(connections.clone(), name_servers);
         let routes = Arc::new(RouteCache::new(routes, Arc::clone(&options.clock)));
@@ -215,5 +219,5 @@ async fn own_address(name_server: Option<&String>) -> IpAddr {
         socket.connect(name_server?).await.ok()?;
         socket.local_addr().ok()
     };
-    asked.await.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+    asked.await.map_or_else(|| Ipv4Addr::LOCALHOST.into(), |address| address.ip())
 }

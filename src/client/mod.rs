@@ -48,6 +48,7 @@ pub mod selector;
 pub mod send_hooks;
 mod sender;
 pub mod subscription;
+pub mod tls;
 pub mod trace;
 pub mod transactions;
 
@@ -70,6 +71,7 @@ pub use requests::Reply;
 pub use route::{Queue, Routes};
 pub use send_hooks::{EndedTransaction, SendHook, Sent};
 pub use subscription::Wanted;
+pub use tls::{Identity, Tls, TlsOptions, Trust};
 pub use trace::TraceRecord;
 pub use trace::tracer::{TraceCounts, TraceOptions};
 pub use transactions::{TransactionListener, TransactionProducer, TransactionState};

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_group_has_an_offset_or_none;
+mod connections_are_encrypted;
 mod fake_broker;
 mod groups_share_queues_as_rocketmq;
 mod name_servers_are_found;

@@ -69,7 +69,11 @@ async fn those_that_no_broker_takes_are_counted() {
 #[actix::test]
 async fn a_stop_waits_for_them_as_long_as_one_may_take() {
     let broker = broker(|_| Some(Vec::new())).await;
-    let trace = TraceOptions { send_timeout: Duration::from_millis(50), ..Default::default() };
+    let trace = TraceOptions {
+        linger: Duration::from_secs(3600),
+        send_timeout: Duration::from_millis(50),
+        ..Default::default()
+    };
     let producer = producer(&broker, trace).await;
     send(&producer, 1).await;
     timeout(LIMIT, producer.stop()).await.unwrap().unwrap();
