@@ -15,6 +15,7 @@ use actix::{Message, Recipient};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
+use super::consume_hooks::{ConsumeHooks, Ending};
 use super::consumer_options::{ConsumerOptions, Order};
 use super::listener::{Delivery, Listener, RetryWhen, Verdict};
 use crate::net::mailbox::notify;
@@ -25,8 +26,8 @@ const GATHERED_FOR: Duration = Duration::from_millis(2);
 /// The delay level of messages whose delivery takes too long.
 const OVERDUE_LEVEL: u32 = 3;
 
-/// Verdicts on deliveries, by the numbers that their queue has given them.
-type Verdicts = Vec<(u64, Verdict)>;
+/// Verdicts on deliveries, by the numbers that their queue has given them; none on what nobody was called with.
+type Verdicts = Vec<(u64, Option<Verdict>)>;
 
 /// Deliveries have come to their end.
 #[derive(Debug, Message)]
@@ -44,7 +45,7 @@ pub struct Call {
     end: End,
 }
 
-/// Where the verdict on a delivery goes. One that is dropped says that nothing is consumed.
+/// Where the verdict on a delivery goes. One that is dropped says that nobody was called with it.
 #[derive(Debug)]
 struct End {
     number: u64,
@@ -60,12 +61,12 @@ impl Call {
 
     /// Says what became of it.
     pub fn ended(mut self, verdict: Verdict) {
-        self.end.say(verdict);
+        self.end.say(Some(verdict));
     }
 }
 
 impl End {
-    fn say(&mut self, verdict: Verdict) {
+    fn say(&mut self, verdict: Option<Verdict>) {
         if let Some(to) = self.to.take() {
             notify(&to, CallsEnded { ended: vec![(self.number, verdict)] });
         }
@@ -74,7 +75,7 @@ impl End {
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.say(Verdict::LATER);
+        self.say(None);
     }
 }
 
@@ -104,7 +105,7 @@ impl Calls {
         let runtime = lanes.runtime.clone();
         let called = runtime.spawn(async move { lanes.call(Delivery::alone(message)).await });
         // A runtime that was shut down calls nobody any more.
-        Some(called.await.unwrap_or(Verdict::LATER))
+        Some(called.await.map_or(Verdict::LATER, |(verdict, _)| verdict))
     }
 
     /// Has nothing consumed any more.
@@ -129,6 +130,7 @@ pub struct Lanes {
     order: Order,
     /// How long a call may take, where order does not matter.
     limit: Duration,
+    hooks: Option<ConsumeHooks>,
     waiting: Mutex<VecDeque<Call>>,
     /// A permit for each call that waits.
     count: Semaphore,
@@ -140,12 +142,18 @@ pub struct Lanes {
 impl Lanes {
     /// Calls `listener` on `runtime`, as the options say, until [`Calls::close`].
     #[must_use]
-    pub fn start(listener: Arc<dyn Listener>, runtime: &Handle, options: &ConsumerOptions) -> Arc<Self> {
+    pub fn start(
+        listener: Arc<dyn Listener>,
+        runtime: &Handle,
+        options: &ConsumerOptions,
+        hooks: Option<ConsumeHooks>,
+    ) -> Arc<Self> {
         let lanes = Arc::new(Self {
             listener,
             runtime: runtime.clone(),
             order: options.order,
             limit: options.consume_timeout,
+            hooks,
             waiting: Mutex::default(),
             count: Semaphore::new(0),
             is_suspended: watch::Sender::new(false),
@@ -183,7 +191,11 @@ impl Lanes {
             if !delivery.is_current() {
                 continue;
             }
-            let verdict = self.call(delivery).await;
+            let hooked = self.hooks.as_ref().map(|hooks| hooks.before(delivery.clone()));
+            let (verdict, ending) = self.call(delivery).await;
+            if let Some(call) = hooked {
+                call.after(verdict, ending);
+            }
             let mut ended = lock(&self.ended);
             ended.push((end, verdict));
             if ended.len() == 1 {
@@ -193,20 +205,20 @@ impl Lanes {
     }
 
     /// Calls the listener. One that panics has consumed nothing; nor has one that takes too long: it is dropped where it waits.
-    async fn call(&self, delivery: Delivery) -> Verdict {
+    async fn call(&self, delivery: Delivery) -> (Verdict, Ending) {
         // It may panic before there is anything to poll, too, and must not take the lane with it.
         let Ok(mut consuming) = catch_unwind(AssertUnwindSafe(|| self.listener.consume(delivery))) else {
             return panicked();
         };
         let first = poll_fn(|cx| {
             Poll::Ready(match polled(&mut consuming, cx) {
-                Poll::Ready(verdict) => Some(verdict),
+                Poll::Ready(ended) => Some(ended),
                 Poll::Pending => None,
             })
         });
         // Most listeners have nothing to wait for, and need no timer.
-        if let Some(verdict) = first.await {
-            return verdict;
+        if let Some(ended) = first.await {
+            return ended;
         }
         let rest = poll_fn(|cx| polled(&mut consuming, cx));
         if self.order == Order::Queue {
@@ -215,7 +227,7 @@ impl Lanes {
         let limit = self.limit;
         tokio::time::timeout(limit, rest).await.unwrap_or_else(|_| {
             tracing::warn!(?limit, "a listener takes too long and is not waited for; its messages come again");
-            Verdict::Retry { consumed: 0, when: RetryWhen::Level(OVERDUE_LEVEL) }
+            (Verdict::Retry { consumed: 0, when: RetryWhen::Level(OVERDUE_LEVEL) }, Ending::Overdue)
         })
     }
 
@@ -231,9 +243,9 @@ impl Lanes {
             for (mut end, verdict) in ended {
                 let Some(to) = end.to.take() else { continue };
                 match &mut of_one {
-                    Some((queue, own)) if *queue == to => own.push((end.number, verdict)),
+                    Some((queue, own)) if *queue == to => own.push((end.number, Some(verdict))),
                     _ => {
-                        if let Some((queue, ended)) = of_one.replace((to, vec![(end.number, verdict)])) {
+                        if let Some((queue, ended)) = of_one.replace((to, vec![(end.number, Some(verdict))])) {
                             notify(&queue, CallsEnded { ended });
                         }
                     }
@@ -250,13 +262,14 @@ impl Lanes {
 fn polled(
     consuming: &mut Pin<Box<dyn Future<Output = Verdict> + Send + '_>>,
     cx: &mut std::task::Context<'_>,
-) -> Poll<Verdict> {
-    catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx))).unwrap_or_else(|_| Poll::Ready(panicked()))
+) -> Poll<(Verdict, Ending)> {
+    let polled = catch_unwind(AssertUnwindSafe(|| consuming.as_mut().poll(cx)));
+    polled.map_or_else(|_| Poll::Ready(panicked()), |polled| polled.map(|verdict| (verdict, Ending::Returned)))
 }
 
-fn panicked() -> Verdict {
+fn panicked() -> (Verdict, Ending) {
     tracing::error!("a listener panicked; its messages come again");
-    Verdict::LATER
+    (Verdict::LATER, Ending::Panicked)
 }
 
 /// A std mutex: it is held for one change of a list and never across an await. No panic leaves the list half changed.

@@ -9,15 +9,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
 use super::error::ClientError;
 use super::pushed::{Answer, Pushed};
+use super::tls::Tls;
 use crate::protocol::body::BodyError;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
@@ -64,6 +65,8 @@ pub struct ConnectionOptions {
     pub pushes: Option<mpsc::Sender<Pushed>>,
     /// What requests are signed with.
     pub credentials: Option<Arc<Credentials>>,
+    /// How they are encrypted, if they are.
+    pub tls: Option<Tls>,
 }
 
 impl From<Limits> for ConnectionOptions {
@@ -100,32 +103,50 @@ impl Connection {
     /// Connects to `address` (`host:port`).
     ///
     /// # Errors
-    /// Nobody listens there, or it takes too long.
+    /// Nobody listens there, it takes too long, or what listens cannot be talked to in the way that the options say.
     pub async fn open(address: &str, options: impl Into<ConnectionOptions>) -> Result<Self, ClientError> {
-        let ConnectionOptions { limits, pushes, credentials } = options.into();
-        let failed = |source| ClientError::Connect { address: address.into(), source };
-        let connecting = timeout(limits.connect_timeout, TcpStream::connect(address));
-        let stream = connecting.await.map_err(|late| failed(late.into()))?.map_err(failed)?;
-        // Requests are small and awaited: holding them back to fill a packet would only delay them.
-        stream.set_nodelay(true).map_err(failed)?;
-        let (read_half, write_half) = stream.into_split();
+        let options = options.into();
+        let limit = options.limits.connect_timeout;
+        let late = |late: Elapsed| ClientError::Connect { address: address.into(), source: late.into() };
+        match options.tls.clone() {
+            None => {
+                let stream = timeout(limit, connect(address)).await.map_err(late)??;
+                let (read_half, write_half) = stream.into_split();
+                Ok(Self::over(read_half, write_half, address, options))
+            }
+            Some(tls) => {
+                let encrypted = async { tls.encrypt(connect(address).await?, address).await };
+                let stream = timeout(limit, encrypted).await.map_err(late)??;
+                let (read_half, write_half) = tokio::io::split(stream);
+                Ok(Self::over(read_half, write_half, address, options))
+            }
+        }
+    }
+
+    /// Talks over what is connected to `address`.
+    fn over(
+        read_half: impl AsyncRead + Unpin + Send + 'static,
+        write_half: impl AsyncWrite + Unpin + Send + 'static,
+        address: &str,
+        options: ConnectionOptions,
+    ) -> Self {
+        let ConnectionOptions { limits, pushes, credentials, tls: _ } = options;
         let (outgoing, frames) = mpsc::channel(FRAMES_PER_WRITE);
         let waiting = Arc::new(Waiting::default());
         tokio::spawn(write_frames(write_half, frames, waiting.clone()));
         let hears = Hears { address: address.into(), waiting: waiting.clone(), outgoing: outgoing.downgrade(), pushes };
         let reader = tokio::spawn(hears.read_frames(read_half, limits.frame_bytes));
-        Ok(Self {
-            shared: Arc::new(Shared {
-                address: address.into(),
-                serialization: limits.serialization,
-                credentials,
-                outgoing,
-                waiting,
-                next_opaque: AtomicI32::new(0),
-                room: Semaphore::new(limits.requests_under_way),
-                reader,
-            }),
-        })
+        let shared = Shared {
+            address: address.into(),
+            serialization: limits.serialization,
+            credentials,
+            outgoing,
+            waiting,
+            next_opaque: AtomicI32::new(0),
+            room: Semaphore::new(limits.requests_under_way),
+            reader,
+        };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The address that was connected to.
@@ -235,6 +256,14 @@ impl Connection {
     }
 }
 
+async fn connect(address: &str) -> Result<TcpStream, ClientError> {
+    let failed = |source| ClientError::Connect { address: address.into(), source };
+    let stream = TcpStream::connect(address).await.map_err(failed)?;
+    // Requests are small and awaited: holding them back to fill a packet would only delay them.
+    stream.set_nodelay(true).map_err(failed)?;
+    Ok(stream)
+}
+
 /// Who waits for which reply. `None` once the connection has ended, so that nobody begins to wait in vain.
 #[derive(Debug)]
 struct Waiting {
@@ -303,7 +332,7 @@ impl Drop for Entry {
 }
 
 /// Writes frames as they come, those that wait already in one go.
-async fn write_frames(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>) {
+async fn write_frames(mut socket: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>) {
     let mut batch = Vec::with_capacity(FRAMES_PER_WRITE);
     while frames.recv_many(&mut batch, FRAMES_PER_WRITE).await > 0 {
         let whole = if let [only] = batch.as_slice() { only.clone() } else { batch.concat().into() };
@@ -311,7 +340,8 @@ async fn write_frames(mut socket: OwnedWriteHalf, mut frames: mpsc::Receiver<Byt
         // A server that reads nothing would hold the socket for ever, also after everybody has given it up.
         let mut is_open = waiting.is_open.subscribe();
         let written = tokio::select! {
-            written = socket.write_all(&whole) => written.is_ok(),
+            // What encrypts keeps bytes until it is told to let them go; for others that costs nothing.
+            written = async { socket.write_all(&whole).await?; socket.flush().await } => written.is_ok(),
             _ = is_open.wait_for(|is_open| !is_open) => false,
         };
         if !written {
@@ -331,7 +361,7 @@ struct Hears {
 
 impl Hears {
     /// Reads replies until the socket ends or brings what is no frame.
-    async fn read_frames(self, mut socket: OwnedReadHalf, frame_bytes: usize) {
+    async fn read_frames(self, mut socket: impl AsyncRead + Unpin, frame_bytes: usize) {
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
         let mut frames = Vec::new();
         while socket.read_buf(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {

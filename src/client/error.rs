@@ -29,6 +29,19 @@ pub enum ClientError {
         /// The system's answer.
         source: io::Error,
     },
+    /// A connection could not be encrypted.
+    #[error("no encrypted connection to {address}: {source}; {advice}")]
+    Tls {
+        /// Where to.
+        address: String,
+        /// What is wrong.
+        source: io::Error,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// What is said about encryption cannot be done.
+    #[error("connections cannot be encrypted as the options say: {0}")]
+    TlsOptions(String),
     /// The connection ended before the reply came; the request may have been carried out.
     #[error("the connection to {address} was closed")]
     Closed {
@@ -228,7 +241,7 @@ impl ClientError {
     #[must_use]
     pub fn is_of_transport(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
+            Self::Connect { .. } | Self::Tls { .. } | Self::Closed { .. } | Self::Timeout { .. } => true,
             Self::GaveUp { last, .. } => last.is_of_transport(),
             Self::OfBatch(error) => error.is_of_transport(),
             _ => false,

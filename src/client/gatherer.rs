@@ -14,7 +14,6 @@ use super::producer::Own;
 use super::producer_options::Gathering;
 use super::receipt::SendReceipt;
 use crate::protocol::names::Topic;
-use crate::protocol::units::QueueOffset;
 
 /// The batches of one producer that are being filled.
 pub(super) struct Gatherer {
@@ -118,18 +117,7 @@ impl Batch {
         let outcome = own.send_batch(&self.messages).await.map_err(Arc::new);
         for (place, waiting) in self.waiting.into_iter().enumerate() {
             // Who has stopped waiting need not be told.
-            let _ = waiting.send(outcome.clone().map(|receipt| of_one(&receipt, place)));
+            let _ = waiting.send(outcome.clone().map(|receipt| receipt.of_one(place)));
         }
-    }
-}
-
-/// What a batch's receipt says of the message at this place.
-fn of_one(batch: &SendReceipt, place: usize) -> SendReceipt {
-    let nth = |ids: &str| ids.split(',').nth(place).unwrap_or_default().to_owned();
-    SendReceipt {
-        unique_id: nth(&batch.unique_id),
-        offset_id: nth(&batch.offset_id),
-        queue_offset: QueueOffset(batch.queue_offset.0 + place as u64),
-        ..batch.clone()
     }
 }

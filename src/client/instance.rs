@@ -1,7 +1,7 @@
 //! A client of a cluster: one identity, its connections, its routes, and the groups that it is a member of.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::UdpSocket;
@@ -13,15 +13,19 @@ use super::actors::instance_actor::InstanceParts;
 use super::connection::{ConnectionOptions, Limits};
 use super::discovery::{Discovery, listed};
 use super::error::ClientError;
+use super::latency_faults::LatencyFaults;
 use super::member::Kind;
 use super::namespace::Namespace;
 use super::pool::Connections;
 use super::producer::ProducerBuilder;
+use super::producer_options::ProducerOptions;
 use super::pull_consumer::PullConsumerBuilder;
 use super::push_consumer::PushConsumerBuilder;
 use super::requests::Replies;
 use super::route::Routes;
 use super::route_cache::RouteCache;
+use super::sender::Sender;
+use super::tls::{Tls, TlsOptions};
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::signature::Credentials;
 use crate::time::{SharedClock, SystemClock};
@@ -54,6 +58,8 @@ pub struct ClientOptions {
     pub unit_name: Option<String>,
     /// What requests are signed with, where brokers ask who may do what: `aclEnable`.
     pub credentials: Option<Credentials>,
+    /// How connections to brokers and name servers are encrypted; they are not unless it is said.
+    pub tls: Option<TlsOptions>,
     /// Whether messages are sent to the second port of brokers, which takes no pulls: `vipChannelEnabled`.
     pub vip_channel: bool,
     /// What each connection may use.
@@ -76,6 +82,7 @@ impl ClientOptions {
             instance_name: None,
             unit_name: None,
             credentials: None,
+            tls: None,
             vip_channel: false,
             limits: Limits { requests_under_way: REQUESTS_UNDER_WAY, ..Limits::default() },
             heartbeat_interval: Duration::from_secs(30),
@@ -135,7 +142,7 @@ impl Client {
     /// A client of the cluster that these name servers know. Nothing is asked of them yet.
     ///
     /// # Errors
-    /// No name server is given, an address server names none, or the system gives no thread.
+    /// No name server is given, an address server names none, the system gives no thread, or files of certificates cannot be used.
     pub async fn new(options: ClientOptions) -> Result<Self, ClientError> {
         let (name_servers, address_server) = match &options.discovery {
             Discovery::Listed(list) => (listed(list)?, None),
@@ -144,12 +151,12 @@ impl Client {
                 (heard.unwrap_or_default(), Some(server.clone()))
             }
         };
+        let tls = options.tls.as_ref().map(Tls::new).transpose()?;
         let (pushed, pushes) = mpsc::channel(PUSHES_WAITING);
         let credentials = options.credentials.clone().map(Arc::new);
-        let limits = options.limits;
-        let sends =
-            Connections::new(ConnectionOptions { limits, credentials: credentials.clone(), ..Default::default() });
-        let connections = Connections::new(ConnectionOptions { limits, credentials, pushes: Some(pushed) });
+        let of_sends = ConnectionOptions { limits: options.limits, pushes: None, credentials, tls };
+        let sends = Connections::new(of_sends.clone());
+        let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..of_sends });
         let host = own_address(name_servers.first()).await;
         let routes = Routes::of_addresses(connections.clone(), name_servers);
         let routes = Arc::new(RouteCache::new(routes, Arc::clone(&options.clock)));
@@ -193,6 +200,20 @@ impl Client {
     #[must_use]
     pub fn pull_consumer(&self, group: &str) -> PullConsumerBuilder {
         PullConsumerBuilder::new(self.clone(), group)
+    }
+
+    /// What sends in the name of a group.
+    pub(super) fn sender(&self, group: GroupName, options: ProducerOptions) -> Sender {
+        let shared = &self.shared;
+        Sender {
+            group,
+            connections: shared.sends.clone(),
+            vip_channel: shared.vip_channel,
+            routes: Arc::clone(&shared.routes),
+            clock: Arc::clone(&shared.clock),
+            faults: Mutex::new(LatencyFaults::default()),
+            options,
+        }
     }
 
     /// A topic as the cluster calls it.

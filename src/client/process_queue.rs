@@ -95,6 +95,11 @@ impl ProcessQueue {
         self.end = self.end.max(Some(next));
     }
 
+    /// Takes messages back that no listener was called with after all.
+    pub fn untake(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
+        self.waiting.extend(offsets.into_iter().filter(|offset| self.held.contains_key(offset)));
+    }
+
     /// Takes messages back from a listener that could not consume them, so that it is given them again, with one more attempt
     /// counted.
     pub fn put_back(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
@@ -256,6 +261,16 @@ mod tests {
         assert_eq!(queue.pressure(&max), Some(Pressure::Bytes(101)), "a listener has them in memory, too");
         done(&mut queue, &[0]);
         assert_eq!(queue.pressure(&max), None);
+    }
+
+    #[test]
+    fn what_nobody_was_called_with_comes_first_again_and_counts_as_no_attempt() {
+        let mut queue = filled(0..4);
+        queue.take(2);
+        queue.untake([QueueOffset(1), QueueOffset(9)]);
+        let again = queue.take(2);
+        assert_eq!(offsets(&again), [1, 2]);
+        assert!(again.iter().all(|message| message.reconsume_times == 0), "{again:?}");
     }
 
     #[derive(Clone, Debug)]

@@ -18,20 +18,22 @@ use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemovePro
 use super::error::ClientError;
 use super::gatherer::Gatherer;
 use super::instance::Client;
-use super::latency_faults::LatencyFaults;
 use super::letter::{Letter, topic_of_batch};
 use super::outgoing::OutgoingMessage;
 use super::producer_options::ProducerOptions;
 use super::receipt::SendReceipt;
 use super::route::Queue;
 use super::selector::place_by_key;
-use super::send_hooks::{SendHook, SendHooks};
+use super::send_hooks::{SendHook, SendHooks, SentMessage};
 use super::sender::{Sender, no_queue};
+use super::trace::hooks::TraceHook;
+use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
 use crate::broker::duplicates::IDEMPOTENCE_KEY;
 use crate::net::mailbox::notify;
 use crate::protocol::ids::UniqueIds;
 use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::properties::{self, keys};
+use crate::protocol::sys_flag;
 
 /// A producer that is being made.
 ///
@@ -57,11 +59,13 @@ pub struct ProducerBuilder {
     group: String,
     options: ProducerOptions,
     hooks: SendHooks,
+    trace: Option<TraceOptions>,
 }
 
 impl ProducerBuilder {
     pub(super) fn new(client: Client, group: &str) -> Self {
-        Self { client, group: group.into(), options: ProducerOptions::default(), hooks: SendHooks::default() }
+        let (options, hooks) = (ProducerOptions::default(), SendHooks::default());
+        Self { client, group: group.into(), options, hooks, trace: None }
     }
 
     /// Has these settings.
@@ -77,6 +81,12 @@ impl ProducerBuilder {
         self
     }
 
+    /// Leaves a trace of each message that a broker has taken, and of how transactions ended.
+    #[must_use]
+    pub fn trace(self, trace: TraceOptions) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
     /// Makes the producer. Brokers hear of it now, or with the first message that goes there.
     ///
     /// # Errors
@@ -85,28 +95,25 @@ impl ProducerBuilder {
         self.start_with(ProducerPorts::default()).await
     }
 
-    pub(super) async fn start_with(self, ports: ProducerPorts) -> Result<Producer, ClientError> {
+    pub(super) async fn start_with(mut self, ports: ProducerPorts) -> Result<Producer, ClientError> {
         let group = self.client.group(&self.group)?;
         let shared = &self.client.shared;
+        let trace = self.trace.as_ref();
+        let tracer = trace.map(|trace| Tracer::start(&self.client, trace, &self.group, "PRODUCE")).transpose()?;
+        if let Some(tracer) = &tracer {
+            self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
+        }
         let instance = shared.engine.ports();
         let add = AddProducer { group: group.clone(), ports };
         instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
         // Brokers that the client knows already hear of it now, others with the first message that goes there.
         let _ = instance.beat.send(Beats::ToNew).await;
         let unique_ids = UniqueIds::new(shared.host, std::process::id(), fastrand::u32(..));
-        let sender = Sender {
-            group,
-            connections: shared.sends.clone(),
-            vip_channel: shared.vip_channel,
-            routes: Arc::clone(&shared.routes),
-            clock: Arc::clone(&shared.clock),
-            faults: Mutex::new(LatencyFaults::default()),
-            options: self.options,
-        };
+        let sender = self.client.sender(group, self.options);
         let submitted = Arc::new(Semaphore::new(sender.options.submitted_max));
         let gatherer = sender.options.gathering.map(Gatherer::new);
         let (unique_ids, hooks) = (Mutex::new(unique_ids), self.hooks);
-        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks };
+        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks, tracer };
         Ok(Producer { own: Arc::new(own) })
     }
 }
@@ -154,7 +161,8 @@ pub(super) struct Own {
     /// Room for messages that are submitted.
     submitted: Arc<Semaphore>,
     gatherer: Option<Gatherer>,
-    hooks: SendHooks,
+    pub(super) hooks: SendHooks,
+    tracer: Option<Tracer>,
 }
 
 impl Producer {
@@ -267,12 +275,21 @@ impl Producer {
         self.own.submitted.acquire_many(all).await.map(drop).map_err(|_| ClientError::Ended)
     }
 
-    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    /// What became of the traces that it left, if it leaves any.
+    #[must_use]
+    pub fn traces(&self) -> Option<TraceCounts> {
+        self.own.tracer.as_ref().map(Tracer::counts)
+    }
+
+    /// Waits until everything that was submitted is answered and the traces are sent, and leaves the group. Other clones may go on.
     ///
     /// # Errors
     /// As [`Producer::all_answered`].
     pub async fn stop(self) -> Result<(), ClientError> {
         self.all_answered().await?;
+        if let Some(tracer) = &self.own.tracer {
+            tracer.all_sent().await;
+        }
         let remove = RemoveProducer { group: self.group().clone() };
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
     }
@@ -305,7 +322,7 @@ impl Own {
             Choice::InTurn => self.sender.deliver(&letter, began).await,
             Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
         };
-        self.hooks.after(message, &outcome, self.took(began));
+        self.told(message, &letter, &outcome, began);
         outcome
     }
 
@@ -327,8 +344,21 @@ impl Own {
     ) -> Result<SendReceipt, ClientError> {
         let began = self.sender.clock.elapsed();
         let outcome = self.deliver(letter).await;
-        self.hooks.after(message, &outcome, self.took(began));
+        self.told(message, letter, &outcome, began);
         outcome
+    }
+
+    /// Tells the hooks what became of a message.
+    fn told(
+        &self,
+        message: &OutgoingMessage,
+        letter: &Letter,
+        outcome: &Result<SendReceipt, ClientError>,
+        began: Duration,
+    ) {
+        let is_half = sys_flag::transaction_type(letter.sys_flag) == sys_flag::TRANSACTION_PREPARED;
+        let (outcome, took) = (outcome.as_ref(), self.took(began));
+        self.hooks.after(&SentMessage { message, outcome, took, is_half });
     }
 
     /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
@@ -364,8 +394,7 @@ impl Own {
         let began = self.sender.clock.elapsed();
         self.meet(&letter).await?;
         let outcome = self.sender.deliver(&letter, began).await;
-        let took = self.took(began);
-        messages.iter().for_each(|message| self.hooks.after(message, &outcome, took));
+        self.hooks.after_batch(messages, &outcome, self.took(began));
         outcome
     }
 

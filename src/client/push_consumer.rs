@@ -15,6 +15,7 @@ use super::actors::rebalance_actor::{
     Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
 use super::calls::{Calls, Lanes};
+use super::consume_hooks::{ConsumeHook, ConsumeHooks};
 use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
@@ -23,6 +24,8 @@ use super::member::{Kind, Member, MemberParts, Subscriptions};
 use super::membership::Membership;
 use super::offset_file::OffsetFile;
 use super::subscription::Wanted;
+use super::trace::hooks::TraceHook;
+use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::heartbeat::MessageModel;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -36,12 +39,15 @@ pub struct PushConsumerBuilder {
     options: ConsumerOptions,
     offsets_folder: PathBuf,
     kind: Kind,
+    hooks: Vec<Arc<dyn ConsumeHook>>,
+    trace: Option<TraceOptions>,
 }
 
 impl PushConsumerBuilder {
     pub(super) fn new(client: Client, group: &str, kind: Kind) -> Self {
         let (wanted, options) = (BTreeMap::new(), ConsumerOptions::default());
-        Self { client, group: group.into(), wanted, options, offsets_folder: OffsetFile::default_folder(), kind }
+        let (offsets_folder, hooks) = (OffsetFile::default_folder(), Vec::new());
+        Self { client, group: group.into(), wanted, options, offsets_folder, kind, hooks, trace: None }
     }
 
     /// Wants this of a topic.
@@ -64,6 +70,19 @@ impl PushConsumerBuilder {
         Self { offsets_folder: offsets_folder.into(), ..self }
     }
 
+    /// Tells this of the listener's calls, too.
+    #[must_use]
+    pub fn hook(mut self, hook: Arc<dyn ConsumeHook>) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Leaves traces of each message before and after the listener is called with it.
+    #[must_use]
+    pub fn trace(self, trace: TraceOptions) -> Self {
+        Self { trace: Some(trace), ..self }
+    }
+
     /// Begins to consume. The listener runs on the tokio runtime that this is called on.
     ///
     /// # Errors
@@ -72,9 +91,18 @@ impl PushConsumerBuilder {
     ///
     /// # Panics
     /// There is no tokio runtime.
-    pub async fn start(self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
-        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options);
-        self.start_with(Calls::Listener(lanes)).await
+    pub async fn start(mut self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
+        let shared = &self.client.shared;
+        let trace = self.trace.as_ref();
+        let tracer = trace.map(|trace| Tracer::start(&self.client, trace, &self.group, "CONSUME")).transpose()?;
+        if let Some(tracer) = &tracer {
+            self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
+        }
+        let hooks = ConsumeHooks::of(std::mem::take(&mut self.hooks), &shared.clock);
+        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options, hooks);
+        let mut consumer = self.start_with(Calls::Listener(lanes)).await?;
+        consumer.tracer = tracer;
+        Ok(consumer)
     }
 
     /// Has what it pulls consumed by these.
@@ -100,6 +128,7 @@ impl PushConsumerBuilder {
             offsets,
             instance,
             queues,
+            tracer: None,
             is_over: false,
         };
         consumer.enter().await?;
@@ -179,6 +208,7 @@ pub struct PushConsumer {
     pub(super) offsets: Addr<OffsetStoreActor>,
     instance: InstancePorts,
     queues: watch::Receiver<BTreeSet<MessageQueue>>,
+    tracer: Option<Tracer>,
     is_over: bool,
 }
 
@@ -259,6 +289,12 @@ impl PushConsumer {
         self.queues.clone()
     }
 
+    /// What became of the traces that it left, if it leaves any.
+    #[must_use]
+    pub fn traces(&self) -> Option<TraceCounts> {
+        self.tracer.as_ref().map(Tracer::counts)
+    }
+
     /// Comes to the end: begins no call any more, waits for those under way (`stop_limit`), stores how far they came, and gives
     /// the queues back, so that other members have them at once.
     ///
@@ -267,6 +303,9 @@ impl PushConsumer {
     pub async fn stop(mut self) -> Result<(), ClientError> {
         self.is_over = true;
         self.rebalance.send(Stop).await.map_err(|_| ClientError::Ended)?;
+        if let Some(tracer) = &self.tracer {
+            tracer.all_sent().await;
+        }
         let remove = RemoveConsumer { group: self.member.group().clone() };
         self.instance.remove_consumer.send(remove).await.map_err(|_| ClientError::Ended)
     }

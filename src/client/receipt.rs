@@ -46,12 +46,18 @@ pub struct SendReceipt {
     pub offset_id: String,
     /// The broker that has it.
     pub broker_name: Arc<str>,
+    /// `host:port` of that.
+    pub broker_address: Arc<str>,
     /// The queue it is in.
     pub queue_id: QueueId,
     /// Its place there.
     pub queue_offset: QueueOffset,
     /// The transaction that it began, where the broker names one.
     pub transaction_id: Option<String>,
+    /// The region that the broker says it is in.
+    pub region: Option<String>,
+    /// Whether the broker wants traces.
+    pub trace_on: bool,
 }
 
 impl SendReceipt {
@@ -72,9 +78,23 @@ impl SendReceipt {
             unique_id: unique_id.into(),
             offset_id: header.msg_id,
             broker_name: Arc::clone(&queue.broker_name),
+            broker_address: Arc::clone(&queue.address),
             queue_id: QueueId(header.queue_id.unsigned_abs()),
             queue_offset: QueueOffset(header.queue_offset.unsigned_abs()),
             transaction_id: header.transaction_id,
+            region: header.region,
+            trace_on: header.trace_on.unwrap_or(true),
         })
+    }
+
+    /// What a batch's receipt says of the message at this place.
+    pub(super) fn of_one(&self, place: usize) -> Self {
+        let nth = |ids: &str| ids.split(',').nth(place).unwrap_or_default().to_owned();
+        Self {
+            unique_id: nth(&self.unique_id),
+            offset_id: nth(&self.offset_id),
+            queue_offset: QueueOffset(self.queue_offset.0 + place as u64),
+            ..self.clone()
+        }
     }
 }

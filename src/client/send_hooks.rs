@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::error::ClientError;
 use super::outgoing::OutgoingMessage;
 use super::receipt::SendReceipt;
+use super::transactions::TransactionState;
 
 /// Hears of each message that a producer sends, on the task that sends it.
 ///
@@ -35,10 +36,55 @@ pub trait SendHook: Send + Sync + 'static {
         Ok(())
     }
 
-    /// It was sent, or not; that took so long. What is sent as a batch is told of by each message, with what became of the batch.
-    fn after(&self, message: &OutgoingMessage, outcome: &Result<SendReceipt, ClientError>, took: Duration) {
-        let _ = (message, outcome, took);
+    /// It was sent, or not. Of a batch this is told of each message.
+    fn after(&self, sent: &SentMessage<'_>) {
+        let _ = sent;
     }
+
+    /// A broker is about to be told how a transaction ended.
+    fn transaction_ended(&self, ended: &EndedTransaction<'_>) {
+        let _ = ended;
+    }
+}
+
+/// A message that was sent, or not.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct SentMessage<'a> {
+    /// The message.
+    pub message: &'a OutgoingMessage,
+    /// What became of it.
+    pub outcome: Result<&'a SendReceipt, &'a ClientError>,
+    /// How long that took; of a batch, for all of it.
+    pub took: Duration,
+    /// Whether it waits for the end of its transaction.
+    pub is_half: bool,
+}
+
+/// How a transaction ended, as its broker is told.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct EndedTransaction<'a> {
+    /// The topic of its message.
+    pub topic: &'a str,
+    /// The id that the producer gave that.
+    pub message_id: &'a str,
+    /// The message's tag.
+    pub tag: Option<&'a str>,
+    /// Its keys, separated by blanks.
+    pub keys: Option<&'a str>,
+    /// `host:port` of the broker.
+    pub broker_address: &'a str,
+    /// The transaction's id, where the broker has named one.
+    pub transaction_id: Option<&'a str>,
+    /// How it ended.
+    pub state: TransactionState,
+    /// Whether the broker had asked.
+    pub is_answer: bool,
+    /// The broker's region, if it named one.
+    pub region: Option<&'a str>,
+    /// Whether the broker wants traces.
+    pub trace_on: bool,
 }
 
 /// The hooks of one producer.
@@ -54,7 +100,27 @@ impl SendHooks {
         self.0.iter().try_for_each(|hook| hook.before(message))
     }
 
-    pub(super) fn after(&self, message: &OutgoingMessage, outcome: &Result<SendReceipt, ClientError>, took: Duration) {
-        self.0.iter().for_each(|hook| hook.after(message, outcome, took));
+    pub(super) fn after(&self, sent: &SentMessage<'_>) {
+        self.0.iter().for_each(|hook| hook.after(sent));
+    }
+
+    /// Tells of a batch: of each message with its own part of the receipt.
+    pub(super) fn after_batch(
+        &self,
+        messages: &[OutgoingMessage],
+        outcome: &Result<SendReceipt, ClientError>,
+        took: Duration,
+    ) {
+        if self.0.is_empty() {
+            return;
+        }
+        for (place, message) in messages.iter().enumerate() {
+            let own = outcome.as_ref().map(|batch| batch.of_one(place));
+            self.after(&SentMessage { message, outcome: own.as_ref().map_err(|error| *error), took, is_half: false });
+        }
+    }
+
+    pub(super) fn transaction_ended(&self, ended: &EndedTransaction<'_>) {
+        self.0.iter().for_each(|hook| hook.transaction_ended(ended));
     }
 }

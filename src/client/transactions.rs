@@ -11,10 +11,12 @@ use tokio::sync::mpsc;
 
 use super::actors::instance_actor::ProducerPorts;
 use super::error::ClientError;
+use super::namespace::Namespace;
 use super::outgoing::OutgoingMessage;
 use super::pool::Connections;
 use super::producer::{Choice, Producer, ProducerBuilder};
 use super::receipt::{SendReceipt, SendStatus};
+use super::send_hooks::{EndedTransaction, SendHooks};
 use crate::protocol::codes::request;
 use crate::protocol::command::Command;
 use crate::protocol::headers::transaction::{CheckTransaction, EndTransaction};
@@ -127,7 +129,12 @@ impl ProducerBuilder {
         let listener: Arc<dyn TransactionListener> = Arc::new(listener);
         let (checks, asked) = mpsc::channel(CHECKS_WAITING);
         let producer = self.start_with(ProducerPorts { checks: Some(checks) }).await?;
-        let ends = Ends { group: producer.group().clone(), connections: producer.own.sender.connections.clone() };
+        let ends = Ends {
+            group: producer.group().clone(),
+            connections: producer.own.sender.connections.clone(),
+            namespace: producer.own.client.shared.namespace.clone(),
+            hooks: producer.own.hooks.clone(),
+        };
         // It ends with the producer, whose ports hold the other end.
         Handle::current().spawn(answer_checks(asked, Arc::clone(&listener), ends));
         Ok(TransactionProducer { producer, listener })
@@ -189,6 +196,18 @@ impl TransactionProducer {
             msg_id: receipt.unique_id.clone(),
             transaction_id: receipt.transaction_id.clone(),
         };
+        own.hooks.transaction_ended(&EndedTransaction {
+            topic: message.topic.as_str(),
+            message_id: &receipt.unique_id,
+            tag: message.tag.as_deref(),
+            keys: message.keys.as_deref(),
+            broker_address: address,
+            transaction_id: receipt.transaction_id.as_deref(),
+            state,
+            is_answer: false,
+            region: receipt.region.as_deref(),
+            trace_on: receipt.trace_on,
+        });
         send_end(&own.sender.connections, address, &header).await
     }
 }
@@ -197,6 +216,8 @@ impl TransactionProducer {
 struct Ends {
     group: GroupName,
     connections: Connections,
+    namespace: Namespace,
+    hooks: SendHooks,
 }
 
 async fn answer_checks(
@@ -221,6 +242,18 @@ async fn answer_checks(
             msg_id: message.unique_id().map(Into::into).or(check.header.msg_id).unwrap_or_default(),
             transaction_id: check.header.transaction_id,
         };
+        ends.hooks.transaction_ended(&EndedTransaction {
+            topic: &ends.namespace.stripped(&message.topic),
+            message_id: &header.msg_id,
+            tag: message.tags(),
+            keys: message.keys(),
+            broker_address: &check.address,
+            transaction_id: header.transaction_id.as_deref(),
+            state,
+            is_answer: true,
+            region: message.property(keys::MSG_REGION),
+            trace_on: message.property(keys::TRACE_ON) != Some("false"),
+        });
         if let Err(error) = send_end(&ends.connections, &check.address, &header).await {
             tracing::warn!(%error, "the broker was not told how a transaction ended; it asks again");
         }

@@ -3,6 +3,7 @@
 
 mod a_group_has_an_offset_or_none;
 mod brokers_that_do_badly_are_passed_over;
+mod connections_are_encrypted;
 #[path = "../support/fake_broker.rs"]
 mod fake_broker;
 mod groups_share_queues_as_rocketmq;
@@ -15,3 +16,5 @@ mod requests_are_signed;
 mod routes_become_queues;
 mod subscriptions_say_what_is_wanted;
 mod the_load_generator_counts_what_is_answered;
+mod traces_are_as_rocketmqs;
+mod traces_hold_nothing_up;

@@ -4,6 +4,7 @@
 mod all_members_get_everything;
 mod brokers_are_listened_to;
 mod each_message_comes_to_the_group;
+mod hooks_hear_of_calls;
 #[path = "../support/inbox.rs"]
 mod inbox;
 mod members_share_the_queues;

@@ -12,4 +12,5 @@ mod raw;
 mod requests_are_answered;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces_are_left;
 mod what_is_said_of_a_message_arrives;

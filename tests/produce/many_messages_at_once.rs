@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ferromq::client::{ClientError, Delay, Gathering, OutgoingMessage, ProducerOptions, SendHook, SendReceipt};
+use ferromq::client::{ClientError, Delay, Gathering, OutgoingMessage, ProducerOptions, SendHook, SentMessage};
 
 use crate::inbox::{Inbox, client, numbered, reader};
 use crate::support::Cluster;
@@ -53,8 +53,10 @@ impl SendHook for Counts {
         if message.body == "forbidden" { Err(ClientError::Forbidden("not this one".into())) } else { Ok(()) }
     }
 
-    fn after(&self, _: &OutgoingMessage, outcome: &Result<SendReceipt, ClientError>, _: Duration) {
-        self.sent.fetch_add(usize::from(outcome.is_ok()), Ordering::SeqCst);
+    fn after(&self, sent: &SentMessage<'_>) {
+        // Each hears of its own place, also within a batch.
+        let is_one = sent.outcome.is_ok_and(|receipt| !receipt.unique_id.contains(','));
+        self.sent.fetch_add(usize::from(is_one), Ordering::SeqCst);
     }
 }
 

@@ -364,8 +364,10 @@ impl Handler<CallsEnded> for PullActor {
 
     fn handle(&mut self, ended: CallsEnded, ctx: &mut Context<Self>) {
         for (number, verdict) in ended.ended {
-            if let Some(messages) = self.calls.remove(&number) {
-                self.settle(&messages, verdict, ctx);
+            match (self.calls.remove(&number), verdict) {
+                (Some(messages), Some(verdict)) => self.settle(&messages, verdict, ctx),
+                (Some(messages), None) => self.held.untake(messages.iter().map(|message| message.queue_offset)),
+                (None, _) => {}
             }
         }
         self.progressed();
