@@ -5,7 +5,7 @@
 //! An arrow only ever points downwards; `tests/tidy.rs` holds the crate to it.
 //!
 //! ```text
-//! main, cli ─► actors ─► client ─► net, broker, namesrv ─► store ─► protocol ─► time, properties_file
+//! main, cli ─► actors, admin ─► client ─► net, broker, namesrv ─► store ─► protocol ─► time, properties_file
 //! ```
 //!
 //! | module | what it is | what is absent from it |
@@ -18,9 +18,11 @@
 //! | [`net`] | framed TCP, permits, replies, routing by code | knowledge of any one request |
 //! | [`actors`] | mailboxes, order, wiring, timers | anything a unit test would want to call |
 //! | [`client`] | producer and consumer over the same wire | – |
+//! | [`admin`] | every request of administrators, as a function | actors; words for people |
 //! | [`cli`] | the commands of the binary | decisions: it reads arguments and starts actors |
 
 pub mod actors;
+pub mod admin;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -21,7 +21,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The broker is a client of its name servers.
     ("actors", &["client", "net", "broker", "namesrv", "properties_file", "store", "protocol", "time"]),
     ("client", &["net", "broker", "namesrv", "store", "protocol", "time"]),
-    ("cli", &["actors", "client", "net", "broker", "namesrv", "properties_file", "store", "protocol", "time"]),
+    ("admin", &["client", "net", "broker", "namesrv", "store", "protocol", "time"]),
+    ("cli", &["actors", "admin", "client", "net", "broker", "namesrv", "properties_file", "store", "protocol", "time"]),
 ];
 
 const FUNCTION_LINES_MAX: usize = 70;

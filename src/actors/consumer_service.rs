@@ -95,7 +95,7 @@ impl ConsumerService {
             request::INVOKE_BROKER_TO_RESET_OFFSET => self.reset(&ResetOffset::parse(&command.ext)?, command).await,
             request::INVOKE_BROKER_TO_GET_CONSUMER_STATUS => self.status(&ConsumerStatus::parse(&command.ext)?).await,
             request::GET_CONSUMER_RUNNING_INFO => {
-                let OfConsumer { consumer_group, client_id } = OfConsumer::parse(&command.ext)?;
+                let OfConsumer { consumer_group, client_id, .. } = OfConsumer::parse(&command.ext)?;
                 let consumer = self.consumer(&consumer_group, &client_id).await?;
                 relay(&consumer_group, &consumer, ask_consumer::relayed(command)).await
             }

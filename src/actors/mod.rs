@@ -77,6 +77,7 @@ pub mod hooks;
 pub mod index_actor;
 mod late;
 pub mod live;
+pub mod local_cluster;
 mod lookup_service;
 pub mod namesrv;
 pub mod namesrv_actor;

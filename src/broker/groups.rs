@@ -30,6 +30,12 @@ const START_UP_GROUPS: [&str; 7] = [
     "CID_ONSAPI_OWNER",
 ];
 
+/// Whether a group is a broker's own, or one that every broker knows.
+#[must_use]
+pub fn is_system_group(name: &str) -> bool {
+    name.starts_with(SYSTEM_GROUP_PREFIX) || START_UP_GROUPS.contains(&name)
+}
+
 /// All groups at one moment. Cloning shares everything.
 #[derive(Clone, Debug, Default)]
 pub struct GroupTable {

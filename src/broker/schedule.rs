@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use serde::{Deserialize, Serialize};
-
 use super::topics::schedule_topic;
+use crate::protocol::body::offsets::DelayOffsetTable;
 use crate::protocol::body::{BodyError, lenient, pretty};
 use crate::protocol::message::Message;
 use crate::protocol::names::Topic;
@@ -128,15 +127,8 @@ struct LevelOffset {
     unsynced: VecDeque<(PhysicalOffset, QueueOffset)>,
 }
 
-/// The content of `delayOffset.json`. A 5.x broker adds a data version, which is left out.
-#[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct DelayOffsetTable {
-    offset_table: BTreeMap<i32, i64>,
-}
-
 impl DelayOffsets {
-    /// Reads the content of `delayOffset.json`. What is negative is left out.
+    /// Reads the content of `delayOffset.json`. What is negative is left out, and so is the data version that a 5.x broker adds.
     ///
     /// # Errors
     /// Text that is no such file.

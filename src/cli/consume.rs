@@ -7,17 +7,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::ProgressBar;
-use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::message_json::as_json;
 use super::produce::progress;
 use super::unless_reader_left;
 use crate::client::{ClientError, Connections, Limits, PullStatus, Pulled, Puller, Queue, Routes, route};
 use crate::protocol::codes::response;
 use crate::protocol::message::Message;
 use crate::protocol::names::{GroupName, Topic};
-use crate::protocol::properties;
 use crate::protocol::units::QueueOffset;
 
 /// Messages per pull.
@@ -184,39 +183,13 @@ fn show(args: &ConsumeArgs, progress: &ProgressBar, queue: &Queue, messages: &[M
         let mut out = io::BufWriter::new(io::stdout().lock());
         for message in messages {
             if args.json {
-                writeln!(out, "{}", as_json(queue, message))?;
+                writeln!(out, "{}", as_json(&queue.broker_name, message))?;
             } else {
                 out.write_all(&message.body)?;
                 out.write_all(b"\n")?;
             }
         }
         out.flush()
-    })
-}
-
-/// All that is known of a message. A body that is not text stands there as `bodyHex`.
-fn as_json(queue: &Queue, message: &Message) -> Value {
-    let properties: Map<String, Value> =
-        properties::pairs(message.properties.as_str()).map(|(name, value)| (name.into(), value.into())).collect();
-    let (body_name, body) = match std::str::from_utf8(&message.body) {
-        Ok(text) => ("body", text.to_owned()),
-        Err(_) => ("bodyHex", message.body.iter().map(|byte| format!("{byte:02x}")).collect()),
-    };
-    json!({
-        "topic": message.topic.as_str(),
-        "broker": &*queue.broker_name,
-        "queue": message.queue_id.0,
-        "offset": message.queue_offset.0,
-        "msgId": message.unique_id(),
-        "offsetMsgId": message.offset_id(),
-        "tag": message.tags(),
-        "keys": message.keys(),
-        "bornTimestamp": message.born_time.0,
-        "storeTimestamp": message.store_time.0,
-        "bornHost": message.born_host.to_string(),
-        "reconsumeTimes": message.reconsume_times,
-        "properties": properties,
-        body_name: body,
     })
 }
 

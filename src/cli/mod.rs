@@ -3,6 +3,7 @@
 //! Standard output carries results and the line that says that a server is ready; everything else, the log included,
 //! goes to standard error. What a command does beyond reading its arguments is the business of `actors` and `client`.
 
+mod admin;
 pub mod bench;
 mod broker;
 mod config_file;
@@ -10,6 +11,7 @@ pub mod consume;
 mod data_dir;
 mod logging;
 mod machine;
+mod message_json;
 mod namesrv;
 pub mod produce;
 mod rocketmq;
@@ -17,6 +19,8 @@ mod running;
 pub mod serve;
 mod standalone;
 mod store;
+mod table;
+mod times;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -52,8 +56,9 @@ Examples:
   ferromq produce -t orders --body hello        send a message
   ferromq consume -t orders                     print what comes in
   ferromq store verify ferromq-data             check a store that no broker has open
+  ferromq admin clusterList                     what mqadmin does, by its names
 
-Called as mqnamesrv or mqbroker (through a link), it takes RocketMQ's options.
+Called as mqnamesrv, mqbroker or mqadmin (through a link), it takes RocketMQ's options.
 
 Exit codes: 0 done, 1 failed, 2 wrong arguments or configuration."
 )]
@@ -74,15 +79,20 @@ enum Command {
     Consume(consume::ConsumeArgs),
     Bench(bench::BenchArgs),
     Store(store::StoreArgs),
+    Admin(admin::AdminArgs),
 }
 
 /// Does what the command line says; what `main` is.
 pub fn main() -> ExitCode {
-    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
     let program = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
     match program {
         Some("mqnamesrv") => rocketmq::namesrv(arguments),
         Some("mqbroker") => rocketmq::broker(arguments),
+        Some("mqadmin") => {
+            arguments.insert(1, "admin".into());
+            ferromq(arguments)
+        }
         _ => ferromq(arguments),
     }
 }
@@ -101,6 +111,7 @@ fn ferromq(arguments: Vec<OsString>) -> ExitCode {
         Command::Consume(args) => consume::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Store(args) => store::run(&args),
+        Command::Admin(args) => admin::run(&args),
     };
     let Err(error) = outcome else { return ExitCode::SUCCESS };
     report(&error);
@@ -129,7 +140,7 @@ fn report(error: &anyhow::Error) {
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<SettingsError>() || error.is::<ConfigFileError>() || store::is_usage(error)
+    error.is::<SettingsError>() || error.is::<ConfigFileError>() || store::is_usage(error) || admin::is_usage(error)
 }
 
 /// Prints a text, and ends in peace when nobody reads it to its end.

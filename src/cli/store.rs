@@ -5,7 +5,6 @@
 mod dump;
 mod inspect;
 mod repair;
-mod times;
 mod verify;
 
 use std::io::{self, IsTerminal};

@@ -12,6 +12,17 @@ pub use consistent_hash::ConsistentHash;
 pub use machine_room::{MachineRoom, MachineRoomNearby, RoomOfMember, RoomOfQueue};
 
 /// A strategy. All members of a group must have the same one: otherwise some queues are read twice, others by nobody.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{Average, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |queue_id| MessageQueue { broker_name: "a".into(), queue_id, topic: "Invoices".into() };
+/// let queues: Vec<_> = (0..4).map(queue).collect();
+/// let share = share_of("second", vec!["first".into(), "second".into()], queues, &Average);
+/// assert_eq!(share, [queue(2), queue(3)]);
+/// ```
 pub trait Allocation: fmt::Debug + Send + Sync {
     /// What RocketMQ calls it.
     fn name(&self) -> String;

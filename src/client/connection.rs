@@ -23,6 +23,7 @@ use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::error::ProtocolError;
 use crate::protocol::frame::{self, FRAME_BYTES_MAX, Frame};
+use crate::protocol::signature::Credentials;
 use crate::protocol::units::Opaque;
 
 /// First size of the buffer that a socket is read into.
@@ -61,6 +62,8 @@ pub struct ConnectionOptions {
     pub limits: Limits,
     /// Who hears what servers ask. Without it, and when there is no more room in it, they are told that it is not supported.
     pub pushes: Option<mpsc::Sender<Pushed>>,
+    /// What requests are signed with.
+    pub credentials: Option<Arc<Credentials>>,
 }
 
 impl From<Limits> for ConnectionOptions {
@@ -79,6 +82,7 @@ pub struct Connection {
 struct Shared {
     address: String,
     serialization: Serialization,
+    credentials: Option<Arc<Credentials>>,
     outgoing: mpsc::Sender<Bytes>,
     waiting: Arc<Waiting>,
     next_opaque: AtomicI32,
@@ -98,7 +102,7 @@ impl Connection {
     /// # Errors
     /// Nobody listens there, or it takes too long.
     pub async fn open(address: &str, options: impl Into<ConnectionOptions>) -> Result<Self, ClientError> {
-        let ConnectionOptions { limits, pushes } = options.into();
+        let ConnectionOptions { limits, pushes, credentials } = options.into();
         let failed = |source| ClientError::Connect { address: address.into(), source };
         let connecting = timeout(limits.connect_timeout, TcpStream::connect(address));
         let stream = connecting.await.map_err(|late| failed(late.into()))?.map_err(failed)?;
@@ -114,6 +118,7 @@ impl Connection {
             shared: Arc::new(Shared {
                 address: address.into(),
                 serialization: limits.serialization,
+                credentials,
                 outgoing,
                 waiting,
                 next_opaque: AtomicI32::new(0),
@@ -190,12 +195,12 @@ impl Connection {
     }
 
     /// Fields of a reply that cannot be read, as an error.
-    pub(super) fn unreadable(&self, source: ProtocolError) -> ClientError {
+    pub(crate) fn unreadable(&self, source: ProtocolError) -> ClientError {
         ClientError::Protocol { address: self.shared.address.clone(), source }
     }
 
     /// The same of its body.
-    pub(super) fn unreadable_body(&self, source: BodyError) -> ClientError {
+    pub(crate) fn unreadable_body(&self, source: BodyError) -> ClientError {
         ClientError::Body { address: self.shared.address.clone(), source }
     }
 
@@ -208,6 +213,10 @@ impl Connection {
     }
 
     async fn push(&self, command: Command) -> Result<(), ClientError> {
+        let command = match &self.shared.credentials {
+            Some(credentials) => credentials.sign(command),
+            None => command,
+        };
         let mut out = BytesMut::new();
         frame::encode(&command, self.shared.serialization, &mut out);
         self.shared.outgoing.send(out.freeze()).await.map_err(|_| self.closed())

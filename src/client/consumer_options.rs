@@ -42,6 +42,16 @@ pub enum Order {
 }
 
 /// The settings of a consumer. [`ConsumerOptions::default`] are RocketMQ's.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use ferromq::client::allocation::AverageByCircle;
+/// use ferromq::client::{ConsumerOptions, Order};
+///
+/// let options = ConsumerOptions { order: Order::Queue, allocation: Arc::new(AverageByCircle), ..ConsumerOptions::default() };
+/// assert_eq!(options.deliveries_at_once, 20);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConsumerOptions {
     /// Whether members share the messages, or each gets all.

@@ -9,7 +9,9 @@ use thiserror::Error;
 
 use super::spool::SpoolError;
 use super::subscription::SubscriptionError;
+use crate::broker::name_servers::NoList;
 use crate::protocol::body::BodyError;
+use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::codes::request;
 use crate::protocol::error::ProtocolError;
 use crate::protocol::message::RecordError;
@@ -97,6 +99,22 @@ pub enum ClientError {
         /// The id.
         id: String,
     },
+    /// Only a queue that the consumer has can be sought in.
+    #[error("queue {} of topic {} at {} is not this consumer's: assign it, or wait for the share", queue.queue_id, queue.topic, queue.broker_name)]
+    NotOwned {
+        /// The queue.
+        queue: MessageQueue,
+    },
+    /// Queues were assigned, and cannot be pulled yet.
+    #[error(
+        "not all of {count} queues could be taken over within {after:?}; it is tried again, see the log for the reason"
+    )]
+    NotTakenOver {
+        /// How many were assigned.
+        count: usize,
+        /// How long was waited.
+        after: Duration,
+    },
     /// A hook of the application does not want it.
     #[error("the message is not to be sent: {0}")]
     Forbidden(String),
@@ -111,6 +129,17 @@ pub enum ClientError {
     /// A list of name servers without a single address.
     #[error("no name server is given")]
     NoNameServer,
+    /// A list of name servers that is none.
+    #[error("the list of name servers cannot be read: {0}")]
+    NameServers(#[from] NoList),
+    /// An address server that names no name servers.
+    #[error("the address server {url} names no name servers: {reason}")]
+    AddressServer {
+        /// What was asked.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The message cannot be sent as it is.
     #[error("a message of {length} bytes cannot be sent: a body has 1 to {limit}")]
     BodyLength {

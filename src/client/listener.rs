@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::protocol::body::queue_table::MessageQueue;
@@ -17,12 +17,50 @@ pub struct Delivery {
     /// application knows, also of those that are tried again.
     pub messages: Vec<Arc<Message>>,
     /// The queue that they come from, as the cluster calls it: of a retry topic, if they are tried again.
-    pub queue: MessageQueue,
+    pub queue: Arc<MessageQueue>,
     /// The offset that the queue's next message will get, as of the last pull: what lies between it and these is still to come.
     pub queue_end: QueueOffset,
+    pub(super) owner: Weak<()>,
+}
+
+impl Delivery {
+    /// A message that no queue of the consumer has brought.
+    pub(super) fn alone(message: Message) -> Self {
+        let queue = MessageQueue {
+            broker_name: String::new(),
+            queue_id: message.queue_id.0 as i32,
+            topic: message.topic.to_string(),
+        };
+        let queue_end = QueueOffset(message.queue_offset.0 + 1);
+        Self { messages: vec![Arc::new(message)], queue: Arc::new(queue), queue_end, owner: Weak::new() }
+    }
+
+    /// Whether the queue is still the consumer's. When it is not, another member may be brought the same messages, and nobody
+    /// hears what becomes of these.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        self.owner.strong_count() > 0
+    }
 }
 
 /// What became of a delivery.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{Delivery, RetryWhen, Verdict};
+///
+/// /// Consumes what has a body, and has the rest brought again a minute later.
+/// async fn listener(delivery: Delivery) -> Verdict {
+///     match delivery.messages.iter().position(|message| message.body.is_empty()) {
+///         None => Verdict::Consumed,
+///         Some(first) => Verdict::Retry { consumed: first, when: RetryWhen::Level(5) },
+///     }
+/// }
+///
+/// // A listener may as well say that something went wrong.
+/// let failed: Result<(), &str> = Err("no disk");
+/// assert_eq!(Verdict::from(failed), Verdict::LATER);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// All of it is consumed.
@@ -85,8 +123,8 @@ impl<E: fmt::Display> From<Result<(), E>> for Verdict {
 /// the verdict itself.
 ///
 /// It runs on the tokio runtime that the consumer was started on, several at once unless messages are consumed in order. One
-/// that panics has consumed nothing. One that takes longer than the consumer's `consume_timeout` is not waited for any more:
-/// its messages come again.
+/// that panics has consumed nothing. Where order does not matter, one that takes longer than the consumer's `consume_timeout` is
+/// dropped at the place where it waits, and its messages come again.
 pub trait Listener: Send + Sync + 'static {
     /// Consumes a delivery.
     fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>>;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::consumer_options::{Begin, ConsumerOptions};
+use super::consumer_options::{Begin, ConsumerOptions, Order};
 use super::error::ClientError;
 use super::membership::Membership;
 use super::namespace::Namespace;
@@ -15,6 +15,7 @@ use super::pool::Connections;
 use super::pull::Puller;
 use super::route::Queue;
 use super::route_cache::{RouteCache, TopicRoute};
+use super::subscription::Wanted;
 use crate::protocol::body::heartbeat::{ConsumeType, ConsumerData, MessageModel};
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
@@ -44,8 +45,22 @@ pub struct Locks {
 /// What a consumer wants, by topic.
 pub type Subscriptions = BTreeMap<Topic, Arc<SubscriptionData>>;
 
+/// Who has a consumer's messages brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A listener, which is called with them.
+    Pushed,
+    /// The application, which asks for them.
+    Polled {
+        /// Whether it is stored by itself how far it has come.
+        commits_itself: bool,
+    },
+}
+
 /// What a member is made of.
 pub struct MemberParts {
+    /// Who has its messages brought.
+    pub kind: Kind,
     /// Its settings.
     pub options: ConsumerOptions,
     /// Its id and group.
@@ -62,6 +77,7 @@ pub struct MemberParts {
 
 /// A consumer; what acts for it shares it.
 pub struct Member {
+    kind: Kind,
     /// Its settings.
     pub options: ConsumerOptions,
     /// Its id and group.
@@ -74,8 +90,11 @@ pub struct Member {
     pub clock: SharedClock,
     /// What its names are within.
     pub namespace: Namespace,
+    /// When it began, in milliseconds since the epoch.
+    pub started_ms: i64,
     retry_topic: Topic,
     subscriptions: ArcSwap<Subscriptions>,
+    assigned: ArcSwap<Option<BTreeSet<MessageQueue>>>,
 }
 
 impl Member {
@@ -84,11 +103,21 @@ impl Member {
     /// # Errors
     /// The group's name is too long to name that topic.
     pub fn new(parts: MemberParts, subscriptions: Subscriptions) -> Result<Self, ClientError> {
-        let MemberParts { options, membership, connections, routes, clock, namespace } = parts;
+        let MemberParts { kind, options, membership, connections, routes, clock, namespace } = parts;
         let retry_topic = Topic::retry_of(membership.group())?;
-        let subscribed = ArcSwap::default();
-        let member =
-            Self { options, membership, connections, routes, clock, namespace, retry_topic, subscriptions: subscribed };
+        let member = Self {
+            kind,
+            options,
+            membership,
+            connections,
+            routes,
+            started_ms: clock.now_ms(),
+            clock,
+            namespace,
+            retry_topic,
+            subscriptions: ArcSwap::default(),
+            assigned: ArcSwap::default(),
+        };
         member.change_subscriptions(|own| *own = subscriptions);
         Ok(member)
     }
@@ -111,17 +140,73 @@ impl Member {
         self.options.model == MessageModel::Clustering
     }
 
+    /// Whether a listener is brought its messages.
+    #[must_use]
+    pub fn is_pushed(&self) -> bool {
+        self.kind == Kind::Pushed
+    }
+
+    /// Whether it has to have the lock of a queue: an order that matters must not be read by two.
+    #[must_use]
+    pub fn wants_locks(&self) -> bool {
+        self.options.order == Order::Queue && self.is_clustering() && self.is_pushed()
+    }
+
+    /// Whether a queue's next delivery waits for the one before it.
+    #[must_use]
+    pub fn is_one_at_a_time(&self) -> bool {
+        self.options.order == Order::Queue || !self.is_pushed()
+    }
+
+    /// Whether what cannot be consumed goes back to the brokers, which bring it again.
+    #[must_use]
+    pub fn sends_back(&self) -> bool {
+        self.is_clustering() && self.is_pushed()
+    }
+
+    /// Whether it is stored how far it has come without the application saying so.
+    #[must_use]
+    pub fn commits_itself(&self) -> bool {
+        self.kind != Kind::Polled { commits_itself: false }
+    }
+
+    /// The queues that the application has assigned to it, if it does so: then nobody shares them out.
+    #[must_use]
+    pub fn assigned(&self) -> Arc<Option<BTreeSet<MessageQueue>>> {
+        self.assigned.load_full()
+    }
+
+    /// Assigns queues to it, and so their topics, every message of which it wants unless it has subscribed to less.
+    ///
+    /// # Errors
+    /// The name of a topic is none.
+    pub fn assign(&self, queues: BTreeSet<MessageQueue>) -> Result<(), ClientError> {
+        let mut wanted = Subscriptions::new();
+        for queue in &queues {
+            let topic = Topic::parse(&queue.topic)?;
+            let subscription = Wanted::All.subscription(&topic, self.clock.now_ms())?;
+            wanted.insert(topic, Arc::new(subscription));
+        }
+        self.change_subscriptions(|own| {
+            for (topic, everything) in wanted {
+                own.entry(topic).or_insert(everything);
+            }
+        });
+        self.assigned.store(Arc::new(Some(queues)));
+        Ok(())
+    }
+
     /// What it wants now.
     #[must_use]
     pub fn subscriptions(&self) -> Arc<Subscriptions> {
         self.subscriptions.load_full()
     }
 
-    /// Changes what it wants; that of the retry topic is always there.
+    /// Changes what it wants; the retry topic is always in it where brokers bring messages again.
     pub fn change_subscriptions(&self, change: impl FnOnce(&mut Subscriptions)) {
         let mut subscriptions = Subscriptions::clone(&self.subscriptions.load());
         change(&mut subscriptions);
-        if self.is_clustering() && !subscriptions.contains_key(&self.retry_topic) {
+        if self.sends_back() && !subscriptions.contains_key(&self.retry_topic) {
             let everything = SubscriptionData {
                 sub_string: "*".into(),
                 sub_version: self.clock.now_ms(),
@@ -147,7 +232,7 @@ impl Member {
     pub fn heartbeat(&self) -> ConsumerData {
         ConsumerData {
             consume_from_where: self.options.begin.from_where(),
-            consume_type: ConsumeType::Passively,
+            consume_type: if self.is_pushed() { ConsumeType::Passively } else { ConsumeType::Actively },
             group_name: self.group().to_string(),
             message_model: self.options.model,
             subscription_data_set: self.subscriptions.load().values().cloned().collect(),

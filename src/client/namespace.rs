@@ -15,6 +15,16 @@ const SYSTEM_GROUP_PREFIX: &str = "CID_RMQ_SYS_";
 ///
 /// # Source
 /// `org.apache.rocketmq.common.protocol.NamespaceUtil` 4.9.7 (read); results compared with those of the class.
+///
+/// # Example
+/// ```
+/// use ferromq::client::namespace::Namespace;
+///
+/// let test = Namespace::new("test")?;
+/// assert_eq!(test.qualified("Invoices"), "test%Invoices");
+/// assert_eq!(test.stripped("%RETRY%test%bookkeeping"), "%RETRY%bookkeeping");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespace {
     /// The name with the `%` behind it; empty for none.

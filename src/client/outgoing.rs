@@ -8,6 +8,16 @@ use crate::protocol::names::{NameError, Topic};
 use crate::protocol::properties::{self, keys};
 
 /// A message that is to be sent.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{Delay, OutgoingMessage};
+///
+/// let message = OutgoingMessage::to("Invoices", "number 1")?.tag("new").key("1").delay(Delay::Level(3));
+/// assert_eq!(message.tag.as_deref(), Some("new"));
+/// assert!(OutgoingMessage::to("not a topic", "").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OutgoingMessage {
     /// Where to.

@@ -1,7 +1,7 @@
 //! What was pulled from one queue and is not consumed yet: what a listener is given next, how far the group has come, and
 //! whether more should be pulled.
 //!
-//! Decides only: whoever owns it pulls, calls the listener and tells the broker. Times are those of one monotonic clock.
+//! Decides only: whoever owns it pulls, calls the listener and tells the broker.
 //!
 //! # Source
 //! `org.apache.rocketmq.client.impl.consumer.ProcessQueue` and `DefaultMQPushConsumerImpl.pullMessage` 4.9.7 (read).
@@ -9,13 +9,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
+use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
-
-/// Most messages of a queue that are looked at for being overdue in one go.
-const OVERDUE_AT_ONCE: usize = 16;
 
 /// What may be held of one queue before pulling is put off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,19 +56,12 @@ impl fmt::Display for Pressure {
 /// The messages of one queue.
 #[derive(Debug, Default)]
 pub struct ProcessQueue {
-    held: BTreeMap<QueueOffset, Held>,
+    held: BTreeMap<QueueOffset, Arc<Message>>,
     /// Those of them that no listener has.
     waiting: BTreeSet<QueueOffset>,
     bytes: u64,
     /// Behind the last one that was ever pulled.
     end: Option<QueueOffset>,
-}
-
-#[derive(Debug)]
-struct Held {
-    message: Arc<Message>,
-    /// When it was given to a listener first.
-    begun: Option<Duration>,
 }
 
 impl ProcessQueue {
@@ -82,7 +72,7 @@ impl ProcessQueue {
             if self.held.contains_key(&offset) {
                 continue;
             }
-            self.held.insert(offset, Held { message: Arc::new(message), begun: None });
+            self.held.insert(offset, Arc::new(message));
             self.waiting.insert(offset);
             self.bytes += bytes;
             self.end = self.end.max(Some(QueueOffset(offset.0.saturating_add(1))));
@@ -90,15 +80,12 @@ impl ProcessQueue {
     }
 
     /// The first messages that no listener has, up to `max`; it has them from now on.
-    pub fn take(&mut self, max: usize, now: Duration) -> Vec<Arc<Message>> {
+    pub fn take(&mut self, max: usize) -> Vec<Arc<Message>> {
         let mut taken = Vec::new();
         while taken.len() < max
             && let Some(offset) = self.waiting.pop_first()
         {
-            if let Some(held) = self.held.get_mut(&offset) {
-                held.begun.get_or_insert(now);
-                taken.push(Arc::clone(&held.message));
-            }
+            taken.extend(self.held.get(&offset).map(Arc::clone));
         }
         taken
     }
@@ -109,12 +96,11 @@ impl ProcessQueue {
     }
 
     /// Takes messages back from a listener that could not consume them, so that it is given them again, with one more attempt
-    /// counted. Their time begins anew then.
+    /// counted.
     pub fn put_back(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
         for offset in offsets {
             if let Some(held) = self.held.get_mut(&offset) {
-                held.begun = None;
-                let message = Arc::make_mut(&mut held.message);
+                let message = Arc::make_mut(held);
                 message.reconsume_times = message.reconsume_times.saturating_add(1);
                 self.waiting.insert(offset);
             }
@@ -125,8 +111,8 @@ impl ProcessQueue {
     pub fn done(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) -> Option<QueueOffset> {
         for offset in offsets {
             self.waiting.remove(&offset);
-            if let Some(held) = self.held.remove(&offset) {
-                self.bytes -= held.message.body.len() as u64;
+            if let Some(message) = self.held.remove(&offset) {
+                self.bytes -= message.body.len() as u64;
             }
         }
         self.progress()
@@ -136,15 +122,6 @@ impl ProcessQueue {
     #[must_use]
     pub fn progress(&self) -> Option<QueueOffset> {
         self.held.first_key_value().map(|(offset, _)| *offset).or(self.end)
-    }
-
-    /// The first messages, of those that a listener has had for `limit` or longer: up to sixteen, and none behind one that is
-    /// not.
-    #[must_use]
-    pub fn overdue(&self, now: Duration, limit: Duration) -> Vec<Arc<Message>> {
-        let is_overdue = |held: &&Held| held.begun.is_some_and(|begun| now.saturating_sub(begun) >= limit);
-        let first = self.held.values().take(OVERDUE_AT_ONCE).take_while(is_overdue);
-        first.map(|held| Arc::clone(&held.message)).collect()
     }
 
     /// Why no more should be pulled now, if so.
@@ -157,6 +134,20 @@ impl ProcessQueue {
             Some(Pressure::Bytes(self.bytes))
         } else {
             max.span.filter(|max| span > *max).map(|_| Pressure::Span(span))
+        }
+    }
+
+    /// What administrators are told of it.
+    #[must_use]
+    pub fn info(&self) -> ProcessQueueInfo {
+        let end = |held: Option<(&QueueOffset, _)>| held.map_or(0, |(offset, _)| offset.0 as i64);
+        ProcessQueueInfo {
+            cached_msg_count: self.held.len() as i32,
+            cached_msg_min_offset: end(self.held.first_key_value()),
+            cached_msg_max_offset: end(self.held.last_key_value()),
+            cached_msg_size_in_mib: (self.bytes >> 20) as i32,
+            commit_offset: self.progress().map_or(0, |offset| offset.0 as i64),
+            ..ProcessQueueInfo::default()
         }
     }
 
@@ -191,8 +182,6 @@ mod tests {
 
     use super::*;
     use crate::protocol::units::{BornTime, PhysicalOffset, QueueId, StoreTime};
-
-    const MS: fn(u64) -> Duration = Duration::from_millis;
 
     fn message(offset: u64, bytes: usize) -> Message {
         let host = ([127, 0, 0, 1], 1).into();
@@ -232,7 +221,7 @@ mod tests {
     #[test]
     fn a_group_comes_as_far_as_the_first_message_that_is_not_consumed() {
         let mut queue = filled([5, 6, 9]);
-        assert_eq!(offsets(&queue.take(10, MS(0))), [5, 6, 9]);
+        assert_eq!(offsets(&queue.take(10)), [5, 6, 9]);
         assert_eq!(done(&mut queue, &[6]), Some(5));
         assert_eq!(done(&mut queue, &[5]), Some(9));
         assert_eq!(done(&mut queue, &[9]), Some(10));
@@ -243,13 +232,13 @@ mod tests {
     #[test]
     fn what_cannot_be_consumed_is_given_again_before_the_others() {
         let mut queue = filled(0..4);
-        assert_eq!(offsets(&queue.take(2, MS(0))), [0, 1]);
+        assert_eq!(offsets(&queue.take(2)), [0, 1]);
         queue.put_back([QueueOffset(0), QueueOffset(1), QueueOffset(77)]);
         assert!(!queue.is_being_consumed());
-        assert_eq!(offsets(&queue.take(3, MS(1))), [0, 1, 2]);
+        assert_eq!(offsets(&queue.take(3)), [0, 1, 2]);
         // Pulled once more, it is still the same message, which the listener has.
         queue.put([message(1, 10), message(3, 10)]);
-        assert_eq!(offsets(&queue.take(3, MS(1))), [3]);
+        assert_eq!(offsets(&queue.take(3)), [3]);
     }
 
     #[test]
@@ -263,24 +252,10 @@ mod tests {
         let mut queue = ProcessQueue::default();
         queue.put([message(0, 60), message(1, 41)]);
         assert_eq!(queue.pressure(&max), Some(Pressure::Bytes(101)));
-        queue.take(2, MS(0));
+        queue.take(2);
         assert_eq!(queue.pressure(&max), Some(Pressure::Bytes(101)), "a listener has them in memory, too");
         done(&mut queue, &[0]);
         assert_eq!(queue.pressure(&max), None);
-    }
-
-    #[test]
-    fn what_a_listener_has_for_too_long_is_found_from_the_front_on() {
-        let mut queue = filled(0..20);
-        assert_eq!(queue.overdue(MS(1_000), MS(100)).len(), 0, "nobody has them");
-        queue.take(2, MS(0));
-        queue.take(1, MS(50));
-        assert_eq!(offsets(&queue.overdue(MS(100), MS(100))), [0, 1]);
-        assert_eq!(offsets(&queue.overdue(MS(150), MS(100))), [0, 1, 2]);
-        queue.take(20, MS(60));
-        assert_eq!(queue.overdue(MS(160), MS(100)).len(), OVERDUE_AT_ONCE);
-        queue.put_back([QueueOffset(0)]);
-        assert_eq!(queue.overdue(MS(160), MS(100)).len(), 0);
     }
 
     #[derive(Clone, Debug)]
@@ -316,7 +291,7 @@ mod tests {
                         pulled += count;
                     }
                     Step::Take(max) => {
-                        let taken = offsets(&queue.take(max, MS(0)));
+                        let taken = offsets(&queue.take(max));
                         prop_assert!(taken.iter().all(|offset| !given.contains(offset) && !consumed.contains(offset)));
                         given.extend(taken);
                     }

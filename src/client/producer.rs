@@ -33,6 +33,24 @@ use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::properties::{self, keys};
 
 /// A producer that is being made.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Client, ClientOptions, ProducerOptions};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let options = ProducerOptions { send_timeout: Duration::from_secs(1), ..ProducerOptions::default() };
+/// let producer = client.producer("billing").options(options).start().await?;
+/// // A client has one producer of a group.
+/// assert!(client.producer("billing").start().await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub struct ProducerBuilder {
     client: Client,
     group: String,
@@ -58,7 +76,7 @@ impl ProducerBuilder {
         self
     }
 
-    /// Makes the producer. Brokers hear of it with the first message.
+    /// Makes the producer. Brokers hear of it now, or with the first message that goes there.
     ///
     /// # Errors
     /// A group that is none, or that the client has a producer of already.
@@ -72,10 +90,13 @@ impl ProducerBuilder {
         let instance = shared.engine.ports();
         let add = AddProducer { group: group.clone(), ports };
         instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
+        // Brokers that the client knows already hear of it now, others with the first message that goes there.
+        let _ = instance.beat.send(Beats::ToNew).await;
         let unique_ids = UniqueIds::new(shared.host, std::process::id(), fastrand::u32(..));
         let sender = Sender {
             group,
             connections: shared.sends.clone(),
+            vip_channel: shared.vip_channel,
             routes: Arc::clone(&shared.routes),
             clock: Arc::clone(&shared.clock),
             faults: Mutex::new(LatencyFaults::default()),
@@ -90,6 +111,34 @@ impl ProducerBuilder {
 }
 
 /// Sends messages of one producer group; clones share it, and it leaves its group with the last of them.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage, SendStatus};
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+///
+/// // One, and it is stored when this returns.
+/// let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?.tag("new")).await?;
+/// assert_eq!(receipt.status, SendStatus::Stored);
+///
+/// // Many at once: each tells what became of it.
+/// let mut under_way = Vec::new();
+/// for number in 2..100 {
+///     under_way.push(producer.submit(OutgoingMessage::to("Invoices", format!("number {number}"))?)?);
+/// }
+/// for submitted in under_way {
+///     submitted.await?;
+/// }
+/// producer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Producer {
     pub(super) own: Arc<Own>,
@@ -149,6 +198,14 @@ impl Producer {
         self.own.send_alone(message, &[], Choice::Queue(queue)).await
     }
 
+    /// Sends one message to one queue, once: wherever else it might go it is not wanted.
+    ///
+    /// # Errors
+    /// As [`Producer::send`].
+    pub async fn send_to(&self, message: &OutgoingMessage, queue: &Queue) -> Result<SendReceipt, ClientError> {
+        self.own.send_alone(message, &[], Choice::Queue(queue)).await
+    }
+
     /// Sends one message and does not learn what becomes of it.
     ///
     /// # Errors
@@ -200,13 +257,21 @@ impl Producer {
         }))
     }
 
-    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    /// Waits until everything that was submitted is answered.
     ///
     /// # Errors
     /// The client has come to its end before.
-    pub async fn stop(self) -> Result<(), ClientError> {
+    pub async fn all_answered(&self) -> Result<(), ClientError> {
         let all = u32::try_from(self.own.sender.options.submitted_max).unwrap_or(u32::MAX);
-        let _all = self.own.submitted.acquire_many(all).await.map_err(|_| ClientError::Ended)?;
+        self.own.submitted.acquire_many(all).await.map(drop).map_err(|_| ClientError::Ended)
+    }
+
+    /// Waits until everything that was submitted is answered, and leaves the group. Other clones may go on.
+    ///
+    /// # Errors
+    /// As [`Producer::all_answered`].
+    pub async fn stop(self) -> Result<(), ClientError> {
+        self.all_answered().await?;
         let remove = RemoveProducer { group: self.group().clone() };
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
     }
@@ -286,6 +351,8 @@ impl Own {
     pub(super) async fn is_out_of_reach(&self, error: &ClientError) -> bool {
         match error {
             ClientError::NoRoute { .. } => !matches!(self.sender.routes.is_a_broker_known().await, Ok(true)),
+            // An address server has none to name yet.
+            ClientError::NoNameServer => true,
             error => error.is_of_transport(),
         }
     }

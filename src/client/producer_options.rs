@@ -39,6 +39,17 @@ impl Default for Gathering {
 }
 
 /// The settings of a producer. [`ProducerOptions::default`] are RocketMQ's.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use ferromq::client::{Gathering, ProducerOptions};
+///
+/// // Messages wait up to five milliseconds for others, and travel together.
+/// let gathering = Gathering { linger: Duration::from_millis(5), ..Gathering::default() };
+/// let options = ProducerOptions { gathering: Some(gathering), ..ProducerOptions::default() };
+/// assert_eq!(options.retries, 2);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ProducerOptions {
     /// Time for all tries of a send together: `sendMsgTimeout`.

@@ -138,6 +138,37 @@ impl PullRequest<'_> {
 }
 
 /// Reads the queues of one topic.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::route::subscribe_queues;
+/// use ferromq::client::{Client, ClientOptions, Connections, OutgoingMessage, Puller, Routes};
+/// use ferromq::protocol::names::{GroupName, Topic};
+///
+/// let client = Client::new(ClientOptions::of(&name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+/// let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+///
+/// let (connections, topic) = (Connections::default(), Topic::parse("Invoices")?);
+/// // Name servers hear of a new topic a moment later.
+/// let routes = Routes::new(connections.clone(), &name_servers)?;
+/// let route = loop {
+///     if let Ok(route) = routes.of(&topic).await {
+///         break route;
+///     }
+/// };
+/// let queue = subscribe_queues(&route).into_iter().find(|queue| queue.id == receipt.queue_id).expect("it is there");
+/// let puller = Puller::new(connections, GroupName::parse("auditing")?, topic);
+/// let pulled = puller.pull(&queue, receipt.queue_offset, 32, Duration::from_secs(15)).await?;
+/// assert_eq!(pulled.messages[0].body, "number 1");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Puller {
     connections: Connections,
@@ -228,10 +259,10 @@ fn offset_of(number: i64) -> QueueOffset {
     QueueOffset(number.max(0).unsigned_abs())
 }
 
-/// The messages of a pull's body, decompressed.
+/// The messages of a body, decompressed.
 ///
 /// A body that does not decompress is handed out as it is: the reference does so, and its reader may know better.
-fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
+pub(crate) fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
     let mut messages = message::decode_all(block)?;
     for message in &mut messages {
         if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {

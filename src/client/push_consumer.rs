@@ -1,30 +1,32 @@
 //! A consumer that is brought messages: it pulls them, calls a listener with them, and says how far that has come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use actix::{Addr, Recipient};
+use actix::Addr;
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::actors::engine::InstancePorts;
 use super::actors::instance_actor::{AddConsumer, ConsumerPorts, RemoveConsumer};
 use super::actors::offset_store_actor::OffsetStoreActor;
 use super::actors::rebalance_actor::{
-    Owned, Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
+    Rebalance, RebalanceActor, RebalanceParts, Resubscribe, ResumeAll, Stop, SuspendAll,
 };
-use super::calls::Calls;
+use super::calls::{Calls, Lanes};
 use super::consumer_options::ConsumerOptions;
 use super::error::ClientError;
 use super::instance::Client;
 use super::listener::Listener;
-use super::member::{Member, MemberParts, Subscriptions};
+use super::member::{Kind, Member, MemberParts, Subscriptions};
 use super::membership::Membership;
 use super::offset_file::OffsetFile;
 use super::subscription::Wanted;
 use crate::net::mailbox::{notify, start_unbounded};
+use crate::protocol::body::heartbeat::MessageModel;
 use crate::protocol::body::queue_table::MessageQueue;
-use crate::protocol::names::GroupName;
+use crate::protocol::names::{GroupName, Topic};
 
 /// A consumer that is being made.
 pub struct PushConsumerBuilder {
@@ -33,12 +35,13 @@ pub struct PushConsumerBuilder {
     wanted: BTreeMap<String, Wanted>,
     options: ConsumerOptions,
     offsets_folder: PathBuf,
+    kind: Kind,
 }
 
 impl PushConsumerBuilder {
-    pub(super) fn new(client: Client, group: &str) -> Self {
+    pub(super) fn new(client: Client, group: &str, kind: Kind) -> Self {
         let (wanted, options) = (BTreeMap::new(), ConsumerOptions::default());
-        Self { client, group: group.into(), wanted, options, offsets_folder: OffsetFile::default_folder() }
+        Self { client, group: group.into(), wanted, options, offsets_folder: OffsetFile::default_folder(), kind }
     }
 
     /// Wants this of a topic.
@@ -70,25 +73,36 @@ impl PushConsumerBuilder {
     /// # Panics
     /// There is no tokio runtime.
     pub async fn start(self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
+        let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options);
+        self.start_with(Calls::Listener(lanes)).await
+    }
+
+    /// Has what it pulls consumed by these.
+    pub(super) async fn start_with(self, calls: Calls) -> Result<PushConsumer, ClientError> {
         let member = Arc::new(self.member()?);
         let file = self.offset_file(member.group());
-        let calls = Calls::new(Arc::new(listener), Handle::current());
-        let instance = self.client.shared.engine.ports();
-        let beat = instance.beat.clone();
-        let own = Arc::clone(&member);
-        let (rebalance, offsets) = self
-            .client
-            .shared
-            .engine
-            .run(move || {
-                let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
-                let offsets = start_unbounded(|_| offsets);
-                let parts = RebalanceParts { member: own, calls, offsets: offsets.clone().into(), beat };
-                Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
-            })
-            .await??;
-        let consumer = PushConsumer { client: self.client, member, rebalance, instance, is_over: false };
-        consumer.enter(offsets.recipient()).await?;
+        let engine = &self.client.shared.engine;
+        let instance = engine.ports();
+        let (owned, queues) = watch::channel(BTreeSet::new());
+        let (own, beat, own_calls) = (Arc::clone(&member), instance.beat.clone(), calls.clone());
+        let started = engine.run(move || {
+            let offsets = OffsetStoreActor::new(Arc::clone(&own), file)?;
+            let offsets = start_unbounded(|_| offsets);
+            let parts = RebalanceParts { member: own, calls, offsets: offsets.clone().into(), beat, owned };
+            Ok::<_, ClientError>((start_unbounded(|_| RebalanceActor::new(parts)), offsets))
+        });
+        let (rebalance, offsets) = started.await??;
+        let consumer = PushConsumer {
+            client: self.client,
+            member,
+            calls: own_calls,
+            rebalance,
+            offsets,
+            instance,
+            queues,
+            is_over: false,
+        };
+        consumer.enter().await?;
         Ok(consumer)
     }
 
@@ -103,6 +117,7 @@ impl PushConsumerBuilder {
         }
         let membership = Membership::new(shared.connections.clone(), Arc::clone(&shared.client_id), group);
         let parts = MemberParts {
+            kind: self.kind,
             options: self.options.clone(),
             membership,
             connections: shared.connections.clone(),
@@ -116,7 +131,6 @@ impl PushConsumerBuilder {
     /// The file of a member that gets all messages. Its clients are told apart by their machine alone, as RocketMQ's are, so
     /// that it goes on where it was after a restart.
     fn offset_file(&self, group: &GroupName) -> Option<OffsetFile> {
-        use crate::protocol::body::heartbeat::MessageModel;
         let client = format!("{}@DEFAULT", self.client.shared.host);
         let is_broadcast = self.options.model == MessageModel::Broadcasting;
         is_broadcast.then(|| OffsetFile::of(&self.offsets_folder, &client, group.as_str()))
@@ -124,27 +138,70 @@ impl PushConsumerBuilder {
 }
 
 /// A consumer. One that is dropped without [`PushConsumer::stop`] ends, too, but nobody hears whether it did well.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
+/// use tokio::sync::mpsc;
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?.tag("new")).await?;
+///
+/// let (seen, mut bodies) = mpsc::unbounded_channel();
+/// let listener = move |delivery: Delivery| {
+///     let seen = seen.clone();
+///     async move {
+///         for message in &delivery.messages {
+///             // What fails here has the message come again.
+///             seen.send(message.body.clone())?;
+///         }
+///         Ok::<_, mpsc::error::SendError<_>>(())
+///     }
+/// };
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.push_consumer("bookkeeping").options(options);
+/// let consumer = builder.subscribe("Invoices", Wanted::Tags("new || changed".into())).start(listener).await?;
+/// assert_eq!(bodies.recv().await.as_deref(), Some(&b"number 1"[..]));
+/// consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct PushConsumer {
     client: Client,
-    member: Arc<Member>,
-    rebalance: Addr<RebalanceActor>,
+    pub(super) member: Arc<Member>,
+    calls: Calls,
+    pub(super) rebalance: Addr<RebalanceActor>,
+    pub(super) offsets: Addr<OffsetStoreActor>,
     instance: InstancePorts,
+    queues: watch::Receiver<BTreeSet<MessageQueue>>,
     is_over: bool,
 }
 
 impl PushConsumer {
     /// Has brokers told that the consumer is there, and its share taken.
-    async fn enter(&self, offsets: Recipient<super::actors::offset_store_actor::OffsetsOf>) -> Result<(), ClientError> {
+    async fn enter(&self) -> Result<(), ClientError> {
         let rebalance = &self.rebalance;
         let ports = ConsumerPorts {
             member: Arc::clone(&self.member),
             rebalance: rebalance.clone().recipient(),
             reset: rebalance.clone().recipient(),
-            offsets,
+            offsets: self.offsets.clone().recipient(),
+            state: rebalance.clone().recipient(),
+            calls: self.calls.clone(),
         };
         self.instance.add_consumer.send(AddConsumer { ports }).await.map_err(|_| ClientError::Ended)??;
         notify(&rebalance.clone().recipient(), Rebalance);
         Ok(())
+    }
+
+    /// A topic as the cluster calls it.
+    pub(super) fn topic(&self, name: &str) -> Result<Topic, ClientError> {
+        self.client.topic(name)
     }
 
     /// Its group, as the cluster calls it.
@@ -181,21 +238,25 @@ impl PushConsumer {
     }
 
     /// Begins no call of the listener until [`PushConsumer::resume`].
-    pub fn suspend(&self) {
-        notify(&self.rebalance.clone().recipient(), SuspendAll);
-    }
-
-    /// Goes on after [`PushConsumer::suspend`].
-    pub fn resume(&self) {
-        notify(&self.rebalance.clone().recipient(), ResumeAll);
-    }
-
-    /// The queues that it has now.
     ///
     /// # Errors
     /// It has come to its end.
-    pub async fn queues(&self) -> Result<Vec<MessageQueue>, ClientError> {
-        self.rebalance.send(Owned).await.map_err(|_| ClientError::Ended)
+    pub async fn suspend(&self) -> Result<(), ClientError> {
+        self.rebalance.send(SuspendAll).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// Goes on after [`PushConsumer::suspend`].
+    ///
+    /// # Errors
+    /// As [`PushConsumer::suspend`].
+    pub async fn resume(&self) -> Result<(), ClientError> {
+        self.rebalance.send(ResumeAll).await.map_err(|_| ClientError::Ended)
+    }
+
+    /// The queues that it has now, as the cluster calls them; what is given can also be waited on for changes.
+    #[must_use]
+    pub fn queues(&self) -> watch::Receiver<BTreeSet<MessageQueue>> {
+        self.queues.clone()
     }
 
     /// Comes to the end: begins no call any more, waits for those under way (`stop_limit`), stores how far they came, and gives

@@ -23,6 +23,38 @@ use crate::protocol::properties::{self, keys};
 const REPLY: &str = "reply";
 
 /// An answer to a request.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Begin, Client, ClientError, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
+///
+/// let serving = Client::new(ClientOptions::of(&name_servers)).await?;
+/// let replier = serving.producer("echo").start().await?;
+/// let listener = move |delivery: Delivery| {
+///     let replier = replier.clone();
+///     async move {
+///         for message in &delivery.messages {
+///             replier.reply(message, message.body.clone()).await?;
+///         }
+///         Ok::<_, ClientError>(())
+///     }
+/// };
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let server = serving.push_consumer("echo").options(options).subscribe("Echo", Wanted::All).start(listener).await?;
+///
+/// let asking = Client::new(ClientOptions::of(&name_servers)).await?;
+/// let producer = asking.producer("asking").start().await?;
+/// let reply = producer.request(&OutgoingMessage::to("Echo", "hello")?, Duration::from_secs(30)).await?;
+/// assert_eq!(reply.body, "hello");
+/// server.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// What it says.

@@ -6,6 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
+
+use super::connection::Connection;
+use super::discovery::listed;
 use super::error::ClientError;
 use super::pool::Connections;
 use crate::protocol::body::Body;
@@ -40,7 +44,7 @@ pub struct Queue {
 #[derive(Debug)]
 pub struct Routes {
     connections: Connections,
-    name_servers: Vec<String>,
+    name_servers: ArcSwap<Vec<String>>,
     chosen: AtomicUsize,
 }
 
@@ -48,14 +52,26 @@ impl Routes {
     /// Asks the name servers of a list as `host:port;host:port`.
     ///
     /// # Errors
-    /// There is no address in the list.
+    /// There is no address in the list, or something else.
     pub fn new(connections: Connections, name_servers: &str) -> Result<Self, ClientError> {
-        let name_servers: Vec<String> =
-            name_servers.split([';', ',']).map(str::trim).filter(|part| !part.is_empty()).map(Into::into).collect();
-        if name_servers.is_empty() {
-            return Err(ClientError::NoNameServer);
-        }
-        Ok(Self { connections, name_servers, chosen: AtomicUsize::new(0) })
+        Ok(Self::of_addresses(connections, listed(name_servers)?))
+    }
+
+    /// The same for name servers one by one.
+    #[must_use]
+    pub fn of_addresses(connections: Connections, name_servers: Vec<String>) -> Self {
+        Self { connections, name_servers: ArcSwap::from_pointee(name_servers), chosen: AtomicUsize::new(0) }
+    }
+
+    /// The name servers that are asked.
+    #[must_use]
+    pub fn name_servers(&self) -> Arc<Vec<String>> {
+        self.name_servers.load_full()
+    }
+
+    /// Asks these from now on.
+    pub fn replace_name_servers(&self, name_servers: Vec<String>) {
+        self.name_servers.store(Arc::new(name_servers));
     }
 
     /// The route of a topic.
@@ -63,14 +79,35 @@ impl Routes {
     /// # Errors
     /// [`ClientError::NoRoute`] when a name server says so; otherwise the last error, after all have been tried.
     pub async fn of(&self, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+        let header = RouteOf { topic: topic.as_str().into(), accept_standard_json_only: true };
+        let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
+        let (connection, reply) = self.request(&command, ROUTE_TIMEOUT).await?;
+        match reply.code {
+            response::SUCCESS => {
+                TopicRouteData::decode(&reply.body).map_err(|source| connection.unreadable_body(source))
+            }
+            response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
+                topic: topic.as_str().into(),
+                reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),
+            }),
+            _ => Err(connection.refused(&reply)),
+        }
+    }
+
+    /// Asks one name server after the other until one replies, whatever its code; returns the reply and whose it is.
+    ///
+    /// # Errors
+    /// The last error, after all have been tried.
+    pub async fn request(&self, command: &Command, limit: Duration) -> Result<(Connection, Command), ClientError> {
         let first = self.chosen.load(Ordering::Relaxed);
         let mut failure = ClientError::NoNameServer;
-        for turn in 0..self.name_servers.len() {
-            let at = (first + turn) % self.name_servers.len();
-            let address = &self.name_servers[at];
-            let answer = match self.ask(address, topic).await {
+        let name_servers = self.name_servers();
+        for turn in 0..name_servers.len() {
+            let at = (first + turn) % name_servers.len();
+            let address = &name_servers[at];
+            let answer = match self.request_of(address, command, limit).await {
                 // It may have been idle for longer than the server allows: a new one tells.
-                Err(ClientError::Closed { .. }) => self.ask(address, topic).await,
+                Err(ClientError::Closed { .. }) => self.request_of(address, command, limit).await,
                 answer => answer,
             };
             match answer {
@@ -103,33 +140,29 @@ impl Routes {
         Ok(route)
     }
 
-    /// Whether the name server that answered last knows any broker.
+    /// Whether the name servers know any broker.
     ///
     /// # Errors
-    /// As [`Connection::call`](super::connection::Connection::call), and what is no answer.
+    /// None of them answers, or not with what brokers it knows.
     pub async fn is_a_broker_known(&self) -> Result<bool, ClientError> {
-        let address = self.name_servers.get(self.chosen.load(Ordering::Relaxed)).ok_or(ClientError::NoNameServer)?;
-        let connection = self.connections.to(address).await?;
-        let reply = connection.call(Command::request(request::GET_BROKER_CLUSTER_INFO), ROUTE_TIMEOUT).await?;
+        let command = Command::request(request::GET_BROKER_CLUSTER_INFO);
+        let (connection, reply) = self.request(&command, ROUTE_TIMEOUT).await?;
+        if reply.code != response::SUCCESS {
+            return Err(connection.refused(&reply));
+        }
         let cluster = ClusterInfo::decode(&reply.body).map_err(|source| connection.unreadable_body(source))?;
         Ok(!cluster.broker_addr_table.is_empty())
     }
 
-    async fn ask(&self, name_server: &str, topic: &Topic) -> Result<TopicRouteData, ClientError> {
+    async fn request_of(
+        &self,
+        name_server: &str,
+        command: &Command,
+        limit: Duration,
+    ) -> Result<(Connection, Command), ClientError> {
         let connection = self.connections.to(name_server).await?;
-        let header = RouteOf { topic: topic.as_str().into(), accept_standard_json_only: true };
-        let command = Command::request(request::GET_ROUTEINFO_BY_TOPIC).with_ext(header.to_ext());
-        let reply = connection.request(command, ROUTE_TIMEOUT).await?;
-        match reply.code {
-            response::SUCCESS => {
-                TopicRouteData::decode(&reply.body).map_err(|source| connection.unreadable_body(source))
-            }
-            response::TOPIC_NOT_EXIST => Err(ClientError::NoRoute {
-                topic: topic.as_str().into(),
-                reason: reply.remark.unwrap_or_else(|| "it does not exist".into()),
-            }),
-            _ => Err(connection.refused(&reply)),
-        }
+        let reply = connection.request(command.clone(), limit).await?;
+        Ok((connection, reply))
     }
 }
 

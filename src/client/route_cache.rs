@@ -103,6 +103,17 @@ impl RouteCache {
         Self { routes, clock, known: Mutex::default() }
     }
 
+    /// The name servers that are asked.
+    #[must_use]
+    pub fn name_servers(&self) -> Arc<Vec<String>> {
+        self.routes.name_servers()
+    }
+
+    /// Asks these from now on.
+    pub fn replace_name_servers(&self, name_servers: Vec<String>) {
+        self.routes.replace_name_servers(name_servers);
+    }
+
     /// The route of a topic that messages are read from.
     ///
     /// # Errors

@@ -8,6 +8,23 @@ use super::outgoing::OutgoingMessage;
 use super::receipt::SendReceipt;
 
 /// Hears of each message that a producer sends, on the task that sends it.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{ClientError, OutgoingMessage, SendHook};
+///
+/// /// Lets no message go that nobody would find again.
+/// struct KeysOnly;
+///
+/// impl SendHook for KeysOnly {
+///     fn before(&self, message: &OutgoingMessage) -> Result<(), ClientError> {
+///         if message.keys.is_some() { Ok(()) } else { Err(ClientError::Forbidden("it has no key".into())) }
+///     }
+/// }
+///
+/// assert!(KeysOnly.before(&OutgoingMessage::to("Invoices", "number 1")?).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait SendHook: Send + Sync + 'static {
     /// It is about to be sent.
     ///

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::connection::Connection;
 use super::error::ClientError;
 use super::latency_faults::{LatencyFaults, SendOutcome};
 use super::letter::Letter;
@@ -22,6 +23,8 @@ use crate::time::SharedClock;
 pub(super) struct Sender {
     pub(super) group: GroupName,
     pub(super) connections: Connections,
+    /// Whether brokers are sent to at their second port.
+    pub(super) vip_channel: bool,
     pub(super) routes: Arc<RouteCache>,
     pub(super) clock: SharedClock,
     pub(super) options: ProducerOptions,
@@ -76,14 +79,14 @@ impl Sender {
     pub(super) async fn deliver_oneway(&self, letter: &Letter) -> Result<(), ClientError> {
         let route = self.routes.of_publishing(&letter.topic).await?;
         let Some(queue) = self.choose(&route, None) else { return Err(no_queue(letter)) };
-        let connection = self.connections.to(&queue.address).await?;
+        let connection = self.connect(&queue.address).await?;
         connection.send_oneway(letter.to(queue.id, &self.group, self.clock.now_ms())).await
     }
 
     async fn attempt(&self, letter: &Letter, queue: &Queue, left: Duration) -> Result<SendReceipt, ClientError> {
         let began = self.clock.elapsed();
         let answer = async {
-            let connection = self.connections.to(&queue.address).await?;
+            let connection = self.connect(&queue.address).await?;
             let command = letter.to(queue.id, &self.group, self.clock.now_ms());
             let reply = connection.request(command, left).await?;
             SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
@@ -95,6 +98,14 @@ impl Sender {
             self.with_faults(|faults| faults.note(&queue.broker_name, now.saturating_sub(began), outcome, now));
         }
         answer
+    }
+
+    /// The connection to send to a broker on.
+    async fn connect(&self, address: &str) -> Result<Connection, ClientError> {
+        match second_port(address).filter(|_| self.vip_channel) {
+            Some(second) => self.connections.to(&second).await,
+            None => self.connections.to(address).await,
+        }
     }
 
     /// The next queue in turn: of a broker that was not slow lately if that matters, else of another one than has just failed.
@@ -145,6 +156,15 @@ impl Tries {
     }
 }
 
+/// Where a broker takes everything but pulls: its port less two.
+///
+/// # Source
+/// `MixAll.brokerVIPChannel` 4.9.7 (read).
+fn second_port(address: &str) -> Option<String> {
+    let (host, port) = address.rsplit_once(':')?;
+    Some(format!("{host}:{}", port.parse::<u16>().ok()?.checked_sub(2)?))
+}
+
 pub(super) fn no_queue(letter: &Letter) -> ClientError {
     ClientError::NoRoute { topic: letter.topic.to_string(), reason: "no broker takes messages for it".into() }
 }
@@ -171,6 +191,13 @@ mod tests {
 
     fn refused(code: i32) -> ClientError {
         ClientError::Refused { address: "b:1".into(), code, remark: String::new() }
+    }
+
+    #[test]
+    fn the_second_port_is_two_less() {
+        assert_eq!(second_port("10.0.0.1:10911").as_deref(), Some("10.0.0.1:10909"));
+        assert_eq!(second_port("[::1]:10911").as_deref(), Some("[::1]:10909"));
+        assert_eq!((second_port("h:1"), second_port("h")), (None, None));
     }
 
     #[test]

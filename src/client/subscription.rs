@@ -22,6 +22,18 @@ pub enum SubscriptionError {
 }
 
 /// Which messages of a topic are wanted.
+///
+/// # Example
+/// ```
+/// use ferromq::client::Wanted;
+/// use ferromq::protocol::names::Topic;
+///
+/// let topic = Topic::parse("Invoices")?;
+/// let subscription = Wanted::Tags("new || changed".into()).subscription(&topic, 0)?;
+/// assert_eq!(subscription.tags_set.len(), 2);
+/// assert!(Wanted::Tags(" || ".into()).subscription(&topic, 0).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Wanted {
     /// Every one.

@@ -72,6 +72,37 @@ pub struct TransactionCheck {
 }
 
 /// A producer of messages that tell of transactions.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::transactions::Deciding;
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage, SendReceipt, TransactionListener, TransactionState};
+/// use ferromq::protocol::message::Message;
+///
+/// /// Commits everything.
+/// struct Always;
+///
+/// impl TransactionListener for Always {
+///     fn execute<'a>(&'a self, _: &'a OutgoingMessage, _: &'a SendReceipt) -> Deciding<'a> {
+///         Box::pin(async { TransactionState::Commit })
+///     }
+///
+///     fn check<'a>(&'a self, _: &'a Message) -> Deciding<'a> {
+///         Box::pin(async { TransactionState::Commit })
+///     }
+/// }
+///
+/// let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start_transactional(Always).await?;
+/// let (_, state) = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// assert_eq!(state, TransactionState::Commit);
+/// # Ok(())
+/// # }
+/// ```
 pub struct TransactionProducer {
     producer: Producer,
     listener: Arc<dyn TransactionListener>,

@@ -19,6 +19,7 @@ pub mod names;
 pub mod properties;
 pub mod refusal;
 pub mod replies;
+pub mod signature;
 pub mod sys_flag;
 mod text;
 pub mod units;

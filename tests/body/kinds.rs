@@ -6,6 +6,7 @@ use ferromq::protocol::body::Body;
 use ferromq::protocol::body::cluster::ClusterInfo;
 use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
 use ferromq::protocol::body::consume_queue::ConsumeQueuePage;
+use ferromq::protocol::body::consumer::{ConsumeDirectlyResult, ConsumerRunningInfo};
 use ferromq::protocol::body::data_version::DataVersion;
 use ferromq::protocol::body::heartbeat::HeartbeatData;
 use ferromq::protocol::body::kv::KvTable;
@@ -49,16 +50,18 @@ const fn route(name: &'static str) -> Kind {
     Kind { read: read_route, ..kind::<TopicRouteData>(name, ValuesAfter(with_both_names_of_the_flag)) }
 }
 
-pub(crate) const KINDS: [Kind; 36] = [
+pub(crate) const KINDS: [Kind; 38] = [
     kind::<BrokerStatsData>("broker_stats", SameText),
     kind::<CheckClientRequestBody>("check_client", SameText),
     kind::<ClusterInfo>("cluster_info", SameValues),
+    kind::<ConsumeDirectlyResult>("consume_directly_result", SameText),
     kind::<ConsumeStats>("consume_stats", SameText),
     kind::<ConsumeStatsList>("consume_stats_list", SameText),
     kind::<ConsumeTimeSpans>("consume_time_span", ValuesAfter(without_times_as_texts)),
     kind::<ConsumerConnection>("consumer_connection", SameText),
     kind::<ConsumerList>("consumer_list", SameText),
     kind::<ConsumerOffsetTable>("consumer_offset", SameValues),
+    kind::<ConsumerRunningInfo>("consumer_running_info", SameValues),
     kind::<ConsumerStatusBody>("consumer_status", SameText),
     kind::<ConsumerStatusBody>("consumer_status_admin", SameText),
     kind::<CorrectionOffsets>("correction_offset", SameValues),

@@ -49,3 +49,13 @@ fn mqnamesrv_takes_rocketmqs_options() {
     contains(&ran.out, "listenPort=9999\n");
     contains(&ran.out, &format!("kvConfigPath={}/namesrv/kvConfig.json\n", mqnamesrv.path().display()));
 }
+
+#[test]
+fn mqadmin_has_its_commands() {
+    let mqadmin = Ferromq::called("mqadmin");
+    contains(&mqadmin.run("help updateTopic").out, "--brokerAddr");
+    let ran = mqadmin.run("clusterList -n 127.0.0.1:1");
+    assert_eq!((ran.code, ran.out.as_str()), (1, ""));
+    contains(&ran.err, "cannot connect to 127.0.0.1:1");
+    assert_eq!(mqadmin.run("").code, 2);
+}

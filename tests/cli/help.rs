@@ -6,9 +6,18 @@ use crate::binary::{Ferromq, contains};
 fn help_names_every_command_an_example_and_the_exit_codes() {
     let ran = Ferromq::new().run("--help");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
-    for part in
-        ["standalone", "namesrv", "broker", "produce", "consume", "bench", "store", "Examples:", "Exit codes: 0 done"]
-    {
+    for part in [
+        "standalone",
+        "namesrv",
+        "broker",
+        "produce",
+        "consume",
+        "bench",
+        "store",
+        "admin",
+        "Examples:",
+        "Exit codes: 0 done",
+    ] {
         contains(&ran.out, part);
     }
 }

@@ -90,8 +90,8 @@ fn each_feature_names_its_tests_and_each_test_of_a_feature_is_named() {
 /// Rows may end with `–` instead, where there is no test yet.
 #[test]
 fn the_tests_that_differences_name_are_there() {
-    let table = in_project("docs/differences.md");
-    let named = table.lines().filter_map(|line| line.strip_suffix("` |")).filter_map(|line| line.rsplit('`').next());
+    let tables = in_project("docs/differences.md") + &in_project("docs/rust-client.md");
+    let named = tables.lines().filter_map(|line| line.strip_suffix("` |")).filter_map(|line| line.rsplit('`').next());
     let mut lost = Vec::new();
     for test in named {
         let (place, name) = test.rsplit_once("::").unwrap_or_else(|| panic!("{test} names no test"));

@@ -12,5 +12,6 @@ mod order_is_kept;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod the_application_asks_for_messages;
 mod what_is_not_consumed_comes_again;
 mod what_is_wanted_comes;

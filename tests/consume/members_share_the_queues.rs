@@ -6,7 +6,7 @@ use ferromq::client::{Begin, Client, ConsumerOptions, PushConsumer, Wanted};
 
 use crate::inbox::{Inbox, client, numbered, send};
 use crate::raw::LIMIT;
-use crate::support::Cluster;
+use crate::support::{Cluster, wait_until};
 
 async fn member(client: &Client, inbox: &Inbox) -> PushConsumer {
     let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
@@ -15,26 +15,17 @@ async fn member(client: &Client, inbox: &Inbox) -> PushConsumer {
 }
 
 /// The numbers of the queues of the topic that a member has.
-async fn numbers(consumer: &PushConsumer) -> BTreeSet<i32> {
-    let queues = consumer.queues().await.unwrap();
-    queues.into_iter().filter(|queue| queue.topic == "Orders").map(|queue| queue.queue_id).collect()
+fn numbers(consumer: &PushConsumer) -> BTreeSet<i32> {
+    let queues = consumer.queues();
+    queues.borrow().iter().filter(|queue| queue.topic == "Orders").map(|queue| queue.queue_id).collect()
 }
 
 /// Waits until the members have these many queues.
 async fn have(members: &[&PushConsumer], counts: &[usize]) {
-    let shared = tokio::time::timeout(LIMIT, async {
-        loop {
-            let mut all = Vec::new();
-            for member in members {
-                all.push(numbers(member).await);
-            }
-            if all.iter().map(BTreeSet::len).eq(counts.iter().copied()) {
-                return all;
-            }
-            tokio::task::yield_now().await;
-        }
-    });
-    let all = shared.await.unwrap_or_else(|_| panic!("{counts:?} within {LIMIT:?}"));
+    let all = || -> Vec<BTreeSet<i32>> { members.iter().map(|member| numbers(member)).collect() };
+    let is_so = || all().iter().map(BTreeSet::len).eq(counts.iter().copied());
+    wait_until(LIMIT, &format!("members have {counts:?} queues"), is_so).await;
+    let all = all();
     let distinct: BTreeSet<i32> = all.iter().flatten().copied().collect();
     assert_eq!(distinct.len(), counts.iter().sum::<usize>(), "no queue has two members: {all:?}");
 }

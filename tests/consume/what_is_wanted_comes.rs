@@ -6,6 +6,7 @@ use ferromq::client::{Begin, ConsumerOptions, OutgoingMessage, Wanted};
 use ferromq::protocol::names::Topic;
 
 use crate::inbox::{Inbox, client, numbered, send};
+use crate::raw::LIMIT;
 use crate::support::Cluster;
 
 fn options() -> ConsumerOptions {
@@ -66,12 +67,9 @@ async fn topics_are_added_and_taken_away_while_it_runs() {
     consumer.subscribe("Payments", Wanted::All).await.unwrap();
     inbox.holds(8).await;
     consumer.unsubscribe("Orders").await.unwrap();
-    let only_payments = async {
-        while consumer.queues().await.unwrap().iter().any(|queue| queue.topic == "Orders") {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(crate::raw::LIMIT, only_payments).await.expect("the queues are given up");
+    let mut queues = consumer.queues();
+    let only_payments = queues.wait_for(|queues| queues.iter().all(|queue| queue.topic != "Orders"));
+    tokio::time::timeout(LIMIT, only_payments).await.expect("the queues are given up").unwrap();
     send(&cluster, "Orders", &numbered(4..8)).await;
     send(&cluster, "Payments", &numbered(14..18)).await;
     inbox.holds(12).await;
@@ -90,16 +88,14 @@ async fn what_is_suspended_gets_nothing_until_it_is_resumed() {
     let builder = client.push_consumer("readers").options(options()).subscribe("Orders", Wanted::All);
     let consumer = builder.start(inbox.listener()).await.unwrap();
     inbox.holds(4).await;
-    consumer.suspend();
-    // Asked behind the suspension, and so answered when it stands.
-    consumer.queues().await.unwrap();
+    consumer.suspend().await.unwrap();
     send(&cluster, "Orders", &numbered(4..8)).await;
     let other = client.push_consumer("others").options(options()).subscribe("Orders", Wanted::All);
     let witness = Inbox::default();
     let other = other.start(witness.listener()).await.unwrap();
     witness.holds(8).await;
     assert_eq!(inbox.len(), 4, "another group has had everything by now");
-    consumer.resume();
+    consumer.resume().await.unwrap();
     inbox.holds(8).await;
     other.stop().await.unwrap();
     consumer.stop().await.unwrap();

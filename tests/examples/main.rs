@@ -65,6 +65,8 @@ examples! {
     delay
     batch
     broadcast
+    embed_client
+    pull_stream
     request_reply
     spool
 }

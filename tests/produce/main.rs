@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_transaction_is_seen_when_it_is_committed;
+#[path = "../support/fast_port.rs"]
+mod fast_port;
 #[path = "../support/inbox.rs"]
 mod inbox;
 mod many_messages_at_once;

@@ -46,3 +46,29 @@ async fn a_request_that_nobody_answers_ends_with_its_time() {
     assert!(matches!(&error, ClientError::NoReply { topic, .. } if topic == "Questions"), "{error}");
     cluster.stop().await;
 }
+
+/// A client that consumes from the topic has its route already, and its brokers must hear of the producer all the same.
+#[actix::test]
+async fn one_client_may_ask_itself() {
+    let cluster = Cluster::start().await;
+    let client = client(&cluster).await;
+    let replier = client.producer("servers").start().await.unwrap();
+    replier.send(&OutgoingMessage::to("Questions", "makes the topic").unwrap()).await.unwrap();
+    let own = replier.clone();
+    let answers = move |delivery: Delivery| {
+        let replier = own.clone();
+        async move {
+            for message in &delivery.messages {
+                // What made the topic is no request.
+                let _ = replier.reply(message, "yes").await;
+            }
+        }
+    };
+    let builder = client.push_consumer("servers").options(from_the_first()).subscribe("Questions", Wanted::All);
+    let server = builder.start(answers).await.unwrap();
+    let producer = client.producer("clients").start().await.unwrap();
+    let reply = producer.request(&OutgoingMessage::to("Questions", "?").unwrap(), LIMIT).await.unwrap();
+    assert_eq!(reply.body, "yes");
+    server.stop().await.unwrap();
+    cluster.stop().await;
+}

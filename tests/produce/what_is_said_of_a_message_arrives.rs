@@ -7,6 +7,7 @@ use ferromq::client::{Client, ClientOptions, Compression, Delay, OutgoingMessage
 use ferromq::protocol::compression::Algorithm;
 use ferromq::protocol::sys_flag;
 
+use crate::fast_port::with_fast_port;
 use crate::inbox::{Inbox, client, quick, reader};
 use crate::support::Cluster;
 
@@ -113,4 +114,24 @@ async fn namespaces_do_not_see_each_other() {
     let topics = inboxes.each_ref().map(|inbox| inbox.messages()[0].topic.to_string());
     assert_eq!(topics, ["Orders", "Orders", "north%Orders"], "as the application knows them");
     cluster.stop().await;
+}
+
+#[actix::test]
+async fn messages_go_to_the_second_port_if_that_is_wanted() {
+    let (cluster, second_port) = with_fast_port().await;
+    let options = ClientOptions { vip_channel: true, ..ClientOptions::of(cluster.name_servers()) };
+    let client = Client::new(options).await.unwrap();
+    let producer = client.producer("writers").start().await.unwrap();
+    producer.send(&OutgoingMessage::to("Orders", "fast").unwrap()).await.unwrap();
+    let to_second = connections_to(second_port);
+    assert_eq!(to_second, 1, "the one that messages are sent on");
+    cluster.stop().await;
+}
+
+/// The established connections of this machine to a port, as the kernel lists them.
+fn connections_to(address: std::net::SocketAddr) -> usize {
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let port = format!(":{:04X}", address.port());
+    let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+    rows.filter(|row| row[2].ends_with(&port) && row[3] == "01").count()
 }

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value, json};
 
-use super::{Target, advance, progress, times};
-use crate::cli::unless_reader_left;
+use super::{Target, advance, progress};
+use crate::cli::{times, unless_reader_left};
 use crate::protocol::compression;
 use crate::protocol::message::{self, RecordError, RecordHead};
 use crate::protocol::names::Topic;

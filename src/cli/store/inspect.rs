@@ -1,14 +1,14 @@
 //! `ferromq store inspect`: what is in a store.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-use super::{Target, advance, layout, progress, times};
-use crate::cli::print;
+use super::{Target, advance, layout, progress};
+use crate::cli::table::table;
+use crate::cli::{print, times};
 use crate::store::OfflineStore;
 use crate::store::offline::survey::Survey;
 
@@ -101,18 +101,6 @@ fn overview(store: &OfflineStore, survey: &Survey) -> Table {
     table.load_preset(presets::NOTHING).add_rows(rows.into_iter().map(|(name, value)| [name.to_owned(), value]));
     if let Some(names) = table.column_mut(0) {
         names.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-/// A table of which some columns hold numbers.
-pub(super) fn table(names: &[&str], rows: impl Iterator<Item = Vec<String>>, numbers: Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(names).add_rows(rows);
-    for column in numbers {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
     }
     table
 }

@@ -2,11 +2,11 @@
 
 use clap::Args;
 
-use super::inspect::table;
 use super::{Target, advance, in_our_words, layout, progress};
 use crate::broker::config::{BrokerConfig, FilterSettings};
 use crate::broker::filter::ConsumerFilters;
 use crate::cli::print;
+use crate::cli::table::table;
 use crate::protocol::units::PhysicalOffset;
 use crate::store::disk::FileDisk;
 use crate::store::offline::repair::{self, Plan, QueuePlan, Request};

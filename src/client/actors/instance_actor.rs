@@ -4,6 +4,8 @@
 //! connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers ask to the group that is meant. When it dies
 //! the client is at its end: brokers forget it in two minutes, and its calls fail.
 
+mod pushes;
+
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -14,8 +16,11 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::connection_actor::{Beat, ConnectionActor};
+use super::discovery_actor::DiscoveryActor;
 use super::offset_store_actor::OffsetsOf;
-use super::rebalance_actor::{Rebalance, ResetOffsets};
+use super::rebalance_actor::{Rebalance, ResetOffsets, StateOfAll};
+use crate::broker::name_servers::AddressServer;
+use crate::client::calls::Calls;
 use crate::client::error::ClientError;
 use crate::client::member::Member;
 use crate::client::pool::Connections;
@@ -26,18 +31,11 @@ use crate::client::transactions::TransactionCheck;
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::Body;
 use crate::protocol::body::heartbeat::{HeartbeatData, ProducerData};
-use crate::protocol::body::offsets::{ConsumerStatusBody, ResetOffsetBody};
 use crate::protocol::body::route::MASTER_ID;
-use crate::protocol::codes::{request, response};
+use crate::protocol::codes::request;
 use crate::protocol::command::Command;
-use crate::protocol::headers::client::{OfConsumerGroup, UnregisterClient};
-use crate::protocol::headers::consumer::{ConsumerStatus, ResetOffset};
-use crate::protocol::headers::send::PushReply;
-use crate::protocol::headers::transaction::CheckTransaction;
-use crate::protocol::message;
+use crate::protocol::headers::client::UnregisterClient;
 use crate::protocol::names::GroupName;
-use crate::protocol::properties::keys;
-use crate::protocol::units::Opaque;
 
 /// How long a broker has to hear that a group is left.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -97,6 +95,10 @@ pub struct ConsumerPorts {
     pub reset: Recipient<ResetOffsets>,
     /// How far it has come.
     pub offsets: Recipient<OffsetsOf>,
+    /// How it is.
+    pub state: Recipient<StateOfAll>,
+    /// Has its messages consumed.
+    pub calls: Calls,
 }
 
 /// A producer, as what brokers ask reaches it.
@@ -118,6 +120,8 @@ pub struct InstanceParts {
     pub routes: Arc<RouteCache>,
     /// Who waits for answers to requests.
     pub replies: Arc<Replies>,
+    /// Who is asked for the name servers every so often, if anybody is.
+    pub address_server: Option<AddressServer>,
     /// How often brokers are told of the groups.
     pub heartbeat_interval: Duration,
 }
@@ -129,6 +133,9 @@ pub struct InstanceActor {
     pushes: Option<mpsc::Receiver<Pushed>>,
     routes: Arc<RouteCache>,
     replies: Arc<Replies>,
+    address_server: Option<AddressServer>,
+    /// Held, as an actor ends that nobody could send to.
+    discovery: Option<Addr<DiscoveryActor>>,
     heartbeat_interval: Duration,
     consumers: BTreeMap<GroupName, ConsumerPorts>,
     producers: BTreeMap<GroupName, ProducerPorts>,
@@ -141,13 +148,16 @@ impl InstanceActor {
     /// A client without groups.
     #[must_use]
     pub fn new(parts: InstanceParts) -> Self {
-        let InstanceParts { client_id, connections, pushes, routes, replies, heartbeat_interval } = parts;
+        let InstanceParts { client_id, connections, pushes, routes, replies, address_server, heartbeat_interval } =
+            parts;
         Self {
             client_id,
             connections,
             pushes: Some(pushes),
             routes,
             replies,
+            address_server,
+            discovery: None,
             heartbeat_interval,
             consumers: BTreeMap::new(),
             producers: BTreeMap::new(),
@@ -218,73 +228,6 @@ impl InstanceActor {
             notify(&beat, Beats::ToAll);
         });
     }
-
-    /// Hands on what a broker asks; what is dropped here is answered that it is not supported.
-    fn push(&self, pushed: Pushed) {
-        match pushed.command.code {
-            request::NOTIFY_CONSUMER_IDS_CHANGED => self.ids_changed(&pushed),
-            request::RESET_CONSUMER_CLIENT_OFFSET => self.reset(&pushed),
-            request::GET_CONSUMER_STATUS_FROM_CLIENT => self.status(pushed),
-            request::CHECK_TRANSACTION_STATE => self.check_transaction(&pushed),
-            request::PUSH_REPLY_MESSAGE_TO_CLIENT => self.take_in_reply(pushed),
-            _ => {}
-        }
-    }
-
-    fn ids_changed(&self, pushed: &Pushed) {
-        let Ok(header) = OfConsumerGroup::parse(&pushed.command.ext) else { return };
-        if let Some(ports) = self.consumers.get(header.consumer_group.as_str()) {
-            notify(&ports.rebalance, Rebalance);
-        }
-    }
-
-    fn reset(&self, pushed: &Pushed) {
-        let Ok(header) = ResetOffset::parse(&pushed.command.ext) else { return };
-        let (Some(ports), Ok(body)) =
-            (self.consumers.get(header.group.as_str()), ResetOffsetBody::decode(&pushed.command.body))
-        else {
-            return;
-        };
-        tracing::info!(group = header.group, topic = header.topic, "a broker moves the group's offsets");
-        notify(&ports.reset, ResetOffsets { topic: header.topic, offsets: body.offset_table.0 });
-    }
-
-    /// A producer that has too many questions already is asked again.
-    fn check_transaction(&self, pushed: &Pushed) {
-        let decoded = (CheckTransaction::parse(&pushed.command.ext), message::decode(&pushed.command.body));
-        let (Ok(header), Ok((message, _))) = decoded else {
-            return tracing::warn!(address = &*pushed.address, "a broker asks about a transaction that cannot be read");
-        };
-        let group = message.property(keys::PGROUP).unwrap_or_default();
-        if let Some(checks) = self.producers.get(group).and_then(|ports| ports.checks.as_ref()) {
-            // Without a listener any more there is nobody to be asked.
-            let _ = checks.try_send(TransactionCheck { address: Arc::clone(&pushed.address), header, message });
-        }
-    }
-
-    fn take_in_reply(&self, pushed: Pushed) {
-        let Ok(header) = PushReply::parse(&pushed.command.ext) else { return };
-        let reply = if self.replies.take_in(&header, &pushed.command.body) {
-            Command::reply(response::SUCCESS, Opaque(0))
-        } else {
-            Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark("nobody waits for this reply any more")
-        };
-        pushed.answer.give(reply);
-    }
-
-    fn status(&self, pushed: Pushed) {
-        let Ok(header) = ConsumerStatus::parse(&pushed.command.ext) else { return };
-        let Some(ports) = self.consumers.get(header.group.as_str()) else {
-            let remark = format!("the client has no consumer in group {}", header.group);
-            return pushed.answer.give(Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark(remark));
-        };
-        let asked = ports.offsets.send(OffsetsOf { topic: header.topic });
-        actix_rt::spawn(async move {
-            let Ok(message_queue_table) = asked.await else { return };
-            let body = ConsumerStatusBody { message_queue_table, ..ConsumerStatusBody::default() };
-            pushed.answer.give(Command::reply(response::SUCCESS, Opaque(0)).with_body(body.encode()));
-        });
-    }
 }
 
 impl Actor for InstanceActor {
@@ -292,6 +235,9 @@ impl Actor for InstanceActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.heartbeat_interval, Self::tick);
+        if let Some(server) = self.address_server.take() {
+            self.discovery = Some(start_unbounded(|_| DiscoveryActor::new(server, Arc::clone(&self.routes))));
+        }
         let Some(mut pushes) = self.pushes.take() else { return };
         let own = ctx.address().recipient();
         actix_rt::spawn(async move {

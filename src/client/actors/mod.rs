@@ -15,6 +15,7 @@
 //! |---|---|---|---|
 //! | InstanceActor | consumers, connections | pushes: the room of their channel; else one per consumer | calls fail with [`Ended`](crate::client::ClientError::Ended) |
 //! | ConnectionActor | InstanceActor | one heartbeat per interval and change | the next heartbeat starts another |
+//! | DiscoveryActor | nobody | one question per interval | the name servers stay those that are known |
 //! | RebalanceActor | InstanceActor, application | notices of brokers; one round at a time | the consumer is at its end |
 //! | PullActor | RebalanceActor, calls | calls under way: `deliveries_at_once` | the queue is taken anew |
 //! | OffsetStoreActor | PullActors, RebalanceActor | one per call that ends | queues cannot be taken over |
@@ -27,6 +28,7 @@
 //! [`allocation`]: super::allocation
 
 pub mod connection_actor;
+pub mod discovery_actor;
 pub mod engine;
 pub mod instance_actor;
 pub mod offset_store_actor;

@@ -1,7 +1,7 @@
 //! Knows how far a consumer has come, and stores it.
 //!
 //! Takes [`Progress`] from PullActors, [`OffsetOf`], [`Forget`] and [`MoveTo`] from the RebalanceActor, [`OffsetsOf`] from the
-//! InstanceActor. Stores what has changed every so often: with the brokers, or in a file where each member gets all messages.
+//! InstanceActor, [`Commit`] from applications that store it themselves. Stores what has changed every so often: with the brokers, or in a file where each member gets all messages.
 //! When it dies, its group goes on from what was stored last.
 
 use std::sync::Arc;
@@ -33,12 +33,20 @@ pub struct OffsetOf {
     pub queue: MessageQueue,
 }
 
-/// The queue is somebody else's now: stores how far the consumer has come, and forgets it.
+/// The queue is somebody else's now: stores how far the consumer has come, unless the application does that, and forgets it.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct Forget {
     /// The queue.
     pub queue: MessageQueue,
+}
+
+/// Stores how far the consumer has come with everything.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct Commit {
+    /// With these queues it has come so far, which PullActors may not have said yet.
+    pub offsets: Offsets,
 }
 
 /// Stores another offset of a queue, wherever the consumer is.
@@ -79,7 +87,8 @@ impl OffsetStoreActor {
         Ok(Self { member, offsets, file, is_changed: false })
     }
 
-    /// Stores the offsets of all queues, or of one. Brokers do not confirm that, so they are told again what has not changed.
+    /// Stores the offsets of all queues, or of one. Brokers confirm those of one, which somebody else may be about to ask for; they
+    /// do not confirm all, and so are told again what has not changed.
     fn persist(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
         let due = match &self.file {
             Some(file) => {
@@ -97,10 +106,10 @@ impl OffsetStoreActor {
                     .collect()
             }
         };
-        let member = Arc::clone(&self.member);
+        let (member, surely) = (Arc::clone(&self.member), only.is_some());
         async move {
             for (queue, offset) in due {
-                if let Err(error) = commit(&member, &queue, offset).await {
+                if let Err(error) = commit(&member, &queue, offset, surely).await {
                     let (group, number) = (member.group(), queue.queue_id);
                     tracing::warn!(%group, queue.topic, number, %offset, %error, "cannot store an offset yet");
                 }
@@ -113,17 +122,24 @@ impl OffsetStoreActor {
     }
 }
 
-async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset) -> Result<(), ClientError> {
-    member.membership.commit(&Topic::parse(&queue.topic)?, &member.at_master(queue)?, offset).await
+async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset, surely: bool) -> Result<(), ClientError> {
+    let (topic, at) = (Topic::parse(&queue.topic)?, member.at_master(queue)?);
+    if surely {
+        member.membership.commit_surely(&topic, &at, offset).await
+    } else {
+        member.membership.commit(&topic, &at, offset).await
+    }
 }
 
 impl Actor for OffsetStoreActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Context<Self>) {
-        ctx.run_interval(self.member.options.persist_interval, |actor, _| {
-            actix_rt::spawn(actor.persist(None));
-        });
+        if self.member.commits_itself() {
+            ctx.run_interval(self.member.options.persist_interval, |actor, _| {
+                actix_rt::spawn(actor.persist(None));
+            });
+        }
     }
 }
 
@@ -152,12 +168,27 @@ impl Handler<Forget> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let stored = self.persist(Some(&forget.queue));
+        let stored = self.member.commits_itself().then(|| self.persist(Some(&forget.queue)));
         // In the file every queue stays: the member takes it up again where it was.
         if self.file.is_none() {
             self.offsets.remove(&forget.queue);
         }
-        Box::pin(stored)
+        Box::pin(async move {
+            if let Some(stored) = stored {
+                stored.await;
+            }
+        })
+    }
+}
+
+impl Handler<Commit> for OffsetStoreActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, commit: Commit, _: &mut Context<Self>) -> ResponseFuture<()> {
+        for (queue, offset) in commit.offsets {
+            self.advance(queue, offset);
+        }
+        Box::pin(self.persist(None))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Pulls one queue, has its messages consumed, and says how far that has come.
 //!
-//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallEnded`] from the calls of the
-//! listener. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
+//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallsEnded`] from whoever
+//! consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
 //! stored last.
 //!
 //! ```text
@@ -17,19 +17,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, Recipient,
+    ResponseFuture,
+};
+use tokio::sync::oneshot;
 
 use super::offset_store_actor::Progress;
-use crate::client::calls::Calls;
-use crate::client::consumer_options::Order;
+use crate::client::calls::{Call, Calls, CallsEnded};
 use crate::client::error::ClientError;
-use crate::client::listener::{Delivery, Verdict};
+use crate::client::listener::Delivery;
 use crate::client::member::Member;
 use crate::client::process_queue::ProcessQueue;
 use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
 use crate::client::subscription::wants;
+use crate::client::tally::{Counts, Tally};
 use crate::net::mailbox::notify;
+use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::codes::response;
@@ -47,8 +51,6 @@ const FAILED_FOR: Duration = Duration::from_secs(1);
 const BUSY_FOR: Duration = Duration::from_millis(20);
 /// How long a lock is trusted that was not renewed; at the broker it stands for a minute.
 pub const LOCK_TRUSTED: Duration = Duration::from_secs(30);
-/// How often it is looked for deliveries that take too long, at most.
-const OVERDUE_EVERY: Duration = Duration::from_secs(60);
 
 /// The queue is not the member's any more: no call begins, and those under way are waited for so long. Done when nothing
 /// more comes of it.
@@ -74,12 +76,20 @@ pub struct Suspend;
 #[rtype(result = "()")]
 pub struct Resume;
 
-/// A call of the listener has come to its end.
+/// How the consumer is with the queue.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct CallEnded {
-    call: u64,
-    verdict: Verdict,
+#[rtype(result = "QueueState")]
+pub struct StateOfQueue;
+
+/// How a consumer is with a queue.
+#[derive(Clone, Debug)]
+pub struct QueueState {
+    /// The queue.
+    pub queue: MessageQueue,
+    /// What is held of it.
+    pub held: ProcessQueueInfo,
+    /// How it went lately.
+    pub last_minute: Counts,
 }
 
 /// What a PullActor is made of.
@@ -92,10 +102,8 @@ pub struct PullParts {
     pub start: QueueOffset,
     /// The consumer.
     pub member: Arc<Member>,
-    /// Calls its listener.
+    /// Has its messages consumed.
     pub calls: Calls,
-    /// Room for calls under way, shared by its queues.
-    pub room: Arc<Semaphore>,
     /// Whether it begins at rest.
     pub is_suspended: bool,
     /// The OffsetStoreActor.
@@ -105,6 +113,8 @@ pub struct PullParts {
 /// One queue.
 pub struct PullActor {
     parts: PullParts,
+    /// The queue, as deliveries name it.
+    queue: Arc<MessageQueue>,
     puller: Puller,
     held: ProcessQueue,
     next: QueueOffset,
@@ -112,25 +122,22 @@ pub struct PullActor {
     queue_end: QueueOffset,
     /// The broker of the set to pull from.
     broker_id: i64,
-    calls: HashMap<u64, Call>,
+    /// The deliveries that are being consumed, by their numbers.
+    calls: HashMap<u64, Vec<Arc<message::Message>>>,
     calls_begun: u64,
     /// Messages that are on their way back.
     settling: usize,
+    tally: Tally,
     is_pressed: bool,
     is_suspended: bool,
-    waits_for_room: bool,
     /// Where order matters: whether a message that could not be consumed holds the queue up,
     is_resting: bool,
     /// and until when the lock is trusted.
     locked_until: Duration,
+    /// Held as long as the queue is the member's: deliveries look whether it is there.
+    owner: Arc<()>,
     /// Who waits for the end, once it is coming.
     given_up: Option<Vec<oneshot::Sender<()>>>,
-}
-
-/// A call of the listener.
-struct Call {
-    messages: Vec<Arc<message::Message>>,
-    _room: OwnedSemaphorePermit,
 }
 
 impl PullActor {
@@ -141,6 +148,7 @@ impl PullActor {
         let (next, is_suspended) = (parts.start, parts.is_suspended);
         Self {
             puller: parts.member.puller(parts.topic.clone()),
+            queue: Arc::new(parts.queue.clone()),
             parts,
             held: ProcessQueue::default(),
             next,
@@ -149,17 +157,14 @@ impl PullActor {
             calls: HashMap::new(),
             calls_begun: 0,
             settling: 0,
+            tally: Tally::default(),
             is_pressed: false,
             is_suspended,
-            waits_for_room: false,
             is_resting: false,
             locked_until,
+            owner: Arc::default(),
             given_up: None,
         }
-    }
-
-    fn is_ordered(&self) -> bool {
-        self.parts.member.options.order == Order::Queue
     }
 
     /// Pulls once, or puts that off. There is one pull under way or put off at any time.
@@ -171,7 +176,7 @@ impl PullActor {
             return Self::pull_later(ctx, FAILED_FOR);
         }
         let mut held_max = self.parts.member.options.held_max;
-        held_max.span = held_max.span.filter(|_| !self.is_ordered());
+        held_max.span = held_max.span.filter(|_| !self.parts.member.is_one_at_a_time());
         if let Some(pressure) = self.held.pressure(&held_max) {
             if !std::mem::replace(&mut self.is_pressed, true) {
                 let queue = &self.parts.queue;
@@ -182,7 +187,10 @@ impl PullActor {
         self.is_pressed = false;
         match self.ask() {
             Ok(asked) => {
-                ctx.spawn(wrap_future::<_, Self>(asked).map(|outcome, actor, ctx| actor.pulled(outcome, ctx)));
+                let began = self.parts.member.clock.elapsed();
+                ctx.spawn(wrap_future::<_, Self>(asked).map(move |outcome, actor, ctx| {
+                    actor.pulled(outcome, began, ctx);
+                }));
             }
             Err(error) => self.failed(&error, ctx),
         }
@@ -196,8 +204,11 @@ impl PullActor {
         let member = &self.parts.member;
         let (at, broker_id) = member.at_broker(&self.parts.queue, self.broker_id)?;
         let progress = self.held.progress().filter(|progress| progress.0 > 0);
-        // Slaves are told of offsets by their master only.
-        let commit = progress.filter(|_| member.is_clustering() && broker_id == MASTER_ID);
+        // Slaves are told of offsets by their master only. Where order matters a pull says nothing: a broker might take it for news
+        // after the queue was handed over.
+        let commits = member.is_clustering() && member.commits_itself() && !member.wants_locks();
+        let commits = commits && broker_id == MASTER_ID;
+        let commit = progress.filter(|_| commits);
         let subscriptions = member.subscriptions();
         let version = subscriptions.get(&self.parts.topic).map_or(0, |subscription| subscription.sub_version);
         let (offset, count) = (self.next, member.options.messages_per_pull);
@@ -207,7 +218,7 @@ impl PullActor {
         Ok(async move { puller.ask(&at, &pull).await })
     }
 
-    fn pulled(&mut self, outcome: Result<Pulled, ClientError>, ctx: &mut Context<Self>) {
+    fn pulled(&mut self, outcome: Result<Pulled, ClientError>, began: Duration, ctx: &mut Context<Self>) {
         if self.given_up.is_some() {
             return;
         }
@@ -215,6 +226,10 @@ impl PullActor {
             Ok(pulled) => pulled,
             Err(error) => return self.failed(&error, ctx),
         };
+        let now = self.parts.member.clock.elapsed();
+        let (pulls, pulled_count) = (1, pulled.messages.len() as u64);
+        let pull_ms = now.saturating_sub(began).as_millis() as u64;
+        self.tally.note(Counts { pulls, pull_ms, pulled: pulled_count, ..Counts::default() }, now);
         self.broker_id = pulled.suggested_broker;
         self.queue_end = pulled.max;
         if pulled.status == PullStatus::OutOfRange {
@@ -222,8 +237,9 @@ impl PullActor {
         }
         self.next = pulled.next;
         self.take_in(pulled);
-        self.feed(ctx);
+        // The broker looks for the next ones while these are consumed.
         self.pull(ctx);
+        self.feed(ctx);
     }
 
     /// Keeps what is wanted of what has come.
@@ -273,47 +289,35 @@ impl PullActor {
         Self::pull_later(ctx, FAILED_FOR);
     }
 
-    /// Begins calls of the listener as long as there are messages and room.
+    /// Has everything consumed that may be.
     fn feed(&mut self, ctx: &mut Context<Self>) {
+        let mut calls = Vec::new();
         while self.may_feed() {
-            match Arc::clone(&self.parts.room).try_acquire_owned() {
-                Ok(room) => self.begin(room, ctx),
-                Err(_) => return self.wait_for_room(ctx),
-            }
+            calls.push(self.next_call(ctx));
+        }
+        if !calls.is_empty() {
+            self.parts.calls.begin(calls);
         }
     }
 
     fn may_feed(&self) -> bool {
-        let is_open = self.given_up.is_none() && !self.is_suspended && !self.waits_for_room;
+        let member = &self.parts.member;
         let in_order = || {
-            let is_locked = !self.parts.member.is_clustering() || self.parts.member.clock.elapsed() < self.locked_until;
+            let is_locked = !member.wants_locks() || member.clock.elapsed() < self.locked_until;
             self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
         };
-        is_open && self.held.has_waiting() && (!self.is_ordered() || in_order())
+        let is_open = self.given_up.is_none() && !self.is_suspended;
+        is_open && self.held.has_waiting() && (!member.is_one_at_a_time() || in_order())
     }
 
-    fn wait_for_room(&mut self, ctx: &mut Context<Self>) {
-        self.waits_for_room = true;
-        let room = Arc::clone(&self.parts.room).acquire_owned();
-        ctx.spawn(wrap_future::<_, Self>(room).map(|room, actor, ctx| {
-            actor.waits_for_room = false;
-            if let Some(room) = room.ok().filter(|_| actor.may_feed()) {
-                actor.begin(room, ctx);
-                actor.feed(ctx);
-            }
-        }));
-    }
-
-    fn begin(&mut self, room: OwnedSemaphorePermit, ctx: &mut Context<Self>) {
-        let options = &self.parts.member.options;
-        let messages = self.held.take(options.messages_per_delivery.max(1), self.parts.member.clock.elapsed());
-        let call = self.calls_begun;
+    fn next_call(&mut self, ctx: &mut Context<Self>) -> Call {
+        let messages = self.held.take(self.parts.member.options.messages_per_delivery.max(1));
+        let number = self.calls_begun;
         self.calls_begun += 1;
-        let delivery =
-            Delivery { messages: messages.clone(), queue: self.parts.queue.clone(), queue_end: self.queue_end };
-        self.calls.insert(call, Call { messages, _room: room });
-        let own = ctx.address().recipient();
-        self.parts.calls.begin(delivery, move |verdict| notify(&own, CallEnded { call, verdict }));
+        self.calls.insert(number, messages.clone());
+        let (queue, owner) = (Arc::clone(&self.queue), Arc::downgrade(&self.owner));
+        let delivery = Delivery { messages, queue, queue_end: self.queue_end, owner };
+        Call::new(delivery, number, ctx.address().recipient())
     }
 
     /// Says how far the group has come with the queue.
@@ -344,21 +348,19 @@ impl Actor for PullActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         self.pull(ctx);
-        if !self.is_ordered() && self.parts.member.is_clustering() {
-            ctx.run_interval(self.parts.member.options.consume_timeout.min(OVERDUE_EVERY), Self::take_back_overdue);
-        }
     }
 }
 
-impl Handler<CallEnded> for PullActor {
+impl Handler<CallsEnded> for PullActor {
     type Result = ();
 
-    fn handle(&mut self, ended: CallEnded, ctx: &mut Context<Self>) {
-        // One that took too long has been settled already.
-        let Some(call) = self.calls.remove(&ended.call) else { return };
-        let Call { messages, _room } = call;
-        drop(_room);
-        self.settle(messages, ended.verdict, ctx);
+    fn handle(&mut self, ended: CallsEnded, ctx: &mut Context<Self>) {
+        for (number, verdict) in ended.ended {
+            if let Some(messages) = self.calls.remove(&number) {
+                self.settle(&messages, verdict, ctx);
+            }
+        }
+        self.progressed();
         self.feed(ctx);
         self.end_if_idle(ctx);
     }
@@ -370,6 +372,7 @@ impl Handler<GiveUp> for PullActor {
     fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         let (ended, end) = oneshot::channel();
         self.given_up.get_or_insert_default().push(ended);
+        self.owner = Arc::default();
         if give_up.limit.is_zero() {
             self.end(ctx);
         } else {
@@ -378,6 +381,18 @@ impl Handler<GiveUp> for PullActor {
         }
         // An end that comes without a word is one, too.
         Box::pin(async move { drop(end.await) })
+    }
+}
+
+impl Handler<StateOfQueue> for PullActor {
+    type Result = MessageResult<StateOfQueue>;
+
+    fn handle(&mut self, _: StateOfQueue, _: &mut Context<Self>) -> Self::Result {
+        let now = self.parts.member.clock.elapsed();
+        let is_locked = self.parts.member.wants_locks() && now < self.locked_until;
+        let held = ProcessQueueInfo { locked: is_locked, ..self.held.info() };
+        let last_minute = self.tally.last_minute(now);
+        MessageResult(QueueState { queue: self.parts.queue.clone(), held, last_minute })
     }
 }
 

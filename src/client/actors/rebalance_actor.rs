@@ -1,30 +1,29 @@
 //! Sees to it that a consumer has its share of the queues: works it out every so often and when told to, takes queues over,
 //! and gives them up.
 //!
-//! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`SuspendAll`], [`ResumeAll`] and [`Stop`]
-//! from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
+//! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`Assign`], [`Pause`],
+//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
 //! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
 
+mod orders;
 mod shares;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
-};
-use tokio::sync::{Semaphore, oneshot};
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
+pub use self::orders::{Assign, Pause, Rest, Resubscribe, ResumeAll, Stop, SuspendAll};
 use self::shares::{Share, shares, start_of};
 use super::instance_actor::Beats;
 use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
-use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, Resume, Suspend};
+use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, QueueState, StateOfQueue};
 use crate::client::calls::Calls;
-use crate::client::consumer_options::Order;
-use crate::client::member::{Locks, Member, Subscriptions};
+use crate::client::member::{Locks, Member};
 use crate::client::owned_queues::{Change, OwnedQueues};
 use crate::net::mailbox::{notify, start_unbounded};
 use crate::protocol::body::queue_table::MessageQueue;
@@ -44,7 +43,7 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 #[rtype(result = "()")]
 pub struct Rebalance;
 
-/// The group is to go on elsewhere.
+/// The group is to go on elsewhere; done when that is stored.
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
 pub struct ResetOffsets {
@@ -54,34 +53,10 @@ pub struct ResetOffsets {
     pub offsets: BTreeMap<MessageQueue, i64>,
 }
 
-/// The consumer wants something else from now on; done when brokers have been told.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Resubscribe {
-    /// All that it wants.
-    pub subscriptions: Subscriptions,
-}
-
-/// No more messages are to be consumed for now.
+/// How the consumer is with each of its queues.
 #[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct SuspendAll;
-
-/// They are again.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ResumeAll;
-
-/// The end: no call begins any more, those under way are waited for, it is stored how far they came, and the queues are
-/// given back. Done when all that is.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Stop;
-
-/// The queues that the consumer has now.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "Vec<MessageQueue>")]
-pub struct Owned;
+#[rtype(result = "Vec<QueueState>")]
+pub struct StateOfAll;
 
 /// How to reach an OffsetStoreActor, or what stands in for one.
 #[derive(Clone)]
@@ -111,18 +86,19 @@ impl From<Addr<OffsetStoreActor>> for OffsetPorts {
 pub struct RebalanceParts {
     /// The consumer.
     pub member: Arc<Member>,
-    /// Calls its listener.
+    /// Has its messages consumed.
     pub calls: Calls,
     /// Its offsets.
     pub offsets: OffsetPorts,
     /// Tells brokers of it.
     pub beat: Recipient<Beats>,
+    /// Tells whoever looks which queues it has.
+    pub owned: watch::Sender<BTreeSet<MessageQueue>>,
 }
 
 /// One consumer.
 pub struct RebalanceActor {
     parts: RebalanceParts,
-    room: Arc<Semaphore>,
     owned: OwnedQueues,
     pulls: HashMap<MessageQueue, Addr<PullActor>>,
     round: Round,
@@ -145,10 +121,8 @@ impl RebalanceActor {
     /// A consumer without queues.
     #[must_use]
     pub fn new(parts: RebalanceParts) -> Self {
-        let room = Arc::new(Semaphore::new(parts.member.options.deliveries_at_once.max(1)));
         Self {
             parts,
-            room,
             owned: OwnedQueues::default(),
             pulls: HashMap::new(),
             round: Round::None,
@@ -156,10 +130,6 @@ impl RebalanceActor {
             is_suspended: false,
             is_stopping: false,
         }
-    }
-
-    fn wants_locks(&self) -> bool {
-        self.parts.member.options.order == Order::Queue && self.parts.member.is_clustering()
     }
 
     fn rebalance(&mut self, ctx: &mut Context<Self>) {
@@ -215,19 +185,26 @@ impl RebalanceActor {
     fn change(&mut self, change: Change, ctx: &mut Context<Self>) {
         match change {
             Change::GiveUp(queue) => {
-                let handed_over = self.give_up(queue, if self.wants_locks() { HAND_OVER } else { Duration::ZERO });
+                let handed_over =
+                    self.give_up(queue, if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO });
                 ctx.spawn(wrap_future::<_, Self>(handed_over));
             }
             Change::TakeOver(queue) => self.take_over(queue, ctx),
         }
     }
 
+    /// How long calls under way are waited for when a queue goes to another member, or is to go on elsewhere.
+    fn hand_over(&self) -> Duration {
+        if self.parts.member.wants_locks() { HAND_OVER } else { Duration::ZERO }
+    }
+
     /// Stops pulling a queue, stores how far that has come, and lets others have it.
     fn give_up(&mut self, queue: MessageQueue, limit: Duration) -> impl Future<Output = ()> + use<> {
         tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, "gives up a queue");
         let pull = self.pulls.remove(&queue);
+        self.publish();
         let (forget, member) = (self.parts.offsets.forget.clone(), Arc::clone(&self.parts.member));
-        let wants_locks = self.wants_locks();
+        let wants_locks = self.parts.member.wants_locks();
         async move {
             if let Some(pull) = pull {
                 // One that is gone has no calls under way that anybody would hear of.
@@ -242,7 +219,7 @@ impl RebalanceActor {
 
     fn take_over(&mut self, queue: MessageQueue, ctx: &mut Context<Self>) {
         let (member, offsets) = (Arc::clone(&self.parts.member), self.parts.offsets.of.clone());
-        let (wants_locks, wanted) = (self.wants_locks(), queue.clone());
+        let (wants_locks, wanted) = (self.parts.member.wants_locks(), queue.clone());
         let start = async move { start_of(&member, &offsets, &wanted, wants_locks).await };
         ctx.spawn(wrap_future::<_, Self>(start).map(move |start, actor, ctx| match start {
             Ok(Some(start)) => actor.taken_over(queue, start, ctx),
@@ -262,12 +239,12 @@ impl RebalanceActor {
             start,
             member: Arc::clone(&self.parts.member),
             calls: self.parts.calls.clone(),
-            room: Arc::clone(&self.room),
             is_suspended: self.is_suspended,
             progress: self.parts.offsets.progress.clone(),
         };
         tracing::info!(topic = queue.topic, queue = queue.queue_id, broker = queue.broker_name, %start, "takes a queue over");
         self.pulls.insert(queue, start_unbounded(|_| PullActor::new(parts)));
+        self.publish();
     }
 
     fn not_taken_over(&mut self, queue: &MessageQueue, why: &str, ctx: &mut Context<Self>) {
@@ -296,29 +273,40 @@ impl RebalanceActor {
     }
 
     /// Has the queues given up where they are, and takes them anew from elsewhere.
-    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
+    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> impl Future<Output = ()> + use<> {
+        let mut moved = JoinSet::new();
         for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
             if !self.owned.take_anew(&queue) {
                 continue;
             }
-            let ended = self.give_up(queue.clone(), HAND_OVER);
+            let ended = self.give_up(queue.clone(), self.hand_over());
             let move_to = self.parts.offsets.move_to.clone();
             let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
-            let moved = async move {
+            let (tell, told) = oneshot::channel();
+            let moving = async move {
                 ended.await;
                 // Without an OffsetStoreActor there is no beginning anew either, which says so.
                 let _ = move_to.send(to).await;
             };
-            ctx.spawn(wrap_future::<_, Self>(moved).map(|(), actor, ctx| actor.take_over(queue, ctx)));
+            ctx.spawn(wrap_future::<_, Self>(moving).map(|(), actor, ctx| {
+                // Who waits may have given up.
+                let _ = tell.send(());
+                actor.take_over(queue, ctx);
+            }));
+            moved.spawn_local(told);
         }
+        async move { while moved.join_next().await.is_some() {} }
     }
 
-    fn tell_all<M>(&self, message: M)
-    where
-        M: Message<Result = ()> + Copy + Send + 'static,
-        PullActor: Handler<M>,
-    {
-        self.pulls.values().for_each(|pull| notify(&pull.clone().recipient(), message));
+    /// Tells whoever looks which queues the consumer has.
+    fn publish(&self) {
+        self.parts.owned.send_replace(self.owned.owned().cloned().collect());
+    }
+}
+
+impl Drop for RebalanceActor {
+    fn drop(&mut self) {
+        self.parts.calls.close();
     }
 }
 
@@ -327,7 +315,7 @@ impl Actor for RebalanceActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         ctx.run_interval(self.parts.member.options.rebalance_interval, Self::rebalance);
-        if self.wants_locks() {
+        if self.parts.member.wants_locks() {
             ctx.run_interval(RENEW_LOCKS, Self::renew_locks);
         }
     }
@@ -341,74 +329,26 @@ impl Handler<Rebalance> for RebalanceActor {
     }
 }
 
-impl Handler<ResetOffsets> for RebalanceActor {
-    type Result = ();
+impl Handler<StateOfAll> for RebalanceActor {
+    type Result = ResponseFuture<Vec<QueueState>>;
 
-    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) {
-        self.reset(reset, ctx);
-    }
-}
-
-impl Handler<Resubscribe> for RebalanceActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, to: Resubscribe, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        self.parts.member.change_subscriptions(|own| *own = to.subscriptions);
-        let (beat, own) = (self.parts.beat.clone(), ctx.address().recipient());
+    fn handle(&mut self, _: StateOfAll, _: &mut Context<Self>) -> Self::Result {
+        let asked: Vec<_> = self.pulls.values().map(|pull| pull.send(StateOfQueue)).collect();
         Box::pin(async move {
-            // An instance that is gone says so where it went.
-            let _ = beat.send(Beats::ToAll).await;
-            notify(&own, Rebalance);
+            let mut states = Vec::new();
+            for state in asked {
+                // A queue that is given up meanwhile has nothing to tell.
+                states.extend(state.await);
+            }
+            states
         })
     }
 }
 
-impl Handler<SuspendAll> for RebalanceActor {
-    type Result = ();
-
-    fn handle(&mut self, _: SuspendAll, _: &mut Context<Self>) {
-        self.is_suspended = true;
-        self.tell_all(Suspend);
-    }
-}
-
-impl Handler<ResumeAll> for RebalanceActor {
-    type Result = ();
-
-    fn handle(&mut self, _: ResumeAll, _: &mut Context<Self>) {
-        self.is_suspended = false;
-        self.tell_all(Resume);
-    }
-}
-
-impl Handler<Owned> for RebalanceActor {
-    type Result = Vec<MessageQueue>;
-
-    fn handle(&mut self, _: Owned, _: &mut Context<Self>) -> Vec<MessageQueue> {
-        self.owned.owned().cloned().collect()
-    }
-}
-
-impl Handler<Stop> for RebalanceActor {
+impl Handler<ResetOffsets> for RebalanceActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, _: Stop, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        self.is_stopping = true;
-        let limit = self.parts.member.options.stop_limit;
-        let mut ends = JoinSet::new();
-        for change in self.owned.give_up_all(|_| true) {
-            if let Change::GiveUp(queue) = change {
-                ends.spawn_local(self.give_up(queue, limit));
-            }
-        }
-        let (ended, end) = oneshot::channel();
-        ctx.spawn(wrap_future::<_, Self>(async move { while ends.join_next().await.is_some() {} }).map(
-            |(), _, ctx| {
-                // Who waits may have given up.
-                let _ = ended.send(());
-                ctx.stop();
-            },
-        ));
-        Box::pin(async move { drop(end.await) })
+    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        Box::pin(self.reset(reset, ctx))
     }
 }

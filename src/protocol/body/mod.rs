@@ -12,6 +12,7 @@
 pub mod cluster;
 pub mod connection;
 pub mod consume_queue;
+pub mod consumer;
 pub mod data_version;
 pub mod heartbeat;
 pub mod kv;

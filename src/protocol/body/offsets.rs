@@ -28,6 +28,17 @@ pub struct CorrectionOffsets {
     pub correction_offsets: BTreeMap<i32, i64>,
 }
 
+/// How far each delay level has come: answer of GET_ALL_DELAY_OFFSET, and `delayOffset.json`.
+///
+/// # Source
+/// `org.apache.rocketmq.store.schedule.DelayOffsetSerializeWrapper` 4.9.7 (read).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct DelayOffsetTable {
+    /// By level, which is a queue of the topic of waiting messages: the next offset that is delivered.
+    pub offset_table: BTreeMap<i32, i64>,
+}
+
 /// Body of a message in OFFSET_MOVED_EVENT: a group asked for an offset that a queue does not have.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -42,7 +53,7 @@ pub struct OffsetMovedEvent {
     pub offset_request: i64,
 }
 
-plain_body!(ConsumerOffsetTable, CorrectionOffsets, OffsetMovedEvent);
+plain_body!(ConsumerOffsetTable, CorrectionOffsets, DelayOffsetTable, OffsetMovedEvent);
 
 /// Request of RESET_CONSUMER_CLIENT_OFFSET and answer of INVOKE_BROKER_TO_RESET_OFFSET; also a broadcast consumer's
 /// `offsets.json`.

@@ -91,6 +91,8 @@ headers! {
         consumer_group: text "consumerGroup",
         /// Its id.
         client_id: text "clientId",
+        /// Whether it is to show the stacks of its threads.
+        jstack_enable: bool_or_false "jstackEnable",
     }
 
     /// CONSUME_MESSAGE_DIRECTLY.

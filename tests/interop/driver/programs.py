@@ -75,8 +75,8 @@ class NodeProgram:
         return ["node", self._built / "interop.js", *arguments]
 
 
-class RustExamples:
-    """Our own client: the examples, each of which sees its own effect or fails."""
+class RustProgram:
+    """Our own client: the examples, each of which sees its own effect or fails, and checks as those of the other clients."""
 
     name = "rust"
     _root = INTEROP.parent.parent
@@ -87,10 +87,17 @@ class RustExamples:
         require("cargo")
         _run(["cargo", "build", "--locked", "--quiet", "--examples"], self._root)
 
-    def commands(self):
-        """The examples by name."""
+    def examples(self):
+        """The commands of the examples by name."""
         names = sorted(source.stem for source in (self._root / "examples").glob("*.rs"))
-        return {name: [self._root / "target" / "debug" / "examples" / name] for name in names if name not in self._others}
+        return {name: self._command(name) for name in names if name not in self._others}
+
+    def checks(self):
+        """The command of the checks."""
+        return self._command("interop")
+
+    def _command(self, name):
+        return [self._root / "target" / "debug" / "examples" / name]
 
 
 def reference_jars():

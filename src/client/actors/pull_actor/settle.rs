@@ -6,32 +6,33 @@ use std::time::Duration;
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext, Context};
 
-use super::{Call, PullActor};
+use super::PullActor;
 use crate::client::error::ClientError;
 use crate::client::listener::{RetryWhen, Verdict};
+use crate::client::tally::Counts;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
 
 /// When a message is consumed again that could not be sent back.
 const AGAIN_HERE_AFTER: Duration = Duration::from_secs(5);
-/// The delay level of messages whose delivery takes too long.
-const OVERDUE_LEVEL: i32 = 3;
 /// The delay level that means: to the dead letters.
 const NEVER: i32 = -1;
 /// Bounds of the time that a queue waits for an ordered message.
 const SUSPEND_BOUNDS: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(30)];
 
 impl PullActor {
-    pub(super) fn settle(&mut self, messages: Vec<Arc<Message>>, verdict: Verdict, ctx: &mut Context<Self>) {
+    pub(super) fn settle(&mut self, messages: &[Arc<Message>], verdict: Verdict, ctx: &mut Context<Self>) {
         let (consumed, when) = match verdict {
             Verdict::Consumed => (messages.len(), RetryWhen::ByRule),
             Verdict::Retry { consumed, when } => (consumed.min(messages.len()), when),
         };
         let (done, failed) = messages.split_at(consumed);
+        let counts = Counts { consumed: done.len() as u64, failed: failed.len() as u64, ..Counts::default() };
+        self.tally.note(counts, self.parts.member.clock.elapsed());
         self.done(done);
-        if self.is_ordered() {
+        if self.parts.member.is_one_at_a_time() {
             self.hold_up(failed, when, ctx);
-        } else if self.parts.member.is_clustering() {
+        } else if self.parts.member.sends_back() {
             let level = match when {
                 RetryWhen::ByRule | RetryWhen::After(_) => 0,
                 RetryWhen::Level(level) => i32::try_from(level).unwrap_or(i32::MAX),
@@ -44,10 +45,7 @@ impl PullActor {
     }
 
     fn done(&mut self, messages: &[Arc<Message>]) {
-        if !messages.is_empty() {
-            self.held.done(messages.iter().map(|message| message.queue_offset));
-            self.progressed();
-        }
+        self.held.done(messages.iter().map(|message| message.queue_offset));
     }
 
     /// Where each member gets all messages, no broker brings one again.
@@ -63,12 +61,12 @@ impl PullActor {
     fn hold_up(&mut self, failed: &[Arc<Message>], when: RetryWhen, ctx: &mut Context<Self>) {
         let options = &self.parts.member.options;
         let (retries_max, suspend) = (options.retries_max.unwrap_or(u32::MAX), options.suspend);
-        let is_clustering = self.parts.member.is_clustering();
+        let sends_back = self.parts.member.sends_back();
         let is_over = |message: &Message| {
             when == RetryWhen::Never || i64::from(message.reconsume_times) >= i64::from(retries_max)
         };
         let (over, again): (Vec<_>, Vec<_>) = failed.iter().cloned().partition(|message| is_over(message));
-        if is_clustering {
+        if sends_back {
             over.iter().for_each(|message| self.send_back(message, NEVER, ctx));
         } else {
             self.drop_failed(&over);
@@ -97,6 +95,7 @@ impl PullActor {
         ctx.spawn(wrap_future::<_, Self>(sent).map(|(message, outcome), actor, ctx| {
             actor.sent_back(&message, outcome, ctx);
             actor.settling -= 1;
+            actor.progressed();
             actor.feed(ctx);
             actor.end_if_idle(ctx);
         }));
@@ -115,22 +114,6 @@ impl PullActor {
 
     fn again_here(&mut self, offset: QueueOffset, ctx: &mut Context<Self>) {
         self.held.put_back([offset]);
-        self.feed(ctx);
-    }
-
-    /// Sends back what listeners have had for too long, and does not wait for them any more.
-    pub(super) fn take_back_overdue(&mut self, ctx: &mut Context<Self>) {
-        let limit = self.parts.member.options.consume_timeout;
-        let overdue = self.held.overdue(self.parts.member.clock.elapsed(), limit);
-        let is_overdue =
-            |call: &Call| call.messages.iter().any(|own| overdue.iter().any(|late| Arc::ptr_eq(own, late)));
-        let late: Vec<_> = self.calls.extract_if(|_, call| is_overdue(call)).collect();
-        for message in late.iter().flat_map(|(_, call)| &call.messages) {
-            let (topic, offset) = (message.topic.as_str(), message.queue_offset);
-            tracing::warn!(topic, %offset, ?limit, "a listener takes too long; the message comes again");
-            self.send_back(message, OVERDUE_LEVEL, ctx);
-        }
-        drop(late);
         self.feed(ctx);
     }
 }

@@ -39,6 +39,9 @@ pub(super) async fn shares(member: Arc<Member>, beat: Recipient<Beats>) -> (Vec<
 }
 
 async fn share(member: &Member, topic: &Topic) -> Result<Vec<MessageQueue>, ClientError> {
+    if let Some(assigned) = member.assigned().as_ref() {
+        return Ok(assigned.iter().filter(|queue| queue.topic == topic.as_str()).cloned().collect());
+    }
     if !member.is_clustering() {
         return Ok(member.routes.of(topic).await?.message_queues(topic));
     }

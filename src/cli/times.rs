@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use crate::protocol::units::StoreTime;
 
 /// Reads milliseconds since the epoch, or a date and time of UTC as in `2026-11-21T05:51:06.595Z`, whose time may be left out.
-pub(super) fn parse(text: &str) -> Result<StoreTime, String> {
+pub(in crate::cli) fn parse(text: &str) -> Result<StoreTime, String> {
     if let Ok(ms) = text.parse() {
         return Ok(StoreTime(ms));
     }
@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Result<StoreTime, String> {
 }
 
 /// A time as a date; what lies before the epoch, or too far behind it, as its number.
-pub(super) fn show(ms: i64) -> String {
+pub(in crate::cli) fn show(ms: i64) -> String {
     /// The last moment of the year 9999.
     const MS_MAX: u64 = 253_402_300_799_999;
     match u64::try_from(ms) {

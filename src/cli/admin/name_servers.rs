@@ -1,0 +1,119 @@
+//! getNamesrvConfig, updateNamesrvConfig, updateKvConfig, deleteKvConfig, wipeWritePerm, addWritePerm.
+
+use anyhow::Result;
+use clap::Args;
+
+use super::Context;
+use super::page::{Cell, Page, Rows, row};
+
+/// Show the settings of the name servers.
+#[derive(Args, Clone, Debug)]
+pub(super) struct GetNamesrvConfigArgs {}
+
+impl GetNamesrvConfigArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let mut parts = Vec::new();
+        for name_server in context.admin.name_servers().iter() {
+            parts.push((name_server.clone(), context.admin.name_server_config(name_server).await?.into()));
+        }
+        Ok(Page::Parts(parts))
+    }
+}
+
+/// Give a key of the name servers' settings another value, at each of them.
+#[derive(Args, Clone, Debug)]
+pub(super) struct UpdateNamesrvConfigArgs {
+    /// The key.
+    #[arg(short, long)]
+    key: String,
+    /// Its value.
+    #[arg(short, long)]
+    value: String,
+}
+
+impl UpdateNamesrvConfigArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let mut rows = Rows::new(&["nameServer", "key", "value"]);
+        for name_server in context.admin.name_servers().iter() {
+            context.admin.update_name_server_config(name_server, &[(&self.key, &self.value)]).await?;
+            rows.add(row![&**name_server, &*self.key, &*self.value]);
+        }
+        Ok(rows.into())
+    }
+}
+
+/// Set a value in the tables of all name servers.
+#[derive(Args, Clone, Debug)]
+pub(super) struct UpdateKvConfigArgs {
+    /// The table.
+    #[arg(short = 's', long)]
+    namespace: String,
+    /// The key.
+    #[arg(short, long)]
+    key: String,
+    /// Its value.
+    #[arg(short, long)]
+    value: String,
+}
+
+impl UpdateKvConfigArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        context.admin.put_kv(&self.namespace, &self.key, &self.value).await?;
+        Ok(kv_row(&self.namespace, &self.key, (&*self.value).into()))
+    }
+}
+
+/// Take a value out of the tables of all name servers.
+#[derive(Args, Clone, Debug)]
+pub(super) struct DeleteKvConfigArgs {
+    /// The table.
+    #[arg(short = 's', long)]
+    namespace: String,
+    /// The key.
+    #[arg(short, long)]
+    key: String,
+}
+
+impl DeleteKvConfigArgs {
+    pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        context.admin.delete_kv(&self.namespace, &self.key).await?;
+        Ok(kv_row(&self.namespace, &self.key, Cell::Nothing))
+    }
+}
+
+fn kv_row(namespace: &str, key: &str, value: Cell) -> Page {
+    let mut rows = Rows::new(&["namespace", "key", "value"]);
+    rows.add(row![namespace, key, value]);
+    rows.into()
+}
+
+/// A set of brokers, as the name servers call it.
+///
+/// It holds until one of its brokers registers a change.
+#[derive(Args, Clone, Debug)]
+#[command(rename_all = "camelCase")]
+pub(super) struct WritePermArgs {
+    /// The set's name.
+    #[arg(short, long, value_name = "NAME")]
+    broker_name: String,
+}
+
+impl WritePermArgs {
+    pub(super) async fn wipe(&self, context: &Context) -> Result<Page> {
+        let mut rows = Rows::new(&["nameServer", "broker", "topicsWiped"]);
+        for name_server in context.admin.name_servers().iter() {
+            let topics = context.admin.wipe_write_permission(name_server, &self.broker_name).await?;
+            rows.add(row![&**name_server, &*self.broker_name, topics]);
+        }
+        Ok(rows.into())
+    }
+
+    pub(super) async fn add(&self, context: &Context) -> Result<Page> {
+        let mut rows = Rows::new(&["nameServer", "broker", "topicsAdded"]);
+        for name_server in context.admin.name_servers().iter() {
+            let topics = context.admin.add_write_permission(name_server, &self.broker_name).await?;
+            rows.add(row![&**name_server, &*self.broker_name, topics]);
+        }
+        Ok(rows.into())
+    }
+}
