@@ -1,13 +1,17 @@
 //! A consumer gets what it has subscribed to, and what it has changed that to since.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ferromq::actors::options::BrokerOptions;
 use ferromq::broker::config::FilterSettings;
-use ferromq::client::{Begin, ConsumerOptions, OutgoingMessage, Wanted};
+use ferromq::client::{Begin, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
 use ferromq::protocol::names::Topic;
+use tokio::sync::Semaphore;
 
 use crate::inbox::{Inbox, client, numbered, send};
 use crate::raw::LIMIT;
-use crate::support::Cluster;
+use crate::support::{Cluster, wait_until};
 
 fn options() -> ConsumerOptions {
     ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() }
@@ -96,6 +100,42 @@ async fn what_is_suspended_gets_nothing_until_it_is_resumed() {
     witness.holds(8).await;
     assert_eq!(inbox.len(), 4, "another group has had everything by now");
     consumer.resume().await.unwrap();
+    inbox.holds(8).await;
+    other.stop().await.unwrap();
+    consumer.stop().await.unwrap();
+    cluster.stop().await;
+}
+
+/// What was handed over already, and waits for the call before it, waits on.
+#[actix::test]
+async fn a_call_that_is_due_does_not_begin_while_it_is_suspended() {
+    let cluster = Cluster::start().await;
+    let (inbox, client) = (Inbox::default(), client(&cluster).await);
+    send(&cluster, "Orders", &numbered(0..8)).await;
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (own_gate, own_begun, seen) = (gate.clone(), begun.clone(), inbox.clone());
+    let listener = move |delivery: Delivery| {
+        own_begun.fetch_add(1, Ordering::SeqCst);
+        let (gate, seen) = (own_gate.clone(), seen.clone());
+        async move {
+            gate.acquire().await.unwrap().forget();
+            seen.take_in(delivery);
+        }
+    };
+    let one = ConsumerOptions { deliveries_at_once: 1, ..options() };
+    let builder = client.push_consumer("readers").options(one).subscribe("Orders", Wanted::All);
+    let consumer = builder.start(listener).await.unwrap();
+    wait_until(LIMIT, "a call has begun", || begun.load(Ordering::SeqCst) == 1).await;
+    consumer.suspend().await.unwrap();
+    gate.add_permits(1);
+    inbox.holds(1).await;
+    let witness = Inbox::default();
+    let other = client.push_consumer("others").options(options()).subscribe("Orders", Wanted::All);
+    let other = other.start(witness.listener()).await.unwrap();
+    witness.holds(8).await;
+    assert_eq!(begun.load(Ordering::SeqCst), 1, "another group has had everything by now");
+    consumer.resume().await.unwrap();
+    gate.add_permits(7);
     inbox.holds(8).await;
     other.stop().await.unwrap();
     consumer.stop().await.unwrap();
