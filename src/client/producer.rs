@@ -383,6 +383,8 @@ impl Own {
     pub(super) async fn is_out_of_reach(&self, error: &ClientError) -> bool {
         match error {
             ClientError::NoRoute { .. } => !matches!(self.sender.routes.is_a_broker_known().await, Ok(true)),
+            // An address server has none to name yet.
+            ClientError::NoNameServer => true,
             error => error.is_of_transport(),
         }
     }

@@ -142,13 +142,16 @@ impl Routes {
         Ok(route)
     }
 
-    /// Whether the name server that answered last knows any broker.
+    /// Whether the name servers know any broker.
     ///
     /// # Errors
-    /// As [`Connection::call`](super::connection::Connection::call), and what is no answer.
+    /// None of them answers, or not with what brokers it knows.
     pub async fn is_a_broker_known(&self) -> Result<bool, ClientError> {
         let command = Command::request(request::GET_BROKER_CLUSTER_INFO);
         let (connection, reply) = self.request(&command, ROUTE_TIMEOUT).await?;
+        if reply.code != response::SUCCESS {
+            return Err(connection.refused(&reply));
+        }
         let cluster = ClusterInfo::decode(&reply.body).map_err(|source| connection.unreadable_body(source))?;
         Ok(!cluster.broker_addr_table.is_empty())
     }
