@@ -2,38 +2,32 @@
 //!
 //! Connections belong to the runtime that sends: an answer wakes no other thread than the one that waits for it.
 
+mod own;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 
-use super::actors::engine::InstancePorts;
+pub(super) use self::own::{Choice, Own};
 use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemoveProducer};
 use super::error::ClientError;
 use super::gatherer::Gatherer;
 use super::instance::Client;
-use super::letter::{Letter, topic_of_batch};
 use super::outgoing::OutgoingMessage;
 use super::producer_options::ProducerOptions;
 use super::receipt::SendReceipt;
 use super::route::Queue;
 use super::selector::place_by_key;
-use super::send_hooks::{SendHook, SendHooks, SentMessage};
-use super::sender::{Sender, no_queue};
+use super::send_hooks::{SendHook, SendHooks};
 use super::trace::hooks::TraceHook;
 use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
-use crate::broker::duplicates::IDEMPOTENCE_KEY;
-use crate::net::mailbox::notify;
 use crate::protocol::ids::UniqueIds;
-use crate::protocol::names::{GroupName, Topic};
-use crate::protocol::properties::{self, keys};
-use crate::protocol::sys_flag;
+use crate::protocol::names::GroupName;
 
 /// A producer that is being made.
 ///
@@ -150,19 +144,6 @@ impl ProducerBuilder {
 #[derive(Clone)]
 pub struct Producer {
     pub(super) own: Arc<Own>,
-}
-
-/// What the clones of a producer share.
-pub(super) struct Own {
-    pub(super) client: Client,
-    instance: InstancePorts,
-    pub(super) sender: Sender,
-    unique_ids: Mutex<UniqueIds>,
-    /// Room for messages that are submitted.
-    submitted: Arc<Semaphore>,
-    gatherer: Option<Gatherer>,
-    pub(super) hooks: SendHooks,
-    tracer: Option<Tracer>,
 }
 
 impl Producer {
@@ -292,148 +273,6 @@ impl Producer {
         }
         let remove = RemoveProducer { group: self.group().clone() };
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
-    }
-}
-
-/// Which queue a message goes to.
-#[derive(Clone, Copy)]
-pub(super) enum Choice<'a> {
-    InTurn,
-    Queue(&'a Queue),
-}
-
-impl Own {
-    pub(super) fn letter(&self, message: &OutgoingMessage, more: &[(&str, &str)]) -> Result<Letter, ClientError> {
-        Letter::of(message, self.topic(&message.topic)?, self.unique_id(), more, &self.sender.options)
-    }
-
-    /// Sends a message by itself, with whatever else is to be said in its properties.
-    pub(super) async fn send_alone(
-        &self,
-        message: &OutgoingMessage,
-        more: &[(&str, &str)],
-        choice: Choice<'_>,
-    ) -> Result<SendReceipt, ClientError> {
-        self.hooks.before(message)?;
-        let letter = self.letter(message, more)?;
-        let began = self.sender.clock.elapsed();
-        self.meet(&letter).await?;
-        let outcome = match choice {
-            Choice::InTurn => self.sender.deliver(&letter, began).await,
-            Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
-        };
-        self.told(message, &letter, &outcome, began);
-        outcome
-    }
-
-    /// The letter of a message by itself, with a key by which brokers know it again: the application's, or else its id.
-    pub(super) fn keyed_letter(&self, message: &OutgoingMessage) -> Result<Letter, ClientError> {
-        self.hooks.before(message)?;
-        let id = self.unique_id();
-        let is_named = message.properties.iter().any(|(name, value)| name == IDEMPOTENCE_KEY && !value.is_empty());
-        let key = [(IDEMPOTENCE_KEY, id.as_str())];
-        let more = if is_named { &[] } else { &key[..] };
-        Letter::of(message, self.topic(&message.topic)?, id.clone(), more, &self.sender.options)
-    }
-
-    /// Delivers the letter of a message, and tells the hooks what became of it.
-    pub(super) async fn deliver_first(
-        &self,
-        message: &OutgoingMessage,
-        letter: &Letter,
-    ) -> Result<SendReceipt, ClientError> {
-        let began = self.sender.clock.elapsed();
-        let outcome = self.deliver(letter).await;
-        self.told(message, letter, &outcome, began);
-        outcome
-    }
-
-    /// Tells the hooks what became of a message.
-    fn told(
-        &self,
-        message: &OutgoingMessage,
-        letter: &Letter,
-        outcome: &Result<SendReceipt, ClientError>,
-        began: Duration,
-    ) {
-        let is_half = sys_flag::transaction_type(letter.sys_flag) == sys_flag::TRANSACTION_PREPARED;
-        let (outcome, took) = (outcome.as_ref(), self.took(began));
-        self.hooks.after(&SentMessage { message, outcome, took, is_half });
-    }
-
-    /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
-    pub(super) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
-        let began = self.sender.clock.elapsed();
-        self.meet(letter).await?;
-        let Some(key) = properties::find(&letter.properties, keys::SHARDING_KEY) else {
-            return self.sender.deliver(letter, began).await;
-        };
-        let route = self.sender.routes.of_publishing(&letter.topic).await?;
-        let queue = place_by_key(key, route.publish.len()).and_then(|place| route.publish.get(place));
-        let outcome = self.sender.deliver_to(letter, queue.ok_or_else(|| no_queue(letter))?).await;
-        if outcome.as_ref().is_err_and(ClientError::is_of_transport) {
-            // The queue's broker may be somewhere else by now.
-            self.sender.routes.doubt(&letter.topic);
-        }
-        outcome
-    }
-
-    /// Whether an error says that nobody is there who could have taken a letter: the way to them failed, or the name servers, which
-    /// know no route, know no broker at all.
-    pub(super) async fn is_out_of_reach(&self, error: &ClientError) -> bool {
-        match error {
-            ClientError::NoRoute { .. } => !matches!(self.sender.routes.is_a_broker_known().await, Ok(true)),
-            // An address server has none to name yet.
-            ClientError::NoNameServer => true,
-            error => error.is_of_transport(),
-        }
-    }
-
-    pub(super) async fn send_batch(&self, messages: &[OutgoingMessage]) -> Result<SendReceipt, ClientError> {
-        let topic = self.topic(topic_of_batch(messages)?)?;
-        messages.iter().try_for_each(|message| self.hooks.before(message))?;
-        let letter = Letter::of_batch(messages, topic, || self.unique_id(), &self.sender.options)?;
-        let began = self.sender.clock.elapsed();
-        self.meet(&letter).await?;
-        let outcome = self.sender.deliver(&letter, began).await;
-        self.hooks.after_batch(messages, &outcome, self.took(began));
-        outcome
-    }
-
-    /// What gathers its messages into batches, if anything does.
-    pub(super) fn gatherer(&self) -> Option<&Gatherer> {
-        self.gatherer.as_ref()
-    }
-
-    fn took(&self, began: Duration) -> Duration {
-        self.sender.clock.elapsed().saturating_sub(began)
-    }
-
-    /// Has the brokers of a topic told of the producer, before the first message goes there.
-    async fn meet(&self, letter: &Letter) -> Result<(), ClientError> {
-        if self.sender.routes.known(&letter.topic).is_none() {
-            let limit = self.sender.options.send_timeout;
-            let late = || ClientError::Timeout { address: letter.topic.to_string(), code: letter.code, after: limit };
-            timeout(limit, self.sender.routes.of_publishing(&letter.topic)).await.unwrap_or_else(|_| Err(late()))?;
-            // A message gets there without it, too, and must have time left.
-            let _ = timeout(limit / 2, self.instance.beat.send(Beats::ToNew)).await;
-        }
-        Ok(())
-    }
-
-    /// A topic as the cluster calls it.
-    pub(super) fn topic(&self, topic: &Topic) -> Result<Topic, ClientError> {
-        if self.client.shared.namespace.is_none() { Ok(topic.clone()) } else { self.client.topic(topic.as_str()) }
-    }
-
-    pub(super) fn unique_id(&self) -> String {
-        self.unique_ids.lock().unwrap_or_else(PoisonError::into_inner).next_id(self.sender.clock.now_ms())
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        notify(&self.instance.remove_producer, RemoveProducer { group: self.sender.group.clone() });
     }
 }
 

@@ -6,7 +6,6 @@ mod a_full_spool_says_so_and_drops_nothing;
 #[path = "../sim/disk.rs"]
 mod disk;
 mod every_crash_leaves_what_was_acknowledged;
-#[allow(dead_code, reason = "routes are made by the fake broker itself here")]
 #[path = "../support/fake_broker.rs"]
 mod fake_broker;
 #[path = "../support/inbox.rs"]
