@@ -112,10 +112,12 @@ impl Sender {
 
     /// The connection to send to a broker on.
     async fn connect(&self, address: &str) -> Result<Connection, ClientError> {
-        match second_port(address).filter(|_| self.vip_channel) {
-            Some(second) => self.connections.to(&second).await,
-            None => self.connections.to(address).await,
+        if self.vip_channel
+            && let Some(second) = second_port(address)
+        {
+            return self.connections.to(&second).await;
         }
+        self.connections.to(address).await
     }
 
     /// The next queue in turn: of a broker that was not slow lately if that matters, else of another one than has just failed.
