@@ -42,6 +42,12 @@ impl Inbox {
         wait_until(LIMIT, &format!("{count} messages have come"), || self.len() >= count).await;
     }
 
+    /// Waits until so many different ones have come: what changes hands may come twice.
+    pub(crate) async fn holds_different(&self, count: usize) {
+        let different = || self.bodies().into_iter().collect::<std::collections::BTreeSet<_>>().len();
+        wait_until(LIMIT, &format!("{count} different messages have come"), || different() >= count).await;
+    }
+
     pub(crate) fn messages(&self) -> Vec<Arc<Message>> {
         self.0.lock().unwrap().clone()
     }

@@ -77,6 +77,15 @@ pub struct OffsetStoreActor {
     is_changed: bool,
 }
 
+/// How brokers are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    /// And no more.
+    Given,
+    /// And they say that they have it: somebody else may be about to ask for it.
+    Confirmed,
+}
+
 impl OffsetStoreActor {
     /// The offsets of a member; those of a file, if there is one, are known at once.
     ///
@@ -87,9 +96,8 @@ impl OffsetStoreActor {
         Ok(Self { member, offsets, file, is_changed: false })
     }
 
-    /// Stores the offsets of all queues, or of one. Brokers confirm those of one, which somebody else may be about to ask for; they
-    /// do not confirm all, and so are told again what has not changed.
-    fn persist(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
+    /// Stores the offsets of all queues, or of one. Brokers that do not confirm them are told again what has not changed.
+    fn persist(&mut self, only: Option<&MessageQueue>, word: Word) -> impl Future<Output = ()> + use<> {
         let due = match &self.file {
             Some(file) => {
                 if self.is_changed {
@@ -106,7 +114,7 @@ impl OffsetStoreActor {
                     .collect()
             }
         };
-        let (member, surely) = (Arc::clone(&self.member), only.is_some());
+        let (member, surely) = (Arc::clone(&self.member), word == Word::Confirmed);
         async move {
             for (queue, offset) in due {
                 if let Err(error) = commit(&member, &queue, offset, surely).await {
@@ -137,7 +145,7 @@ impl Actor for OffsetStoreActor {
     fn started(&mut self, ctx: &mut Context<Self>) {
         if self.member.commits_itself() {
             ctx.run_interval(self.member.options.persist_interval, |actor, _| {
-                actix_rt::spawn(actor.persist(None));
+                actix_rt::spawn(actor.persist(None, Word::Given));
             });
         }
     }
@@ -168,7 +176,7 @@ impl Handler<Forget> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let stored = self.member.commits_itself().then(|| self.persist(Some(&forget.queue)));
+        let stored = self.member.commits_itself().then(|| self.persist(Some(&forget.queue), Word::Confirmed));
         // In the file every queue stays: the member takes it up again where it was.
         if self.file.is_none() {
             self.offsets.remove(&forget.queue);
@@ -188,7 +196,7 @@ impl Handler<Commit> for OffsetStoreActor {
         for (queue, offset) in commit.offsets {
             self.advance(queue, offset);
         }
-        Box::pin(self.persist(None))
+        Box::pin(self.persist(None, Word::Confirmed))
     }
 }
 
@@ -197,7 +205,7 @@ impl Handler<MoveTo> for OffsetStoreActor {
 
     fn handle(&mut self, to: MoveTo, _: &mut Context<Self>) -> ResponseFuture<()> {
         self.advance(to.queue.clone(), to.offset);
-        Box::pin(self.persist(Some(&to.queue)))
+        Box::pin(self.persist(Some(&to.queue), Word::Confirmed))
     }
 }
 
