@@ -93,21 +93,30 @@ impl Sender {
 
     async fn attempt(&self, letter: &Letter, queue: &Queue, left: Duration) -> Result<SendReceipt, ClientError> {
         let began = self.clock.elapsed();
-        let answer = async {
-            let connection = self.connect(&queue.address).await?;
-            let command = letter.to(queue.id, &self.group, self.clock.now_ms());
-            let reply = connection.request(command, left).await?;
-            SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
-        };
-        // Connecting counts, too, and waiting for whoever connects already.
-        let late = || ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after: left };
-        let answer = timeout(left, answer).await.unwrap_or_else(|_| Err(late()));
+        let answer = self.exchange(letter, queue, left, began + left).await;
         if self.options.fault_tolerance {
             let now = self.clock.elapsed();
             let outcome = if answer.is_ok() { SendOutcome::Answered } else { SendOutcome::Failed };
             self.with_faults(|faults| faults.note(&queue.broker_name, now.saturating_sub(began), outcome, now));
         }
         answer
+    }
+
+    /// Connects, which counts as well as waiting for whoever connects already, and asks within what is left then: a connection on
+    /// which nothing at all comes meanwhile is given up by its own limit.
+    async fn exchange(
+        &self,
+        letter: &Letter,
+        queue: &Queue,
+        left: Duration,
+        deadline: Duration,
+    ) -> Result<SendReceipt, ClientError> {
+        let late = || ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after: left };
+        let connecting = timeout(left, self.connect(&queue.address));
+        let connection = connecting.await.unwrap_or_else(|_| Err(late()))?;
+        let command = letter.to(queue.id, &self.group, self.clock.now_ms());
+        let reply = connection.request(command, deadline.saturating_sub(self.clock.elapsed())).await?;
+        SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
     }
 
     /// The connection to send to a broker on.

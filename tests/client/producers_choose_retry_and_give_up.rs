@@ -1,5 +1,5 @@
 use ferromq::client::route_cache::ROUTE_AGE_MAX;
-use ferromq::client::{Client, ClientError, ClientOptions, OutgoingMessage, Producer, SendStatus};
+use ferromq::client::{Client, ClientError, ClientOptions, OutgoingMessage, Producer, ProducerOptions, SendStatus};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
 use ferromq::protocol::message::decode_batch;
@@ -113,4 +113,24 @@ async fn what_cannot_be_sent_is_refused_here() {
     assert!(matches!(producer.send_batch(&[message("x"), other]).await, Err(ClientError::Batch(_))));
     assert!(broker.received(request::GET_ROUTEINFO_BY_TOPIC).is_empty());
     assert!(matches!(producer.send(&message("x")).await, Err(ClientError::NoRoute { .. })));
+}
+
+/// A firewall that has forgotten a connection answers nothing on it for ever.
+#[tokio::test]
+async fn a_connection_on_which_nothing_comes_is_not_sent_on_again() {
+    let silent = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let is_silent = silent.clone();
+    let broker = FakeBroker::with_route(1, move |command, _| {
+        let is_silent = is_silent.load(std::sync::atomic::Ordering::SeqCst);
+        Some(if is_silent { Vec::new() } else { vec![stored(command, response::SUCCESS)] })
+    })
+    .await;
+    let client = Client::new(ClientOptions::of(&broker.address)).await.unwrap();
+    let short = ProducerOptions { send_timeout: std::time::Duration::from_millis(200), ..ProducerOptions::default() };
+    let producer = client.producer("G").options(short).start().await.unwrap();
+    assert!(producer.send(&message("x")).await.unwrap_err().is_of_transport());
+    let before = broker.accepted();
+    silent.store(false, std::sync::atomic::Ordering::SeqCst);
+    producer.send(&message("x")).await.unwrap();
+    assert_eq!(broker.accepted(), before + 1, "on another connection");
 }

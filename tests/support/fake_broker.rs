@@ -1,6 +1,7 @@
 //! A name server and broker in one: every request goes to a closure of the test, and what that returns goes back.
 #![allow(dead_code, reason = "not every test that includes this file fakes in every way")]
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::BytesMut;
@@ -22,6 +23,7 @@ pub(crate) struct FakeBroker {
     /// `host:port`.
     pub(crate) address: String,
     received: Arc<Mutex<Vec<Command>>>,
+    accepted: Arc<AtomicUsize>,
 }
 
 impl FakeBroker {
@@ -38,10 +40,11 @@ impl FakeBroker {
     async fn serving(greets: bool, answer: impl Fn(&Command, usize) -> Answers + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let broker = Self { address, received: Arc::default() };
-        let (answer, received) = (Arc::new(answer), broker.received.clone());
+        let broker = Self { address, received: Arc::default(), accepted: Arc::default() };
+        let (answer, received, accepted) = (Arc::new(answer), broker.received.clone(), broker.accepted.clone());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                accepted.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(stream, greets, answer.clone(), received.clone()));
             }
         });
@@ -64,6 +67,11 @@ impl FakeBroker {
         .await;
         own_address.lock().unwrap().clone_from(&broker.address);
         broker
+    }
+
+    /// The connections so far.
+    pub(crate) fn accepted(&self) -> usize {
+        self.accepted.load(Ordering::SeqCst)
     }
 
     /// The requests so far of one code.
