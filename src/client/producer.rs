@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 pub(super) use self::own::{Choice, Own};
-use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts, RemoveProducer};
+use super::actors::instance_actor::{AddProducer, Beats, ProducerPorts};
 use super::error::ClientError;
 use super::gatherer::Gatherer;
 use super::instance::Client;
@@ -98,6 +98,7 @@ impl ProducerBuilder {
             self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
         }
         let instance = shared.engine.ports();
+        let owner = Arc::clone(&ports.owner);
         let add = AddProducer { group: group.clone(), ports };
         instance.add_producer.send(add).await.map_err(|_| ClientError::Ended)??;
         // Brokers that the client knows already hear of it now, others with the first message that goes there.
@@ -107,7 +108,7 @@ impl ProducerBuilder {
         let submitted = Arc::new(Semaphore::new(sender.options.submitted_max));
         let gatherer = sender.options.gathering.map(Gatherer::new);
         let (unique_ids, hooks) = (Mutex::new(unique_ids), self.hooks);
-        let own = Own { client: self.client, instance, sender, unique_ids, submitted, gatherer, hooks, tracer };
+        let own = Own { client: self.client, instance, owner, sender, unique_ids, submitted, gatherer, hooks, tracer };
         Ok(Producer { own: Arc::new(own) })
     }
 }
@@ -271,7 +272,7 @@ impl Producer {
         if let Some(tracer) = &self.own.tracer {
             tracer.all_sent().await;
         }
-        let remove = RemoveProducer { group: self.group().clone() };
+        let remove = self.own.farewell();
         self.own.instance.remove_producer.send(remove).await.map_err(|_| ClientError::Ended)
     }
 }

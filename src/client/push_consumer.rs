@@ -100,7 +100,9 @@ impl PushConsumerBuilder {
         }
         let hooks = ConsumeHooks::of(std::mem::take(&mut self.hooks), &shared.clock);
         let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options, hooks);
-        let mut consumer = self.start_with(Calls::Listener(lanes)).await?;
+        let calls = Calls::Listener(lanes);
+        // Without a consumer nobody else would end the lanes.
+        let mut consumer = self.start_with(calls.clone()).await.inspect_err(|_| calls.close())?;
         consumer.tracer = tracer;
         Ok(consumer)
     }
@@ -306,7 +308,7 @@ impl PushConsumer {
         if let Some(tracer) = &self.tracer {
             tracer.all_sent().await;
         }
-        let remove = RemoveConsumer { group: self.member.group().clone() };
+        let remove = RemoveConsumer { member: Arc::clone(&self.member) };
         self.instance.remove_consumer.send(remove).await.map_err(|_| ClientError::Ended)
     }
 }
@@ -315,7 +317,7 @@ impl Drop for PushConsumer {
     fn drop(&mut self) {
         if !self.is_over {
             notify(&self.rebalance.clone().recipient(), Stop);
-            notify(&self.instance.remove_consumer, RemoveConsumer { group: self.member.group().clone() });
+            notify(&self.instance.remove_consumer, RemoveConsumer { member: Arc::clone(&self.member) });
         }
     }
 }

@@ -128,7 +128,7 @@ impl ProducerBuilder {
     ) -> Result<TransactionProducer, ClientError> {
         let listener: Arc<dyn TransactionListener> = Arc::new(listener);
         let (checks, asked) = mpsc::channel(CHECKS_WAITING);
-        let producer = self.start_with(ProducerPorts { checks: Some(checks) }).await?;
+        let producer = self.start_with(ProducerPorts { checks: Some(checks), ..ProducerPorts::default() }).await?;
         let ends = Ends {
             group: producer.group().clone(),
             connections: producer.own.sender.connections.clone(),

@@ -77,6 +77,13 @@ async fn one_client_has_one_consumer_of_a_group() {
     let options = client.push_consumer("readers").subscribe("Other", Wanted::All);
     let refused = options.start(inbox.listener()).await.err().unwrap().to_string();
     assert!(refused.contains("has a member of group readers already"), "{refused}");
+    // The one that was refused takes nothing with it: brokers still know the first one, and tell it of others.
+    let (other_client, other_inbox) = (crate::inbox::client(&cluster).await, Inbox::default());
+    send(&cluster, "Orders", &numbered(0..4)).await;
+    have(&[&first], &[4]).await;
+    let other = member(&other_client, &other_inbox).await;
+    have(&[&first, &other], &[2, 2]).await;
+    other.stop().await.unwrap();
     first.stop().await.unwrap();
     member(&client, &inbox).await.stop().await.unwrap();
     cluster.stop().await;

@@ -133,7 +133,12 @@ async fn one_client_has_one_producer_of_a_group() {
     let first = client.producer("writers").start().await.unwrap();
     let refused = client.producer("writers").start().await.unwrap_err().to_string();
     assert!(refused.contains("has a member of group writers already"), "{refused}");
+    let clone = first.clone();
     first.stop().await.unwrap();
-    client.producer("writers").start().await.unwrap();
+    let second = client.producer("writers").start().await.unwrap();
+    // What is left of the one before takes nothing of the next one with it.
+    drop(clone);
+    assert!(client.producer("writers").start().await.is_err(), "the second one is there");
+    drop(second);
     cluster.stop().await;
 }

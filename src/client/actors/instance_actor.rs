@@ -1,8 +1,8 @@
 //! Knows the groups of one client, tells every broker of them, and hands on what brokers ask.
 //!
-//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`AddProducer`] and [`RemoveProducer`] from producers, [`Beats`] from RebalanceActors, and [`Pushed`] from the
-//! connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers ask to the group that is meant. When it dies
-//! the client is at its end: brokers forget it in two minutes, and its calls fail.
+//! Takes [`AddConsumer`] and [`RemoveConsumer`] from consumers, [`AddProducer`] and [`RemoveProducer`] from producers, [`Beats`]
+//! from RebalanceActors, and [`Pushed`] from the connections. Sends [`Beat`] to a ConnectionActor per broker, and what brokers
+//! ask to the group that is meant. When it dies the client is at its end: brokers forget it in two minutes, and its calls fail.
 
 mod pushes;
 
@@ -48,12 +48,12 @@ pub struct AddConsumer {
     pub ports: ConsumerPorts,
 }
 
-/// A consumer ends: brokers are told so.
+/// A consumer ends: brokers are told so, if it was there.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RemoveConsumer {
-    /// Its group.
-    pub group: GroupName,
+    /// The very one: another may have its group by now, or all along.
+    pub member: Arc<Member>,
 }
 
 /// A producer begins.
@@ -66,12 +66,14 @@ pub struct AddProducer {
     pub ports: ProducerPorts,
 }
 
-/// A producer ends: brokers are told so.
+/// A producer ends: brokers are told so, if it was there.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct RemoveProducer {
     /// Its group.
     pub group: GroupName,
+    /// The very one: another may have its group by now. See [`ProducerPorts::owner`].
+    pub owner: Arc<()>,
 }
 
 /// Tells brokers what the groups are; done when each has answered or failed to.
@@ -104,6 +106,8 @@ pub struct ConsumerPorts {
 /// A producer, as what brokers ask reaches it.
 #[derive(Clone, Debug, Default)]
 pub struct ProducerPorts {
+    /// Tells it from others that have its group before or after it.
+    pub owner: Arc<()>,
     /// How did a transaction end? Producers without any are not asked.
     pub checks: Option<mpsc::Sender<TransactionCheck>>,
 }
@@ -291,7 +295,12 @@ impl Handler<RemoveConsumer> for InstanceActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, remove: RemoveConsumer, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let left = self.consumers.remove(&remove.group).map(|_| (None, Some(remove.group.to_string())));
+        let group = remove.member.group();
+        let is_it = self.consumers.get(group).is_some_and(|ports| Arc::ptr_eq(&ports.member, &remove.member));
+        let left = is_it.then(|| (None, Some(group.to_string())));
+        if is_it {
+            self.consumers.remove(group);
+        }
         Box::pin(self.leave(left))
     }
 }
@@ -300,7 +309,12 @@ impl Handler<RemoveProducer> for InstanceActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, remove: RemoveProducer, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let left = self.producers.remove(&remove.group).map(|_| (Some(remove.group.to_string()), None));
+        let group = &remove.group;
+        let is_it = self.producers.get(group).is_some_and(|ports| Arc::ptr_eq(&ports.owner, &remove.owner));
+        let left = is_it.then(|| (Some(group.to_string()), None));
+        if is_it {
+            self.producers.remove(group);
+        }
         Box::pin(self.leave(left))
     }
 }

@@ -30,6 +30,8 @@ use crate::protocol::sys_flag;
 pub(in crate::client) struct Own {
     pub(in crate::client) client: Client,
     pub(super) instance: InstancePorts,
+    /// What the instance knows it by.
+    pub(super) owner: Arc<()>,
     pub(in crate::client) sender: Sender,
     pub(super) unique_ids: Mutex<UniqueIds>,
     /// Room for messages that are submitted.
@@ -169,6 +171,11 @@ impl Own {
         Ok(())
     }
 
+    /// That it leaves its group.
+    pub(super) fn farewell(&self) -> RemoveProducer {
+        RemoveProducer { group: self.sender.group.clone(), owner: Arc::clone(&self.owner) }
+    }
+
     /// A topic as the cluster calls it.
     pub(in crate::client) fn topic(&self, topic: &Topic) -> Result<Topic, ClientError> {
         if self.client.shared.namespace.is_none() { Ok(topic.clone()) } else { self.client.topic(topic.as_str()) }
@@ -181,6 +188,6 @@ impl Own {
 
 impl Drop for Own {
     fn drop(&mut self) {
-        notify(&self.instance.remove_producer, RemoveProducer { group: self.sender.group.clone() });
+        notify(&self.instance.remove_producer, self.farewell());
     }
 }
