@@ -53,9 +53,10 @@ impl Gatherer {
         Self { gathering, pending: Mutex::default() }
     }
 
-    /// Whether a message may be part of a batch: brokers delay single messages only.
+    /// Whether a message may be part of a batch: brokers delay single messages only, and what has a key has a queue of its own.
     pub(super) fn takes(&self, message: &OutgoingMessage) -> bool {
-        message.delay == Delay::None && message.body.len() < self.gathering.bytes
+        let is_free = message.delay == Delay::None && message.sharding_key.is_none();
+        is_free && message.body.len() < self.gathering.bytes
     }
 
     pub(super) async fn send(&self, own: &Arc<Own>, message: &OutgoingMessage) -> Result<SendReceipt, ClientError> {
@@ -65,7 +66,7 @@ impl Gatherer {
                 let (own, topic, linger) = (Arc::clone(own), message.topic.clone(), self.gathering.linger);
                 tokio::spawn(async move {
                     tokio::time::sleep(linger).await;
-                    if let Some(batch) = own.gatherer().and_then(|gatherer| gatherer.take(&topic, number)) {
+                    if let Some(batch) = own.gatherer.as_ref().and_then(|gatherer| gatherer.take(&topic, number)) {
                         batch.send(&own).await;
                     }
                 });

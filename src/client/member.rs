@@ -128,12 +128,6 @@ impl Member {
         self.membership.group()
     }
 
-    /// The topic of the group's messages that are tried again.
-    #[must_use]
-    pub fn retry_topic(&self) -> &Topic {
-        &self.retry_topic
-    }
-
     /// Whether members share the messages.
     #[must_use]
     pub fn is_clustering(&self) -> bool {

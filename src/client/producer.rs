@@ -22,7 +22,6 @@ use super::outgoing::OutgoingMessage;
 use super::producer_options::ProducerOptions;
 use super::receipt::SendReceipt;
 use super::route::Queue;
-use super::selector::place_by_key;
 use super::send_hooks::{SendHook, SendHooks};
 use super::trace::hooks::TraceHook;
 use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
@@ -162,12 +161,9 @@ impl Producer {
     /// The last try's error, and what hooks say. After an error of [transport](ClientError::is_of_transport) the message may be
     /// stored.
     pub async fn send(&self, message: &OutgoingMessage) -> Result<SendReceipt, ClientError> {
-        if let Some(key) = &message.sharding_key {
-            return self.send_by(message, |queues| place_by_key(key, queues.len())).await;
-        }
         match self.own.gatherer.as_ref().filter(|gatherer| gatherer.takes(message)) {
             Some(gatherer) => gatherer.send(&self.own, message).await,
-            None => self.own.send_alone(message, &[], Choice::InTurn).await,
+            None => self.own.send_alone(message, &[], Choice::Free).await,
         }
     }
 
@@ -181,6 +177,7 @@ impl Producer {
         choose: impl FnOnce(&[Queue]) -> Option<usize> + Send,
     ) -> Result<SendReceipt, ClientError> {
         let topic = self.own.topic(&message.topic)?;
+        self.own.meet(&topic).await?;
         let route = self.own.sender.routes.of_publishing(&topic).await?;
         let queue = choose(&route.publish).and_then(|place| route.publish.get(place));
         let Some(queue) = queue else {
@@ -194,6 +191,7 @@ impl Producer {
     /// # Errors
     /// As [`Producer::send`].
     pub async fn send_to(&self, message: &OutgoingMessage, queue: &Queue) -> Result<SendReceipt, ClientError> {
+        self.own.meet(&self.own.topic(&message.topic)?).await?;
         self.own.send_alone(message, &[], Choice::Queue(queue)).await
     }
 

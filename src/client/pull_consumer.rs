@@ -35,37 +35,33 @@ const SEEK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A consumer that is being made.
 pub struct PullConsumerBuilder {
-    client: Client,
-    group: String,
-    wanted: BTreeMap<String, Wanted>,
-    options: ConsumerOptions,
-    commits_itself: bool,
+    inner: PushConsumerBuilder,
 }
 
 impl PullConsumerBuilder {
     pub(super) fn new(client: Client, group: &str) -> Self {
         let options = ConsumerOptions { messages_per_delivery: MESSAGES_PER_POLL, ..ConsumerOptions::default() };
-        Self { client, group: group.into(), wanted: BTreeMap::new(), options, commits_itself: true }
+        let kind = Kind::Polled { commits_itself: true };
+        Self { inner: PushConsumerBuilder::new(client, group, kind).options(options) }
     }
 
     /// Has its share of a topic's queues, and wants this of it.
     #[must_use]
-    pub fn subscribe(mut self, topic: &str, wanted: Wanted) -> Self {
-        self.wanted.insert(topic.into(), wanted);
-        self
+    pub fn subscribe(self, topic: &str, wanted: Wanted) -> Self {
+        Self { inner: self.inner.subscribe(topic, wanted) }
     }
 
     /// Has these settings. `messages_per_delivery` is how many messages a poll gives at most; those about calls of a listener
     /// mean nothing.
     #[must_use]
     pub fn options(self, options: ConsumerOptions) -> Self {
-        Self { options, ..self }
+        Self { inner: self.inner.options(options) }
     }
 
     /// Stores how far it has come only when it is told to, with [`PullConsumer::commit`].
     #[must_use]
     pub fn commit_by_hand(self) -> Self {
-        Self { commits_itself: false, ..self }
+        Self { inner: self.inner.of_kind(Kind::Polled { commits_itself: false }) }
     }
 
     /// Begins to pull.
@@ -76,14 +72,9 @@ impl PullConsumerBuilder {
     /// # Panics
     /// There is no tokio runtime.
     pub async fn start(self) -> Result<PullConsumer, ClientError> {
-        let kind = Kind::Polled { commits_itself: self.commits_itself };
-        let mut builder = PushConsumerBuilder::new(self.client, &self.group, kind).options(self.options);
-        for (topic, wanted) in self.wanted {
-            builder = builder.subscribe(&topic, wanted);
-        }
         // One delivery of each queue waits at most.
         let (ready, calls) = mpsc::unbounded_channel();
-        let inner = builder.start_with(Calls::Polled(ready)).await?;
+        let inner = self.inner.start_with(Calls::Polled(ready)).await?;
         Ok(PullConsumer { inner, calls, taken: Vec::new(), come_to: BTreeMap::new(), streamed: Vec::new().into_iter() })
     }
 }

@@ -50,6 +50,10 @@ impl PushConsumerBuilder {
         Self { client, group: group.into(), wanted, options, offsets_folder, kind, hooks, trace: None }
     }
 
+    pub(super) fn of_kind(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
     /// Wants this of a topic.
     #[must_use]
     pub fn subscribe(mut self, topic: &str, wanted: Wanted) -> Self {

@@ -127,7 +127,7 @@ impl Producer {
             (keys::MESSAGE_TTL, &limit_ms),
         ];
         let answered = async {
-            self.own.send_alone(message, &more, Choice::InTurn).await?;
+            self.own.send_alone(message, &more, Choice::Free).await?;
             told.await.map_err(|_| ClientError::Ended)
         };
         let late = ClientError::NoReply { topic: message.topic.to_string(), after: limit };

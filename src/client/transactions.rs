@@ -153,7 +153,7 @@ impl TransactionProducer {
         let more = [(keys::TRAN_MSG, "true"), (keys::PGROUP, own.sender.group.as_str())];
         // Whether it is delayed is nothing that a broker keeps of a half message.
         let half = OutgoingMessage { delay: super::outgoing::Delay::None, ..message.clone() };
-        let receipt = own.send_alone(&half, &more, Choice::InTurn).await?;
+        let receipt = own.send_alone(&half, &more, Choice::Free).await?;
         let state = match receipt.status {
             SendStatus::Stored => self.listener.execute(message, &receipt).await,
             SendStatus::FlushTimeout | SendStatus::ReplicaTimeout | SendStatus::NoReplica => TransactionState::Rollback,

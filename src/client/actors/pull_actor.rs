@@ -133,11 +133,11 @@ pub struct PullActor {
     is_suspended: bool,
     /// Where order matters: whether a message that could not be consumed holds the queue up.
     is_resting: bool,
-    /// Held as long as the queue is the member's: deliveries look whether it is there, and whether its lock is trusted, as they
+    /// Held until the queue is given up: deliveries look whether it is there, and whether its lock is trusted, as they
     /// may have waited for long.
     owner: Option<Arc<Ownership>>,
-    /// Who waits for the end, once it is coming.
-    given_up: Option<Vec<oneshot::Sender<()>>>,
+    /// Who waits for the end, once it is given up.
+    waits: Option<oneshot::Sender<()>>,
 }
 
 impl PullActor {
@@ -164,13 +164,17 @@ impl PullActor {
             is_suspended,
             is_resting: false,
             owner: Some(Arc::new(Ownership::new(clock, locked_until))),
-            given_up: None,
+            waits: None,
         }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.owner.is_none()
     }
 
     /// Pulls once, or puts that off. There is one pull under way or put off at any time.
     fn pull(&mut self, ctx: &mut Context<Self>) {
-        if self.given_up.is_some() {
+        if self.is_given_up() {
             return;
         }
         if self.is_suspended {
@@ -220,7 +224,7 @@ impl PullActor {
     }
 
     fn pulled(&mut self, outcome: Result<Pulled, ClientError>, began: Duration, ctx: &mut Context<Self>) {
-        if self.given_up.is_some() {
+        if self.is_given_up() {
             return;
         }
         if self.disagreement.is_told_after(outcome.as_ref().err().and_then(ClientError::refusal)) {
@@ -267,7 +271,7 @@ impl PullActor {
             ctx.run_later(PRESSED_FOR, move |actor, ctx| actor.go_elsewhere(next, ctx));
             return;
         }
-        if self.given_up.is_some() {
+        if self.is_given_up() {
             return;
         }
         let queue = &self.parts.queue;
@@ -314,7 +318,7 @@ impl PullActor {
             let is_locked = self.owner.as_ref().is_some_and(|owner| owner.is_trusted());
             self.calls.is_empty() && self.settling == 0 && !self.is_resting && is_locked
         };
-        let is_open = self.given_up.is_none() && !self.is_suspended;
+        let is_open = !self.is_given_up() && !self.is_suspended;
         is_open && self.held.has_waiting() && (!member.is_one_at_a_time() || in_order())
     }
 
@@ -337,16 +341,14 @@ impl PullActor {
 
     /// Comes to the end if nobody works on the queue's messages any more.
     fn end_if_idle(&mut self, ctx: &mut Context<Self>) {
-        if self.given_up.is_some() && self.calls.is_empty() && self.settling == 0 {
+        if self.is_given_up() && self.calls.is_empty() && self.settling == 0 {
             self.end(ctx);
         }
     }
 
     fn end(&mut self, ctx: &mut Context<Self>) {
-        for waiting in self.given_up.iter_mut().flat_map(|waiting| waiting.drain(..)) {
-            // Who waits may have given up.
-            let _ = waiting.send(());
-        }
+        // Who waits may have given up.
+        let _ = self.waits.take().map(|waits| waits.send(()));
         ctx.stop();
     }
 }
@@ -381,7 +383,7 @@ impl Handler<GiveUp> for PullActor {
 
     fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
         let (ended, end) = oneshot::channel();
-        self.given_up.get_or_insert_default().push(ended);
+        self.waits = Some(ended);
         self.owner = None;
         if give_up.limit.is_zero() {
             self.end(ctx);

@@ -21,6 +21,7 @@ use crate::client::send_hooks::{SendHooks, SentMessage};
 use crate::client::sender::{Sender, no_queue};
 use crate::client::trace::tracer::Tracer;
 use crate::net::mailbox::notify;
+use crate::protocol::codes::request;
 use crate::protocol::ids::UniqueIds;
 use crate::protocol::names::Topic;
 use crate::protocol::properties::{self, keys};
@@ -36,7 +37,7 @@ pub(in crate::client) struct Own {
     pub(super) unique_ids: Mutex<UniqueIds>,
     /// Room for messages that are submitted.
     pub(super) submitted: Arc<Semaphore>,
-    pub(super) gatherer: Option<Gatherer>,
+    pub(in crate::client) gatherer: Option<Gatherer>,
     pub(in crate::client) hooks: SendHooks,
     pub(super) tracer: Option<Tracer>,
 }
@@ -44,7 +45,9 @@ pub(in crate::client) struct Own {
 /// Which queue a message goes to.
 #[derive(Clone, Copy)]
 pub(in crate::client) enum Choice<'a> {
-    InTurn,
+    /// The one of its sharding key, or the next in turn.
+    Free,
+    /// This one, whose broker has been met.
     Queue(&'a Queue),
 }
 
@@ -66,12 +69,12 @@ impl Own {
     ) -> Result<SendReceipt, ClientError> {
         self.hooks.before(message)?;
         let letter = self.letter(message, more)?;
-        let began = self.sender.clock.elapsed();
-        self.meet(&letter).await?;
-        let outcome = match choice {
-            Choice::InTurn => self.sender.deliver(&letter, began).await,
-            Choice::Queue(queue) => self.sender.deliver_to(&letter, queue).await,
+        let queue = match choice {
+            Choice::Free => return self.deliver_first(message, &letter).await,
+            Choice::Queue(queue) => queue,
         };
+        let began = self.sender.clock.elapsed();
+        let outcome = self.sender.deliver_to(&letter, queue).await;
         self.told(message, &letter, &outcome, began);
         outcome
     }
@@ -114,7 +117,7 @@ impl Own {
     /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
     pub(in crate::client) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
         let began = self.sender.clock.elapsed();
-        self.meet(letter).await?;
+        self.meet(&letter.topic).await?;
         let Some(key) = properties::find(&letter.properties, keys::SHARDING_KEY) else {
             return self.sender.deliver(letter, began).await;
         };
@@ -144,15 +147,10 @@ impl Own {
         messages.iter().try_for_each(|message| self.hooks.before(message))?;
         let letter = Letter::of_batch(messages, topic, || self.unique_id(), &self.sender.options)?;
         let began = self.sender.clock.elapsed();
-        self.meet(&letter).await?;
+        self.meet(&letter.topic).await?;
         let outcome = self.sender.deliver(&letter, began).await;
         self.hooks.after_batch(messages, &outcome, self.took(began));
         outcome
-    }
-
-    /// What gathers its messages into batches, if anything does.
-    pub(in crate::client) fn gatherer(&self) -> Option<&Gatherer> {
-        self.gatherer.as_ref()
     }
 
     fn took(&self, began: Duration) -> Duration {
@@ -160,11 +158,12 @@ impl Own {
     }
 
     /// Has the brokers of a topic told of the producer, before the first message goes there.
-    async fn meet(&self, letter: &Letter) -> Result<(), ClientError> {
-        if self.sender.routes.known(&letter.topic).is_none() {
+    pub(super) async fn meet(&self, topic: &Topic) -> Result<(), ClientError> {
+        if self.sender.routes.known(topic).is_none() {
             let limit = self.sender.options.send_timeout;
-            let late = || ClientError::Timeout { address: letter.topic.to_string(), code: letter.code, after: limit };
-            timeout(limit, self.sender.routes.of_publishing(&letter.topic)).await.unwrap_or_else(|_| Err(late()))?;
+            let code = request::SEND_MESSAGE_V2;
+            let late = || ClientError::Timeout { address: topic.to_string(), code, after: limit };
+            timeout(limit, self.sender.routes.of_publishing(topic)).await.unwrap_or_else(|_| Err(late()))?;
             // A message gets there without it, too, and must have time left.
             let _ = timeout(limit / 2, self.instance.beat.send(Beats::ToNew)).await;
         }
