@@ -91,11 +91,11 @@ impl ProducerBuilder {
     pub(super) async fn start_with(mut self, ports: ProducerPorts) -> Result<Producer, ClientError> {
         let group = self.client.group(&self.group)?;
         let shared = &self.client.shared;
-        let trace = self.trace.as_ref();
-        let tracer = trace.map(|trace| Tracer::start(&self.client, trace, &self.group, "PRODUCE")).transpose()?;
-        if let Some(tracer) = &tracer {
-            self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
-        }
+        let trace = TraceHook::start(self.trace.as_ref(), &self.client, &self.group, "PRODUCE")?;
+        let tracer = trace.map(|(hook, tracer)| {
+            self.hooks.push(hook);
+            tracer
+        });
         let instance = shared.engine.ports();
         let owner = Arc::clone(&ports.owner);
         let add = AddProducer { group: group.clone(), ports };

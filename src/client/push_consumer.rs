@@ -97,11 +97,11 @@ impl PushConsumerBuilder {
     /// There is no tokio runtime.
     pub async fn start(mut self, listener: impl Listener) -> Result<PushConsumer, ClientError> {
         let shared = &self.client.shared;
-        let trace = self.trace.as_ref();
-        let tracer = trace.map(|trace| Tracer::start(&self.client, trace, &self.group, "CONSUME")).transpose()?;
-        if let Some(tracer) = &tracer {
-            self.hooks.push(Arc::new(TraceHook::new(tracer.clone(), &self.group, shared)));
-        }
+        let trace = TraceHook::start(self.trace.as_ref(), &self.client, &self.group, "CONSUME")?;
+        let tracer = trace.map(|(hook, tracer)| {
+            self.hooks.push(hook);
+            tracer
+        });
         let hooks = ConsumeHooks::of(std::mem::take(&mut self.hooks), &shared.clock);
         let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &self.options, hooks);
         let calls = Calls::Listener(lanes);

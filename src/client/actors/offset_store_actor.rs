@@ -20,7 +20,7 @@ use crate::protocol::units::QueueOffset;
 #[rtype(result = "()")]
 pub struct Progress {
     /// The queue.
-    pub queue: MessageQueue,
+    pub queue: Arc<MessageQueue>,
     /// The next offset wanted.
     pub offset: QueueOffset,
 }
@@ -125,8 +125,14 @@ impl OffsetStoreActor {
         }
     }
 
-    fn advance(&mut self, queue: MessageQueue, offset: QueueOffset) {
-        self.is_changed |= self.offsets.insert(queue, offset) != Some(offset);
+    fn advance(&mut self, queue: &MessageQueue, offset: QueueOffset) {
+        match self.offsets.get_mut(queue) {
+            Some(known) => self.is_changed |= std::mem::replace(known, offset) != offset,
+            None => {
+                self.offsets.insert(queue.clone(), offset);
+                self.is_changed = true;
+            }
+        }
     }
 }
 
@@ -155,7 +161,7 @@ impl Handler<Progress> for OffsetStoreActor {
     type Result = ();
 
     fn handle(&mut self, progress: Progress, _: &mut Context<Self>) {
-        self.advance(progress.queue, progress.offset);
+        self.advance(&progress.queue, progress.offset);
     }
 }
 
@@ -194,7 +200,7 @@ impl Handler<Commit> for OffsetStoreActor {
 
     fn handle(&mut self, commit: Commit, _: &mut Context<Self>) -> ResponseFuture<()> {
         for (queue, offset) in commit.offsets {
-            self.advance(queue, offset);
+            self.advance(&queue, offset);
         }
         Box::pin(self.persist(None, Word::Confirmed))
     }
@@ -204,7 +210,7 @@ impl Handler<MoveTo> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, to: MoveTo, _: &mut Context<Self>) -> ResponseFuture<()> {
-        self.advance(to.queue.clone(), to.offset);
+        self.advance(&to.queue, to.offset);
         Box::pin(self.persist(Some(&to.queue), Word::Confirmed))
     }
 }

@@ -95,7 +95,7 @@ pub struct QueueState {
 /// What a PullActor is made of.
 pub struct PullParts {
     /// The queue.
-    pub queue: MessageQueue,
+    pub queue: Arc<MessageQueue>,
     /// Its topic.
     pub topic: Topic,
     /// The first message wanted.
@@ -113,8 +113,6 @@ pub struct PullParts {
 /// One queue.
 pub struct PullActor {
     parts: PullParts,
-    /// The queue, as deliveries name it.
-    queue: Arc<MessageQueue>,
     puller: Puller,
     held: ProcessQueue,
     next: QueueOffset,
@@ -149,7 +147,6 @@ impl PullActor {
         let (next, is_suspended) = (parts.start, parts.is_suspended);
         Self {
             puller: parts.member.puller(parts.topic.clone()),
-            queue: Arc::new(parts.queue.clone()),
             parts,
             held: ProcessQueue::default(),
             next,
@@ -327,7 +324,8 @@ impl PullActor {
         let number = self.calls_begun;
         self.calls_begun += 1;
         self.calls.insert(number, messages.clone());
-        let (queue, owner) = (Arc::clone(&self.queue), self.owner.as_ref().map_or_else(Weak::new, Arc::downgrade));
+        let (queue, owner) =
+            (Arc::clone(&self.parts.queue), self.owner.as_ref().map_or_else(Weak::new, Arc::downgrade));
         let delivery = Delivery { messages, queue, queue_end: self.queue_end, owner };
         Call::new(delivery, number, ctx.address().recipient())
     }
@@ -335,7 +333,7 @@ impl PullActor {
     /// Says how far the group has come with the queue.
     fn progressed(&self) {
         if let Some(offset) = self.held.progress() {
-            notify(&self.parts.progress, Progress { queue: self.parts.queue.clone(), offset });
+            notify(&self.parts.progress, Progress { queue: Arc::clone(&self.parts.queue), offset });
         }
     }
 
@@ -405,7 +403,7 @@ impl Handler<StateOfQueue> for PullActor {
         let is_locked = self.parts.member.wants_locks() && is_trusted;
         let held = ProcessQueueInfo { locked: is_locked, ..self.held.info() };
         let last_minute = self.tally.last_minute(now);
-        MessageResult(QueueState { queue: self.parts.queue.clone(), held, last_minute })
+        MessageResult(QueueState { queue: MessageQueue::clone(&self.parts.queue), held, last_minute })
     }
 }
 

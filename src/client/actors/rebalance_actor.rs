@@ -259,7 +259,7 @@ impl RebalanceActor {
         }
         let Ok(topic) = Topic::parse(&queue.topic) else { return };
         let parts = PullParts {
-            queue: queue.clone(),
+            queue: Arc::new(queue.clone()),
             topic,
             start,
             member: Arc::clone(&self.parts.member),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::messages::Traced;
-use super::tracer::Tracer;
+use super::tracer::{TraceOptions, Tracer};
 use super::{ConsumeOutcome, MessageKind, TraceRecord};
 use crate::client::consume_hooks::{CallEnd, ConsumeCall, ConsumeHook, Ending};
-use crate::client::instance::Shared;
+use crate::client::error::ClientError;
+use crate::client::instance::{Client, Shared};
 use crate::client::listener::Verdict;
 use crate::client::outgoing::Delay;
 use crate::client::receipt::SendStatus;
@@ -31,7 +32,22 @@ pub(crate) struct TraceHook {
 }
 
 impl TraceHook {
-    pub(crate) fn new(tracer: Tracer, group: &str, client: &Shared) -> Self {
+    /// What records, and what sends the records, of a group in its `role`, if traces are wanted.
+    ///
+    /// # Errors
+    /// As [`Tracer::start`].
+    pub(crate) fn start(
+        wanted: Option<&TraceOptions>,
+        client: &Client,
+        group: &str,
+        role: &str,
+    ) -> Result<Option<(Arc<Self>, Tracer)>, ClientError> {
+        let Some(wanted) = wanted else { return Ok(None) };
+        let tracer = Tracer::start(client, wanted, group, role)?;
+        Ok(Some((Arc::new(Self::new(tracer.clone(), group, &client.shared)), tracer)))
+    }
+
+    fn new(tracer: Tracer, group: &str, client: &Shared) -> Self {
         let mut unique_ids = UniqueIds::new(client.host, std::process::id(), fastrand::u32(..));
         let calls = unique_ids.next_id(client.clock.now_ms());
         Self { tracer, group: group.into(), clock: Arc::clone(&client.clock), calls }

@@ -90,7 +90,7 @@ impl PullActor {
 
     fn send_back(&mut self, message: &Arc<Message>, level: i32, ctx: &mut Context<Self>) {
         self.settling += 1;
-        let (member, queue) = (Arc::clone(&self.parts.member), self.parts.queue.clone());
+        let (member, queue) = (Arc::clone(&self.parts.member), Arc::clone(&self.parts.queue));
         let message = Arc::clone(message);
         let sent = async move {
             let outcome = member.send_back(&message, &queue, level).await;
