@@ -271,6 +271,14 @@ impl ClientActor {
                         notify(&self.parts.ensure_group, EnsureGroup { group, unit_mode, share });
                     }
                 }
+                ClientEffect::WarnOfDifference { group, before, now } => tracing::warn!(
+                    %group,
+                    topic = now.topic,
+                    before = before.sub_string,
+                    now = now.sub_string,
+                    "members of a group want different messages of a topic; each may miss what only another one wants, until \
+                     all subscribe to the same"
+                ),
                 ClientEffect::Close(connection) => {
                     // It stays in the table until its end is heard of: it may be a member of other groups.
                     if let Some(peer) = self.peers.get(&connection) {

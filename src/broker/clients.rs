@@ -63,6 +63,16 @@ pub enum ClientEffect {
         /// Whether it belongs to one unit of a cross-unit deployment.
         unit_mode: bool,
     },
+    /// Tell the operator that a member wants something else of a topic than the others said before it: they share its queues,
+    /// and each would miss what only another one wants.
+    WarnOfDifference {
+        /// The group.
+        group: Arc<str>,
+        /// What its members said before.
+        before: Arc<SubscriptionData>,
+        /// What this one says, which counts from now on.
+        now: Arc<SubscriptionData>,
+    },
     /// Close a connection that has been silent for too long.
     Close(ConnectionId),
     /// Publish [`Clients::subscriptions`] again.
@@ -145,12 +155,20 @@ impl Clients {
         let group = self.consumers.entry(name.clone()).or_default();
         let is_new = group.members.insert(peer.connection, Member { peer: peer.clone(), seen_ms: now_ms }).is_none();
         let mut subscription = GroupSubscription::clone(&group.subscription);
-        let topics_changed = subscription.take(consumer);
+        let taken = subscription.take(consumer);
         if subscription != *group.subscription || self.subscriptions.group(&name).is_none() {
             group.subscription = Arc::new(subscription);
             self.subscriptions.insert(name.clone(), group.subscription.clone());
         }
-        if (is_new || topics_changed) && groups.notifies(&name) {
+        if group.members.len() > 1 {
+            let warnings = taken.changes.into_iter();
+            effects.extend(warnings.map(|(before, now)| ClientEffect::WarnOfDifference {
+                group: name.clone(),
+                before,
+                now,
+            }));
+        }
+        if (is_new || taken.topics_changed) && groups.notifies(&name) {
             self.notify(&name, effects);
         }
     }

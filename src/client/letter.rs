@@ -1,5 +1,7 @@
 //! What a producer sends, whichever queue it goes to and however often it is tried.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use super::error::ClientError;
@@ -46,14 +48,30 @@ impl Letter {
         more: &[(&str, &str)],
         options: &ProducerOptions,
     ) -> Result<Self, ClientError> {
-        check_body(message.body.len(), options)?;
         let properties = message.properties_text(&unique_id, more);
-        let (body, mut sys_flag) = compressed(&message.body, options.compression);
-        if properties::find(&properties, keys::TRAN_MSG) == Some("true") {
-            sys_flag = sys_flag::with_transaction_type(sys_flag, sys_flag::TRANSACTION_PREPARED);
+        let is_half = properties::find(&properties, keys::TRAN_MSG) == Some("true");
+        let mut letter = Self::plain(topic, unique_id, properties, &message.body, message.flag, options)?;
+        if is_half {
+            letter.sys_flag = sys_flag::with_transaction_type(letter.sys_flag, sys_flag::TRANSACTION_PREPARED);
         }
-        let (code, flag) = (request::SEND_MESSAGE_V2, message.flag);
-        Ok(Self { topic, code, unique_ids: unique_id, properties, sys_flag, flag, body })
+        Ok(letter)
+    }
+
+    /// One message whose properties are given as they travel.
+    ///
+    /// # Errors
+    /// As [`Letter::of`].
+    pub(super) fn plain(
+        topic: Topic,
+        unique_ids: String,
+        properties: String,
+        body: &Bytes,
+        flag: i32,
+        options: &ProducerOptions,
+    ) -> Result<Self, ClientError> {
+        check_body(body.len(), options)?;
+        let (body, sys_flag) = compressed(body, options.compression);
+        Ok(Self { topic, code: request::SEND_MESSAGE_V2, unique_ids, properties, sys_flag, flag, body })
     }
 
     /// Several messages as one request, with an id each.
@@ -82,6 +100,8 @@ impl Letter {
 
     /// The request that sends it to a queue.
     pub(super) fn to(&self, queue: QueueId, group: &GroupName, now_ms: i64) -> Command {
+        let attempts =
+            if self.topic.is_retry() { Attempts::of(&self.properties) } else { Attempts::none(&self.properties) };
         let header = SendHeader {
             producer_group: group.as_str().into(),
             topic: self.topic.as_str().into(),
@@ -91,15 +111,39 @@ impl Letter {
             sys_flag: self.sys_flag,
             born_timestamp: now_ms,
             flag: self.flag,
-            properties: Some(self.properties.as_str().into()),
-            reconsume_times: Some(0),
+            properties: Some(attempts.properties.as_ref().into()),
+            reconsume_times: Some(attempts.so_far),
             unit_mode: false,
             batch: self.code == request::SEND_BATCH_MESSAGE,
-            max_reconsume_times: None,
+            max_reconsume_times: attempts.max,
         };
         let mut ext = ExtFields::builder();
         header.write(&mut ext);
         Command::request(self.code).with_ext(ext.build()).with_body(self.body.clone())
+    }
+}
+
+/// How often it was tried to consume a message, which the header of its request says and its properties do no more.
+///
+/// # Source
+/// `DefaultMQProducerImpl.sendKernelImpl` 4.9.7 (read).
+struct Attempts<'a> {
+    so_far: i32,
+    max: Option<i32>,
+    properties: Cow<'a, str>,
+}
+
+impl<'a> Attempts<'a> {
+    fn none(properties: &'a str) -> Self {
+        Self { so_far: 0, max: None, properties: properties.into() }
+    }
+
+    fn of(properties: &'a str) -> Self {
+        let number = |name| properties::find(properties, name).and_then(|value| value.parse().ok());
+        let (so_far, max) = (number(keys::RECONSUME_TIME), number(keys::MAX_RECONSUME_TIMES));
+        let is_kept = |name| ![keys::RECONSUME_TIME, keys::MAX_RECONSUME_TIMES].contains(&name);
+        let kept = properties::pairs(properties).filter(|(name, _)| is_kept(name));
+        Self { so_far: so_far.unwrap_or(0), max, properties: properties::encode(kept).into() }
     }
 }
 

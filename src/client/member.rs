@@ -15,19 +15,20 @@ use super::pool::Connections;
 use super::pull::Puller;
 use super::route::Queue;
 use super::route_cache::{RouteCache, TopicRoute};
+use super::send_back;
+use super::sender::Sender;
 use super::subscription::Wanted;
 use crate::protocol::body::heartbeat::{ConsumeType, ConsumerData, MessageModel};
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::body::subscription::SubscriptionData;
-use crate::protocol::headers::send::SendBack;
 use crate::protocol::message::{Message, Text};
 use crate::protocol::names::{GroupName, RETRY_PREFIX, Topic};
 use crate::protocol::properties::keys;
 use crate::protocol::units::{QueueId, QueueOffset};
 use crate::time::SharedClock;
 
-/// How often a message is brought back before it goes to the dead letters.
+/// How often a message is brought back before it goes to the dead letters, unless its consumer says.
 ///
 /// # Source
 /// `DefaultMQPushConsumerImpl.getMaxReconsumeTimes` 4.9.7 (read).
@@ -73,6 +74,8 @@ pub struct MemberParts {
     pub clock: SharedClock,
     /// What its names are within.
     pub namespace: Namespace,
+    /// Sends what brokers do not take back.
+    pub(super) sender: Sender,
 }
 
 /// A consumer; what acts for it shares it.
@@ -92,6 +95,7 @@ pub struct Member {
     pub namespace: Namespace,
     /// When it began, in milliseconds since the epoch.
     pub started_ms: i64,
+    sender: Sender,
     retry_topic: Topic,
     subscriptions: ArcSwap<Subscriptions>,
     assigned: ArcSwap<Option<BTreeSet<MessageQueue>>>,
@@ -103,7 +107,7 @@ impl Member {
     /// # Errors
     /// The group's name is too long to name that topic.
     pub fn new(parts: MemberParts, subscriptions: Subscriptions) -> Result<Self, ClientError> {
-        let MemberParts { kind, options, membership, connections, routes, clock, namespace } = parts;
+        let MemberParts { kind, options, membership, connections, routes, clock, namespace, sender } = parts;
         let retry_topic = Topic::retry_of(membership.group())?;
         let member = Self {
             kind,
@@ -114,6 +118,7 @@ impl Member {
             started_ms: clock.now_ms(),
             clock,
             namespace,
+            sender,
             retry_topic,
             subscriptions: ArcSwap::default(),
             assigned: ArcSwap::default(),
@@ -334,23 +339,25 @@ impl Member {
         message
     }
 
-    /// Brings a message back to its broker, which delivers it to the group again later, or moves it to the dead letters.
+    /// Has a message delivered to the group again later, or moved to the dead letters: its broker does so, or whichever takes it
+    /// as a new message where that one cannot be asked, or has the message no more.
     ///
     /// # Errors
-    /// The broker cannot be asked, or refuses.
+    /// No broker could be asked, or all refuse.
     pub async fn send_back(&self, message: &Message, queue: &MessageQueue, level: i32) -> Result<(), ClientError> {
-        let header = SendBack {
-            offset: message.physical_offset.0 as i64,
-            group: self.group().to_string(),
-            delay_level: level,
-            origin_msg_id: Some(message.unique_id().map_or_else(|| message.offset_id(), Into::into)),
-            origin_topic: Some(self.namespace.qualified(&message.topic).into_owned()),
-            unit_mode: false,
-            max_reconsume_times: Some(
-                self.options.retries_max.map_or(RETRIES_MAX, |max| max.min(i32::MAX as u32) as i32),
-            ),
+        let failed = send_back::Failed {
+            message,
+            first_topic: &self.namespace.qualified(&message.topic),
+            level,
+            retries_max: self.options.retries_max.map_or(RETRIES_MAX, |max| max.min(i32::MAX as u32) as i32),
         };
-        self.membership.send_back(&self.at_master(queue)?.address, header).await
+        let asked = failed.request(self.group());
+        let brought_back = async { self.membership.send_back(&self.at_master(queue)?.address, asked).await };
+        let Err(error) = brought_back.await else { return Ok(()) };
+        let (topic, offset) = (message.topic.as_str(), message.queue_offset);
+        tracing::warn!(topic, %offset, %error, "a message's broker does not take it back; it is sent as a new one");
+        let letter = failed.letter(self.retry_topic.clone(), &self.sender.options)?;
+        self.sender.deliver(&letter, self.clock.elapsed()).await.map(drop)
     }
 
     /// Gives locks back; what is not given back is free when its minute is over.

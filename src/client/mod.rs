@@ -45,6 +45,7 @@ pub mod requests;
 pub mod route;
 pub mod route_cache;
 pub mod selector;
+mod send_back;
 pub mod send_hooks;
 mod sender;
 pub mod spool;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
 
 use super::actors::instance_actor::ProducerPorts;
 use super::error::ClientError;
@@ -31,6 +32,10 @@ const END_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Questions of brokers that may wait for the application: `checkRequestHoldMax`. One that finds no room is asked again.
 const CHECKS_WAITING: usize = 2_000;
+/// Questions that the listener has before it at once.
+const CHECKS_AT_ONCE: usize = 16;
+/// How long the listener has for one: as long as brokers wait before they ask again.
+const CHECK_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a local transaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +67,8 @@ pub trait TransactionListener: Send + Sync + 'static {
     fn execute<'a>(&'a self, message: &'a OutgoingMessage, receipt: &'a SendReceipt) -> Deciding<'a>;
 
     /// Says how the transaction of a half message ended, when its broker has not heard of that: after a crash, say. It runs on
-    /// the tokio runtime that the producer was started on.
+    /// the tokio runtime that the producer was started on, for up to 16 messages at once, and has a minute for each: then it is
+    /// dropped where it waits, and the broker asks again.
     fn check<'a>(&'a self, message: &'a Message) -> Deciding<'a>;
 }
 
@@ -129,14 +135,15 @@ impl ProducerBuilder {
         let listener: Arc<dyn TransactionListener> = Arc::new(listener);
         let (checks, asked) = mpsc::channel(CHECKS_WAITING);
         let producer = self.start_with(ProducerPorts { checks: Some(checks), ..ProducerPorts::default() }).await?;
-        let ends = Ends {
+        let answers = Answers {
+            listener: Arc::clone(&listener),
             group: producer.group().clone(),
             connections: producer.own.sender.connections.clone(),
             namespace: producer.own.client.shared.namespace.clone(),
             hooks: producer.own.hooks.clone(),
         };
         // It ends with the producer, whose ports hold the other end.
-        Handle::current().spawn(answer_checks(asked, Arc::clone(&listener), ends));
+        Handle::current().spawn(answer_checks(asked, answers));
         Ok(TransactionProducer { producer, listener })
     }
 }
@@ -213,49 +220,59 @@ impl TransactionProducer {
 }
 
 /// Tells brokers how transactions ended that they have asked about.
-struct Ends {
+struct Answers {
+    listener: Arc<dyn TransactionListener>,
     group: GroupName,
     connections: Connections,
     namespace: Namespace,
     hooks: SendHooks,
 }
 
-async fn answer_checks(
-    mut asked: mpsc::Receiver<TransactionCheck>,
-    listener: Arc<dyn TransactionListener>,
-    ends: Ends,
-) {
+/// Answers several questions at once, each in a task of its own: a check that hangs or panics leaves the others their answers,
+/// and the broker asks again about its own.
+async fn answer_checks(mut asked: mpsc::Receiver<TransactionCheck>, answers: Answers) {
+    let (answers, places) = (Arc::new(answers), Arc::new(Semaphore::new(CHECKS_AT_ONCE)));
     while let Some(check) = asked.recv().await {
-        // In a task of its own: one that panics leaves the others their answers, and the broker asks again about its own.
-        let (listener, message) = (Arc::clone(&listener), check.message);
-        let decided = tokio::spawn(async move {
-            let state = listener.check(&message).await;
-            (state, message)
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let answers = Arc::clone(&answers);
+        tokio::spawn(async move {
+            answers.answer(check).await;
+            drop(place);
         });
-        let Ok((state, message)) = decided.await else { continue };
+    }
+}
+
+impl Answers {
+    async fn answer(&self, check: TransactionCheck) {
+        let TransactionCheck { address, header: asked, message } = check;
+        let topic = self.namespace.stripped(&message.topic);
+        let Ok(state) = timeout(CHECK_LIMIT, self.listener.check(&message)).await else {
+            tracing::warn!(%topic, after = ?CHECK_LIMIT, "nobody said how a transaction ended; its broker asks again");
+            return;
+        };
         let header = EndTransaction {
-            producer_group: ends.group.to_string(),
-            tran_state_table_offset: check.header.tran_state_table_offset,
-            commit_log_offset: check.header.commit_log_offset,
+            producer_group: self.group.to_string(),
+            tran_state_table_offset: asked.tran_state_table_offset,
+            commit_log_offset: asked.commit_log_offset,
             commit_or_rollback: state.bits(),
             from_transaction_check: true,
-            msg_id: message.unique_id().map(Into::into).or(check.header.msg_id).unwrap_or_default(),
-            transaction_id: check.header.transaction_id,
+            msg_id: message.unique_id().map(Into::into).or(asked.msg_id).unwrap_or_default(),
+            transaction_id: asked.transaction_id,
         };
-        ends.hooks.transaction_ended(&EndedTransaction {
-            topic: &ends.namespace.stripped(&message.topic),
+        self.hooks.transaction_ended(&EndedTransaction {
+            topic: &topic,
             message_id: &header.msg_id,
             tag: message.tags(),
             keys: message.keys(),
-            broker_address: &check.address,
+            broker_address: &address,
             transaction_id: header.transaction_id.as_deref(),
             state,
             is_answer: true,
             region: message.property(keys::MSG_REGION),
             trace_on: message.property(keys::TRACE_ON) != Some("false"),
         });
-        if let Err(error) = send_end(&ends.connections, &check.address, &header).await {
-            tracing::warn!(%error, "the broker was not told how a transaction ended; it asks again");
+        if let Err(error) = send_end(&self.connections, &address, &header).await {
+            tracing::warn!(%topic, %error, "the broker was not told how a transaction ended; it asks again");
         }
     }
 }

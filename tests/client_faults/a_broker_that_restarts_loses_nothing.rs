@@ -34,7 +34,7 @@ fn has_all(inbox: &Inbox, count: usize) -> bool {
     inbox.bodies().into_iter().collect::<BTreeSet<_>>().len() == count
 }
 
-async fn start(options: BrokerOptions) -> Broker {
+pub(crate) async fn start(options: BrokerOptions) -> Broker {
     // A port is free again when the system says so.
     for _ in 0..1_000 {
         if let Ok(broker) = Broker::builder(options.clone()).start().await {

@@ -2,11 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_broker_that_contradicts_itself_is_asked_calmly;
+mod a_broker_that_dies_in_the_middle;
 mod a_broker_that_restarts_loses_nothing;
 mod a_call_ends_within_its_time;
 mod a_delivery_that_waited_for_too_long_is_not_made;
 mod a_listener_that_panics_leaves_the_others_their_turn;
-mod a_message_that_cannot_be_sent_back_keeps_its_place;
+mod a_message_that_cannot_be_sent_back;
 mod any_answer_is_survived;
 #[path = "../support/fake_broker.rs"]
 mod fake_broker;

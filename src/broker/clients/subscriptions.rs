@@ -45,33 +45,46 @@ pub struct GroupSubscription {
 }
 
 impl GroupSubscription {
-    /// Takes over what a heartbeat says, and returns whether topics came or went.
+    /// Takes over what a heartbeat says.
     ///
     /// Of a topic that stays, the newer subscription counts: members are restarted one by one, and an old one's heartbeat
     /// must not take back what a new one wants.
     ///
     /// # Source
     /// `ConsumerGroupInfo.updateSubscription` 4.9.7 (read).
-    pub(super) fn take(&mut self, consumer: &ConsumerData) -> bool {
+    pub(super) fn take(&mut self, consumer: &ConsumerData) -> Taken {
         self.consume_type = consumer.consume_type;
         self.message_model = consumer.message_model;
         self.consume_from_where = consumer.consume_from_where;
         let before = self.topics.len();
         let wanted: HashSet<&str> = consumer.subscription_data_set.iter().map(|wanted| wanted.topic.as_str()).collect();
         self.topics.retain(|topic, _| wanted.contains(&**topic));
-        let mut topics_changed = self.topics.len() != before;
+        let mut taken = Taken { topics_changed: self.topics.len() != before, changes: Vec::new() };
         for wanted in &consumer.subscription_data_set {
             match self.topics.get_mut(wanted.topic.as_str()) {
-                Some(known) if wanted.sub_version > known.data.sub_version => *known = Arc::clone(wanted).into(),
+                Some(known) if wanted.sub_version > known.data.sub_version => {
+                    let before = std::mem::replace(known, Arc::clone(wanted).into());
+                    if before.data.sub_string != wanted.sub_string {
+                        taken.changes.push((before.data, Arc::clone(wanted)));
+                    }
+                }
                 Some(_) => {}
                 None => {
                     self.topics.insert(wanted.topic.as_str().into(), Arc::clone(wanted).into());
-                    topics_changed = true;
+                    taken.topics_changed = true;
                 }
             }
         }
-        topics_changed
+        taken
     }
+}
+
+/// What a heartbeat has changed.
+pub(super) struct Taken {
+    /// Whether topics came or went.
+    pub(super) topics_changed: bool,
+    /// What was wanted of a topic before, and what is now, where that is something else.
+    pub(super) changes: Vec<(Arc<SubscriptionData>, Arc<SubscriptionData>)>,
 }
 
 /// Why a pull that relies on the group's heartbeats is refused. The texts are RocketMQ's; each is a response code of its

@@ -87,6 +87,33 @@ fn an_older_subscription_does_not_replace_a_newer_one() {
 }
 
 #[test]
+fn a_member_that_wants_something_else_than_the_others_is_told_of() {
+    let mut scene = Scene::new();
+    let tags = |tags: &str, sub_version| {
+        let topic = "T".to_owned();
+        let wanted = SubscriptionData { topic, sub_string: tags.into(), sub_version, ..SubscriptionData::default() };
+        let mut heartbeat = wants("G", &[]);
+        heartbeat.consumer_data_set[0].subscription_data_set = vec![Arc::new(wanted)];
+        heartbeat
+    };
+    let mut differences = |from, tags| {
+        let effects = scene.beat(0, from, &tags);
+        let pairs = effects.into_iter().filter_map(|effect| match effect {
+            ClientEffect::WarnOfDifference { before, now, .. } => {
+                Some((before.sub_string.clone(), now.sub_string.clone()))
+            }
+            _ => None,
+        });
+        pairs.collect::<Vec<_>>()
+    };
+    assert_eq!(differences(1, tags("red", 1)), []);
+    assert_eq!(differences(1, tags("blue", 2)), [], "nobody else is there");
+    assert_eq!(differences(2, tags("green", 1)), [], "it is older, and does not count");
+    assert_eq!(differences(2, tags("green", 3)), [("blue".into(), "green".into())]);
+    assert_eq!(differences(1, tags("green", 4)), []);
+}
+
+#[test]
 fn group_and_broker_can_switch_notices_off() {
     let mut quiet = Groups::new(0);
     let config =
