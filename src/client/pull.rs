@@ -260,14 +260,16 @@ fn offset_of(number: i64) -> QueueOffset {
 }
 
 /// The messages of a body, decompressed.
-///
-/// A body that does not decompress is handed out as it is: the reference does so, and its reader may know better.
 pub(crate) fn messages(block: Bytes) -> Result<Vec<Message>, ClientError> {
     let mut messages = message::decode_all(block)?;
-    for message in &mut messages {
-        if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {
-            message.body = plain;
-        }
-    }
+    messages.iter_mut().for_each(decompress);
     Ok(messages)
+}
+
+/// Gives a stored message the body that its producer wrote. One that does not decompress is handed out as it is: the reference
+/// does so, and its reader may know better.
+pub(crate) fn decompress(message: &mut Message) {
+    if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {
+        message.body = plain;
+    }
 }

@@ -16,13 +16,14 @@ use super::namespace::Namespace;
 use super::outgoing::OutgoingMessage;
 use super::pool::Connections;
 use super::producer::{Choice, Producer, ProducerBuilder};
+use super::pull::decompress;
 use super::receipt::{SendReceipt, SendStatus};
 use super::send_hooks::{EndedTransaction, SendHooks};
 use crate::protocol::codes::request;
 use crate::protocol::command::Command;
 use crate::protocol::headers::transaction::{CheckTransaction, EndTransaction};
 use crate::protocol::ids;
-use crate::protocol::message::Message;
+use crate::protocol::message::{Message, Text};
 use crate::protocol::names::GroupName;
 use crate::protocol::properties::keys;
 use crate::protocol::sys_flag;
@@ -189,11 +190,8 @@ impl TransactionProducer {
         let Some((_, offset)) = ids::parse_offset_id(&receipt.offset_id) else {
             return Err(ClientError::NotAnId { id: receipt.offset_id.clone() });
         };
-        let route = own.sender.routes.of_publishing(&own.topic(&message.topic)?).await?;
-        let Some((address, _)) = route.broker_address(&receipt.broker_name, 0) else {
-            let reason = format!("broker {} is not in its route any more", receipt.broker_name);
-            return Err(ClientError::NoRoute { topic: message.topic.to_string(), reason });
-        };
+        // The very broker that has the half message: another one of its set knows nothing of it.
+        let address = &*receipt.broker_address;
         let header = EndTransaction {
             producer_group: own.sender.group.to_string(),
             tran_state_table_offset: receipt.queue_offset.0 as i64,
@@ -244,10 +242,12 @@ async fn answer_checks(mut asked: mpsc::Receiver<TransactionCheck>, answers: Ans
 
 impl Answers {
     async fn answer(&self, check: TransactionCheck) {
-        let TransactionCheck { address, header: asked, message } = check;
-        let topic = self.namespace.stripped(&message.topic);
+        let TransactionCheck { address, header: asked, mut message } = check;
+        decompress(&mut message);
+        message.topic = Text::from(&*self.namespace.stripped(&message.topic));
+        let topic = message.topic.as_str();
         let Ok(state) = timeout(CHECK_LIMIT, self.listener.check(&message)).await else {
-            tracing::warn!(%topic, after = ?CHECK_LIMIT, "nobody said how a transaction ended; its broker asks again");
+            tracing::warn!(topic, after = ?CHECK_LIMIT, "nobody said how a transaction ended; its broker asks again");
             return;
         };
         let header = EndTransaction {
@@ -260,7 +260,7 @@ impl Answers {
             transaction_id: asked.transaction_id,
         };
         self.hooks.transaction_ended(&EndedTransaction {
-            topic: &topic,
+            topic,
             message_id: &header.msg_id,
             tag: message.tags(),
             keys: message.keys(),
@@ -272,7 +272,7 @@ impl Answers {
             trace_on: message.property(keys::TRACE_ON) != Some("false"),
         });
         if let Err(error) = send_end(&self.connections, &address, &header).await {
-            tracing::warn!(%topic, %error, "the broker was not told how a transaction ended; it asks again");
+            tracing::warn!(topic, %error, "the broker was not told how a transaction ended; it asks again");
         }
     }
 }

@@ -11,6 +11,7 @@ use super::InstanceActor;
 use crate::client::consumer_options::Order;
 use crate::client::listener::Verdict;
 use crate::client::member::Member;
+use crate::client::pull::decompress;
 use crate::client::pushed::Pushed;
 use crate::client::tally::Counts;
 use crate::client::transactions::TransactionCheck;
@@ -23,13 +24,11 @@ use crate::protocol::body::offsets::{ConsumerStatusBody, ResetOffsetBody};
 use crate::protocol::body::subscription::SubscriptionData;
 use crate::protocol::codes::{request, response};
 use crate::protocol::command::Command;
-use crate::protocol::compression;
-use crate::protocol::frame::FRAME_BYTES_MAX;
 use crate::protocol::headers::client::OfConsumerGroup;
 use crate::protocol::headers::consumer::{ConsumeDirectly, ConsumerStatus, OfConsumer, ResetOffset};
 use crate::protocol::headers::send::PushReply;
 use crate::protocol::headers::transaction::CheckTransaction;
-use crate::protocol::message::{self, Message};
+use crate::protocol::message;
 use crate::protocol::properties::keys;
 use crate::protocol::units::Opaque;
 
@@ -86,12 +85,11 @@ impl InstanceActor {
 
     fn take_in_reply(&self, pushed: Pushed) {
         let Ok(header) = PushReply::parse(&pushed.command.ext) else { return };
-        let reply = if self.replies.take_in(&header, &pushed.command.body) {
-            Command::reply(response::SUCCESS, Opaque(0))
-        } else {
-            Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark("nobody waits for this reply any more")
-        };
-        pushed.answer.give(reply);
+        if !self.replies.take_in(&header, &pushed.command.body) {
+            // Whoever replied has done what was asked: if it heard of an error, it would do it all again.
+            tracing::debug!(address = &*pushed.address, "nobody waits for a reply any more");
+        }
+        pushed.answer.give(Command::reply(response::SUCCESS, Opaque(0)));
     }
 
     fn status(&self, pushed: Pushed) {
@@ -117,13 +115,14 @@ impl InstanceActor {
 
     fn consume_directly(&self, pushed: Pushed) {
         let decoded = (ConsumeDirectly::parse(&pushed.command.ext), message::decode(&pushed.command.body));
-        let (Ok(header), Ok((message, _))) = decoded else { return };
+        let (Ok(header), Ok((mut message, _))) = decoded else { return };
         let group = header.consumer_group;
         let Some(ports) = self.consumers.get(group.as_str()) else { return no_consumer(pushed, &group) };
         let (member, calls) = (Arc::clone(&ports.member), ports.calls.clone());
         actix_rt::spawn(async move {
             let began = member.clock.elapsed();
-            let outcome = calls.consume_directly(member.as_sent(plain(message))).await;
+            decompress(&mut message);
+            let outcome = calls.consume_directly(member.as_sent(message)).await;
             let took = member.clock.elapsed().saturating_sub(began);
             let (consume_result, remark) = match outcome {
                 Some(Verdict::Consumed) => (ConsumeOutcome::Success, None),
@@ -145,14 +144,6 @@ fn succeed(pushed: Pushed, body: Bytes) {
 fn no_consumer(pushed: Pushed, group: &str) {
     let remark = format!("the client has no consumer in group {group}");
     pushed.answer.give(Command::reply(response::SYSTEM_ERROR, Opaque(0)).with_remark(remark));
-}
-
-/// A message whose body is as its producer wrote it, as those of pulls are.
-fn plain(mut message: Message) -> Message {
-    if let Ok(plain) = compression::plain_body(message.sys_flag, &message.body, FRAME_BYTES_MAX) {
-        message.body = plain;
-    }
-    message
 }
 
 /// What a consumer says of itself.
