@@ -178,16 +178,10 @@ pub enum ClientError {
         /// What is wrong with it.
         source: io::Error,
     },
-    /// The spool has no room for the message, for which no broker could be reached. Nothing that is in it was dropped.
-    #[error("the spool in {} is full: {bytes} of {limit} bytes are taken; try again when some of it is sent", directory.display())]
-    SpoolFull {
-        /// Its directory.
-        directory: PathBuf,
-        /// What is in it, in bytes.
-        bytes: u64,
-        /// What may be, in bytes.
-        limit: u64,
-    },
+    /// The spool has no room for the message, for which no broker could be reached: [`SpoolError::Full`]. Nothing that is in it
+    /// was dropped.
+    #[error(transparent)]
+    SpoolFull(Arc<SpoolError>),
     /// The spool could not be opened, or not be written to.
     #[error(transparent)]
     Spool(Arc<SpoolError>),
@@ -230,7 +224,7 @@ pub enum ClientError {
 impl From<SpoolError> for ClientError {
     fn from(error: SpoolError) -> Self {
         match error {
-            SpoolError::Full { directory, bytes, limit, .. } => Self::SpoolFull { directory, bytes, limit },
+            full @ SpoolError::Full { .. } => Self::SpoolFull(Arc::new(full)),
             error => Self::Spool(Arc::new(error)),
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //!   DIRECTORY/00000000000000000000   records of letters, appended to; the name is the position of the first byte
 //!             00000000000004194304   the next such file, which begins where the one before it ends
-//!             sent, sent.next        the position up to which letters are sent
+//!             sent                   the position up to which letters are sent
 //!             refused                letters that brokers refused, in the same records
 //!             lock                   held by the one producer that has the directory
 //! ```
@@ -11,18 +11,25 @@
 //! Positions count all bytes that were ever appended. What lies before the sent position is of no use any more, and its files
 //! are removed; what lies behind it is never removed, nor skipped. The bytes are on the page `docs/format/spool.md`.
 //!
-//! What is deliberately absent: threads, waiting, sending. Who calls this does so on a thread of its own.
+//! [`Spool`] is the files alone, without threads and waiting; the `thread` calls it, the `drain` sends what is in it, with the
+//! `patience` that says for how long, and the `producer` is what applications have.
 
+mod drain;
 mod error;
+mod opening;
+mod patience;
 mod position;
+pub mod producer;
 mod record;
 mod segment;
+mod thread;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::SpoolError;
+use opening::{open_refused, open_segments};
 use position::PositionFile;
 pub use record::RECORD_HEADER_BYTES;
 use record::{encode_letter, size_of_record};
@@ -31,7 +38,7 @@ use segment::Segment;
 
 use crate::client::letter::Letter;
 use crate::store::disk::{Disk, SharedDisk, parents_of, sync_readable_dir};
-use crate::store::layout::{StoreOptions, base_of, file_name};
+use crate::store::layout::{StoreOptions, file_name};
 use crate::store::lock::StoreLock;
 use crate::store::{FileDisk, StoreError};
 
@@ -40,6 +47,8 @@ const SEGMENTS: u64 = 16;
 /// but within these bounds, in bytes.
 const SEGMENT_BYTES_MIN: u64 = 4 << 10;
 const SEGMENT_BYTES_MAX: u64 = 16 << 20;
+/// A group is committed when it has come to so many bytes, whoever else waits.
+const GROUP_BYTES: u64 = 1 << 20;
 /// The file of what brokers refused.
 const REFUSED: &str = "refused";
 
@@ -111,8 +120,8 @@ impl Spool {
     pub fn open(options: &SpoolOptions) -> Result<Self, SpoolError> {
         let (disk, directory) = (options.disk.clone(), options.directory.clone());
         let lock = StoreLock::take(&disk, &StoreOptions::at(&directory)).map_err(|error| of_lock(error, &directory))?;
-        let mut position = PositionFile::new(disk.clone(), directory.clone());
-        let opened = open_segments(&disk, &directory, &mut position)?;
+        let (position, sent) = PositionFile::open(&*disk, &directory)?;
+        let (position, opened) = open_segments(&disk, &directory, position, sent)?;
         let (refused, refused_messages) = open_refused(&disk, &directory)?;
         // A file, or the directory, that an earlier process has made and not lived to sync would lose its name otherwise, once
         // there is a power cut.
@@ -150,9 +159,7 @@ impl Spool {
     /// # Errors
     /// It does not fit, or nothing is taken any more.
     pub fn put(&mut self, letter: &Letter) -> Result<(), SpoolError> {
-        if self.is_poisoned {
-            return Err(SpoolError::Poisoned { directory: self.directory.clone() });
-        }
+        self.check_sound()?;
         let letter = encode_letter(letter);
         let needed = size_of_record(letter.len());
         let refused = self.waiting.refused_bytes;
@@ -163,6 +170,11 @@ impl Spool {
         self.group_bytes += needed;
         self.group.push(letter);
         Ok(())
+    }
+
+    fn check_sound(&self) -> Result<(), SpoolError> {
+        let directory = || self.directory.clone();
+        if self.is_poisoned { Err(SpoolError::Poisoned { directory: directory() }) } else { Ok(()) }
     }
 
     /// Bytes of the group that is committed next.
@@ -242,15 +254,12 @@ impl Spool {
         Ok(())
     }
 
-    /// The letter that [`Spool::front`] gave is refused for good: it is put aside, and the next one is the first.
+    /// Puts a letter aside that brokers refuse: it lasts in a file of its own. The [front](Self::front) stays what it is until it
+    /// is said to be [sent](Self::sent).
     ///
     /// # Errors
-    /// It could not be put aside, and stays the first; or as [`Spool::sent`].
-    ///
-    /// # Panics
-    /// None was given.
-    pub fn refused(&mut self, letter: &Letter) -> Result<(), SpoolError> {
-        assert!(self.front_bytes.is_some(), "only the front is refused");
+    /// What the operating system says.
+    pub fn put_aside(&mut self, letter: &Letter) -> Result<(), SpoolError> {
         let mut aside = match self.refused.take() {
             Some(aside) => aside,
             None => Segment::create(&*self.disk, self.directory.join(REFUSED), 0)?,
@@ -259,7 +268,51 @@ impl Spool {
         self.refused = Some(aside);
         written.map_err(|(error, _)| error)?;
         self.waiting.refused += 1;
-        self.sent()
+        self.count_bytes();
+        Ok(())
+    }
+
+    /// Puts what was refused behind everything that waits, so that it is tried again; gives how many letters that are. For that
+    /// time they take their room twice, and a crash may leave some of them in both places.
+    ///
+    /// # Errors
+    /// They cannot be read, and as [`Spool::commit`]: what was refused is still there then.
+    pub fn retry_refused(&mut self) -> Result<u64, SpoolError> {
+        let Some(aside) = self.refused.take() else { return Ok(0) };
+        let outcome = self.put_again(&aside);
+        self.refused = Some(aside);
+        outcome?;
+        self.discard_refused()
+    }
+
+    fn put_again(&mut self, aside: &Segment) -> Result<(), SpoolError> {
+        self.check_sound()?;
+        let mut position = aside.first();
+        while position < aside.len() {
+            let (letter, bytes) = aside.read(position)?;
+            position += bytes;
+            self.group_bytes += bytes;
+            self.group.push(encode_letter(&letter));
+            if self.group_bytes >= GROUP_BYTES {
+                self.commit()?;
+            }
+        }
+        self.commit()
+    }
+
+    /// Removes what was refused; gives how many letters that were.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn discard_refused(&mut self) -> Result<u64, SpoolError> {
+        let Some(aside) = self.refused.take() else { return Ok(0) };
+        if let Err(error) = remove(&*self.disk, &self.directory, aside.path()) {
+            self.refused = Some(aside);
+            return Err(error);
+        }
+        let discarded = std::mem::take(&mut self.waiting.refused);
+        self.count_bytes();
+        Ok(discarded)
     }
 
     /// Removes files of which everything is sent; what says so is made to last before. The last one is kept while it has room.
@@ -283,86 +336,6 @@ impl Spool {
     fn segment_bytes(&self) -> u64 {
         (self.limit / SEGMENTS).clamp(SEGMENT_BYTES_MIN, SEGMENT_BYTES_MAX)
     }
-}
-
-/// What was found in a directory.
-struct Opened {
-    segments: VecDeque<Segment>,
-    sent: u64,
-    messages: u64,
-}
-
-/// Opens the files of what waits, and removes those of what is sent.
-fn open_segments(disk: &SharedDisk, directory: &Path, position: &mut PositionFile) -> Result<Opened, SpoolError> {
-    let entries = disk.list(directory).map_err(SpoolError::io("list", directory))?;
-    let bases: Vec<u64> = entries.iter().filter_map(|entry| base_of(&entry.name)).collect();
-    let noted = position.load()?;
-    let first = bases.first().copied();
-    let sent = noted.or(first).unwrap_or(0);
-    if let Some(first) = first.filter(|first| *first > sent) {
-        let problem = format!("the files before {} are missing", file_name(first));
-        return Err(SpoolError::Damaged { path: directory.into(), at: sent, problem });
-    }
-    // What says that they are sent has to outlive them.
-    position.note(sent)?;
-    position.settle()?;
-    let mut opened = Opened { segments: VecDeque::new(), sent, messages: 0 };
-    for (place, base) in bases.iter().enumerate() {
-        let path = directory.join(file_name(*base));
-        let next = bases.get(place + 1).copied();
-        if next.is_some_and(|next| next <= sent) {
-            remove(&**disk, directory, &path)?;
-            continue;
-        }
-        let (segment, messages) = open_segment(&**disk, path, *base, next, sent)?;
-        opened.messages += messages;
-        opened.segments.push_back(segment);
-    }
-    if opened.messages == 0 {
-        // The next file begins at the sent position, whatever these hold behind or before it.
-        opened.segments.drain(..).try_for_each(|segment| remove(&**disk, directory, segment.path()))?;
-    }
-    Ok(opened)
-}
-
-/// Opens a file, and counts its letters that are not sent. The next one, if there is one, begins where this one ends.
-fn open_segment(
-    disk: &dyn Disk,
-    path: PathBuf,
-    base: u64,
-    next: Option<u64>,
-    sent: u64,
-) -> Result<(Segment, u64), SpoolError> {
-    let mut segment = Segment::open(disk, path, base)?;
-    let from = sent.max(base);
-    let Some(next) = next else {
-        // What was sent was on the disk; what is left of it may have been damaged since, and nobody needs it.
-        if segment.base() + segment.len() < from {
-            return Ok((segment, 0));
-        }
-        let found = segment.mend(from)?;
-        if found.torn > 0 {
-            let path = segment.path().display();
-            tracing::warn!(%path, bytes = found.torn, "cut off what was being written to the spool at a crash");
-        }
-        return Ok((segment, found.records));
-    };
-    let found = segment.check(from)?;
-    if segment.end() != next {
-        let problem = format!("it ends there, at position {}, and the next file begins at {next}", segment.end());
-        return Err(SpoolError::Damaged { path: segment.path().into(), at: segment.len(), problem });
-    }
-    Ok((segment, found.records))
-}
-
-fn open_refused(disk: &SharedDisk, directory: &Path) -> Result<(Option<Segment>, u64), SpoolError> {
-    let path = directory.join(REFUSED);
-    if disk.entry(&path).map_err(SpoolError::io("stat", &path))?.is_none() {
-        return Ok((None, 0));
-    }
-    let mut refused = Segment::open(&**disk, path, 0)?;
-    let found = refused.mend(0)?;
-    Ok((Some(refused), found.records))
 }
 
 /// Writes a group and makes it last; of an error it is told whether nothing of the group is left.

@@ -18,7 +18,7 @@ static HELD: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
 pub struct StoreLock {
     path: PathBuf,
     /// Holds the operating system's lock as long as it is open; `None` where there is nothing to be locked.
-    _file: Option<SharedFile>,
+    file: Option<SharedFile>,
 }
 
 impl StoreLock {
@@ -62,7 +62,7 @@ impl StoreLock {
         let file = lock(&path).inspect_err(|_| {
             registry(|held| held.remove(&path));
         })?;
-        Ok(Self { path, _file: file })
+        Ok(Self { path, file })
     }
 
     fn lock_file(disk: &SharedDisk, path: &Path) -> Result<SharedFile, StoreError> {
@@ -83,6 +83,8 @@ impl StoreLock {
 
 impl Drop for StoreLock {
     fn drop(&mut self) {
+        // Closed first: whoever takes it next within the process would lose the system's lock by a close behind it.
+        self.file = None;
         registry(|held| held.remove(&self.path));
     }
 }

@@ -324,7 +324,7 @@ impl World {
     pub(crate) fn take_room(&mut self, id: usize, from: usize, to: usize) -> bool {
         let used: usize = self.files.iter().map(|file| file.room.len()).sum();
         let lacks = self.files[id].lacks(from, to);
-        if (used + lacks) * SECTOR > self.capacity {
+        if lacks > 0 && (used + lacks) * SECTOR > self.capacity {
             return false;
         }
         self.files[id].room.extend(from / SECTOR..to.div_ceil(SECTOR));

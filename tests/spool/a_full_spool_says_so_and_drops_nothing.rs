@@ -1,5 +1,6 @@
 //! What does not fit is refused with the numbers; what was taken is sent, and then there is room again.
 
+use ferromq::client::spool::SpoolError;
 use ferromq::client::{ClientError, Sent, SpoolOptions};
 
 use crate::place::{Place, drained, message};
@@ -17,7 +18,8 @@ async fn the_limit_is_kept_and_told() {
             Err(error) => break error,
         }
     };
-    let ClientError::SpoolFull { bytes, limit, directory } = &error else { panic!("{error}") };
+    let ClientError::SpoolFull(full) = &error else { panic!("{error}") };
+    let SpoolError::Full { bytes, limit, directory, .. } = &**full else { panic!("{error}") };
     assert_eq!((*bytes, *limit, directory), (producer.waiting().bytes, 50_000, &place.spool_directory()));
     assert!((48_000..=50_000).contains(bytes) && taken.len() > 35, "{} of {bytes}", taken.len());
     assert!(error.to_string().contains(&format!("is full: {bytes} of 50000 bytes are taken")), "{error}");

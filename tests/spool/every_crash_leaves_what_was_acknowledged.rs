@@ -151,7 +151,7 @@ fn when_the_process_or_the_power_goes_at_any_moment() {
 
 #[test]
 fn when_a_call_fails_and_the_power_goes_later() {
-    let calls = [Call::Open, Call::Write, Call::Sync, Call::SyncDir, Call::Rename, Call::Remove, Call::List];
+    let calls = [Call::Open, Call::Write, Call::Sync, Call::SyncDir, Call::Remove, Call::List];
     each(600, |seed| {
         let mut application = Application::new(seed);
         for _ in 0..6 {
@@ -177,7 +177,7 @@ fn when_each_call_is_the_last() {
         let mut application = Application::new(seed);
         application.run(60).unwrap();
         let calls = application.disk.calls();
-        assert!(calls > 300, "{calls} calls");
+        assert!(calls > 250, "{calls} calls");
         for call in 1..=calls {
             let mut application = Application::new(seed);
             application.disk.set_faults(Faults { crash_at: Some(call), ..Faults::default() });
@@ -193,7 +193,7 @@ fn when_each_call_is_the_last() {
 fn syncs_that_do_nothing_are_noticed() {
     const DEAF: [(&str, Deaf); 3] = [
         ("letters", |path| path.file_name().is_some_and(|name| name.len() == 20)),
-        ("the position", |path| path.ends_with("sent.next")),
+        ("the position", |path| path.ends_with("sent")),
         ("names", |path| path.file_name().unwrap().to_str().unwrap().starts_with("spool-")),
     ];
     for (what, deaf) in DEAF {

@@ -98,8 +98,8 @@ fn a_position_that_is_lost_has_letters_sent_again_and_loses_none() {
         spool.sent().unwrap();
     }
     drop(spool);
-    for name in ["sent", "sent.next"] {
-        disk.flip(&options.directory.join(name), 12, 3);
+    for place in [8, 20] {
+        disk.flip(&options.directory.join("sent"), place + 4, 3);
     }
     assert_eq!(comes_out(&options).unwrap().len(), 17);
 }
@@ -153,6 +153,66 @@ fn a_disk_without_room_is_told_of_and_there_may_be_room_later() {
     disk.set_capacity(1 << 30);
     put(&mut spool, [18]);
     assert_eq!(drain(&mut spool), (1..19).collect::<Vec<_>>());
+}
+
+/// What is sent makes room, and needs none to do so, also when the disk was full at the start.
+#[test]
+fn a_spool_on_a_full_disk_is_opened_and_sent() {
+    let (disk, options, files) = spool_of_two_files();
+    disk.set_capacity(0);
+    let mut spool = Spool::open(&options).unwrap();
+    for _ in 0..13 {
+        spool.front().unwrap().unwrap();
+        spool.sent().unwrap();
+    }
+    assert!(!disk.files_under(&options.directory).contains(&files[0]), "its letters are sent");
+    drop(spool);
+    assert_eq!(drain(&mut Spool::open(&options).unwrap()), (14..18).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_refused_is_tried_again_behind_the_others_or_discarded() {
+    let (disk, options, _) = spool_of_two_files();
+    let mut spool = Spool::open(&options).unwrap();
+    let refuse = |spool: &mut Spool, count| {
+        for _ in 0..count {
+            let letter = spool.front().unwrap().unwrap();
+            spool.put_aside(&letter).unwrap();
+            spool.sent().unwrap();
+        }
+    };
+    refuse(&mut spool, 3);
+    assert_eq!((spool.waiting().messages, spool.waiting().refused), (14, 3));
+    assert_eq!(spool.retry_refused().unwrap(), 3);
+    assert_eq!((spool.waiting().messages, spool.waiting().refused, spool.waiting().refused_bytes), (17, 0, 0));
+    assert!(!disk.files_under(&options.directory).contains(&options.directory.join("refused")));
+    disk.crash(Crash::Kill);
+    drop(spool);
+    let mut spool = Spool::open(&options).unwrap();
+    refuse(&mut spool, 1);
+    assert_eq!(spool.discard_refused().unwrap(), 1);
+    assert_eq!((spool.discard_refused().unwrap(), spool.retry_refused().unwrap()), (0, 0));
+    assert_eq!(drain(&mut spool), (5..18).chain(1..4).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_was_refused_stays_aside_when_there_is_no_room_to_try_it_again() {
+    let disk = SimDisk::new(1);
+    let options = options(&disk, 10_000);
+    let mut spool = Spool::open(&options).unwrap();
+    put(&mut spool, 1..10);
+    while let Some(letter) = spool.front().unwrap() {
+        spool.put_aside(&letter).unwrap();
+        spool.sent().unwrap();
+    }
+    let before = spool.waiting();
+    assert!(before.refused == 9 && before.refused_bytes > 4_000, "{before:?}");
+    disk.set_capacity(0);
+    spool.retry_refused().unwrap_err();
+    assert_eq!(spool.waiting().refused, 9);
+    disk.set_capacity(1 << 30);
+    assert_eq!(spool.retry_refused().unwrap(), 9);
+    assert_eq!(drain(&mut spool), (1..10).collect::<Vec<_>>());
 }
 
 #[test]

@@ -10,7 +10,7 @@ use ferromq::protocol::properties::find;
 
 use crate::fake_broker::{FakeBroker, reply};
 use crate::inbox::numbered;
-use crate::place::{Place, drained, impatient, message, spool};
+use crate::place::{Place, drained, message, spool, trying_once};
 use crate::raw::Raw;
 use crate::topics::make;
 
@@ -63,7 +63,7 @@ async fn the_second_try_has_the_keys_of_the_first() {
     });
     let (broker, directory) = (broker.await, tempfile::tempdir().unwrap());
     let client = Client::new(ClientOptions::of(&broker.address)).await.unwrap();
-    let builder = client.producer("writers").options(impatient());
+    let builder = client.producer("writers").options(trying_once());
     let producer = builder.start_spooled(SpoolOptions::at(directory.path())).await.unwrap();
     spool(&producer, &["one".into()]).await;
     drained(&producer).await;

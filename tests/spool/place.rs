@@ -73,7 +73,7 @@ impl Place {
 
     /// A producer with the spool of the place.
     pub(crate) async fn producer(&self) -> SpooledProducer {
-        self.client().await.producer("writers").start_spooled(self.spool()).await.unwrap()
+        self.client().await.producer("writers").options(trying_once()).start_spooled(self.spool()).await.unwrap()
     }
 
     /// The messages of a topic in the order in which the broker stored them, once there are so many.
@@ -103,9 +103,9 @@ impl Cluster {
     }
 }
 
-/// Tries once, and does not wait long for it.
-pub(crate) fn impatient() -> ProducerOptions {
-    ProducerOptions { send_timeout: Duration::from_secs(2), retries: 0, ..ProducerOptions::default() }
+/// Tries once; a slow machine does not make that late.
+pub(crate) fn trying_once() -> ProducerOptions {
+    ProducerOptions { send_timeout: LIMIT, retries: 0, ..ProducerOptions::default() }
 }
 
 pub(crate) fn message(body: &str) -> OutgoingMessage {

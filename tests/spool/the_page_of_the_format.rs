@@ -48,7 +48,7 @@ fn is_what_is_written_and_read() {
     assert_eq!((HEADER_BYTES, RECORD_HEADER_BYTES), (8, 24));
     spool.front().unwrap().unwrap();
     spool.sent().unwrap();
-    let position = std::fs::read(directory.path().join("sent.next")).unwrap();
+    let position = std::fs::read(directory.path().join("sent")).unwrap();
     assert_eq!(hex(&position), hex(&example(1)));
     drop(spool);
     // The page alone is a spool, too.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ferromq::client::{Client, ClientOptions, Sent, SpoolOptions, SpooledProducer};
+use ferromq::client::{Client, ClientOptions, OutgoingMessage, Sent, SpoolOptions, SpooledProducer};
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
 use ferromq::time::ManualClock;
 use tempfile::TempDir;
 
 use crate::fake_broker::{FakeBroker, reply};
-use crate::place::{drained, impatient, message, spool};
+use crate::place::{drained, message, spool, trying_once};
 use crate::raw::LIMIT;
 use crate::support::wait_until;
 
@@ -49,7 +49,7 @@ impl Surly {
         let options = ClientOptions { clock: self.clock.clone(), ..ClientOptions::of(&self.broker.address) };
         let client = Client::new(options).await.unwrap();
         let spool = SpoolOptions::at(self.directory.path().join("spool"));
-        client.producer("writers").options(impatient()).start_spooled(spool).await.unwrap()
+        client.producer("writers").options(trying_once()).start_spooled(spool).await.unwrap()
     }
 
     fn opens(&self) {
@@ -134,4 +134,47 @@ async fn what_may_pass_is_tried_again_for_some_time() {
     drained(&producer).await;
     assert_eq!(producer.waiting().refused, 1);
     assert_eq!(surly.received().last().unwrap(), "always");
+}
+
+/// A topic that is gone costs its patience once, not with each of its messages.
+#[tokio::test]
+async fn a_topic_that_is_refused_for_long_holds_the_others_up_once() {
+    let code = |body: &[u8], _| if body.starts_with(b"gone") { response::SYSTEM_ERROR } else { response::SUCCESS };
+    let surly = Surly::start(code).await;
+    let producer = surly.producer().await;
+    for body in ["gone 1", "good 1", "gone 2", "good 2", "gone 3"] {
+        let (topic, _) = body.split_once(' ').unwrap();
+        let sent = producer.send(&OutgoingMessage::to(topic, body).unwrap()).await.unwrap();
+        assert!(matches!(sent, Sent::Spooled { .. }), "{sent:?}");
+    }
+    let before = surly.received().len();
+    surly.opens();
+    wait_until(LIMIT, "it is tried again", || surly.received().len() >= before + 3).await;
+    surly.clock.advance(Duration::from_secs(301));
+    drained(&producer).await;
+    assert_eq!(producer.waiting().refused, 3);
+    assert_eq!(surly.received()[surly.received().len() - 4..], ["good 1", "gone 2", "good 2", "gone 3"]);
+}
+
+#[tokio::test]
+async fn what_was_put_aside_is_tried_again_when_it_is_said_so() {
+    let has_mended = Arc::new(AtomicBool::new(false));
+    let is_mended = Arc::clone(&has_mended);
+    let surly = Surly::start(move |body: &[u8], _| match body {
+        b"illegal" if !is_mended.load(Ordering::SeqCst) => response::MESSAGE_ILLEGAL,
+        _ => response::SUCCESS,
+    })
+    .await;
+    let producer = surly.producer().await;
+    spool(&producer, &strings(&["illegal", "good"])).await;
+    surly.opens();
+    drained(&producer).await;
+    assert_eq!(producer.retry_refused().await.unwrap(), 1);
+    drained(&producer).await;
+    assert_eq!(producer.waiting().refused, 1, "it is as it was");
+    has_mended.store(true, Ordering::SeqCst);
+    assert_eq!(producer.retry_refused().await.unwrap(), 1);
+    drained(&producer).await;
+    assert_eq!((producer.waiting().refused, surly.received().last().unwrap().as_str()), (0, "illegal"));
+    assert_eq!((producer.retry_refused().await.unwrap(), producer.discard_refused().await.unwrap()), (0, 0));
 }

@@ -11,9 +11,10 @@ use thiserror::Error;
 pub enum SpoolError {
     /// The letter does not fit any more. Nothing was dropped.
     #[error(
-        "the spool in {} is full: {bytes} of {limit} bytes are taken, {refused} of them by what brokers refused, and a message \
-         needs {needed}",
-        directory.display()
+        "the spool in {} is full: {bytes} of {limit} bytes are taken, {refused} of them by what brokers refused, and {needed} are \
+         needed; {}",
+        directory.display(),
+        cure(*refused, *needed, *limit)
     )]
     Full {
         /// Its directory.
@@ -86,6 +87,17 @@ pub enum SpoolError {
         /// The version byte.
         found: u8,
     },
+}
+
+/// What makes room.
+fn cure(refused: u64, needed: u64, limit: u64) -> &'static str {
+    if needed > limit {
+        "that is more than it may ever take: raise its limit"
+    } else if refused + needed > limit {
+        "have what was refused tried again, or discard it"
+    } else {
+        "try again when some of what waits is sent"
+    }
 }
 
 impl SpoolError {

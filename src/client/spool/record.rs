@@ -49,6 +49,12 @@ pub(super) fn size_of_record(letter: usize) -> u64 {
     RECORD_HEADER_BYTES + letter as u64
 }
 
+/// Bytes of the record that begins with these, if one does.
+pub(super) fn record_size_at(bytes: &[u8]) -> u64 {
+    let length = bytes.first_chunk().map_or(0, |length| u32::from_be_bytes(*length));
+    size_of_record(length as usize)
+}
+
 /// Writes the record of a letter at a position.
 pub(super) fn put_record(letter: &[u8], position: u64, synced: u64, out: &mut Vec<u8>) {
     let length = length_of(letter);

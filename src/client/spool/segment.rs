@@ -3,10 +3,11 @@
 //! A group of records is written at once, and synced before the next group is written. So a crash tears the last group only, and
 //! a record that is not whole though a later group is there was on the disk once.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::error::SpoolError;
-use super::record::{Record, decode_letter, put_record, size_of_record};
+use super::record::{RECORD_HEADER_BYTES, Record, decode_letter, put_record, record_size_at};
 use crate::client::letter::Letter;
 use crate::store::disk::{Disk, OpenMode, SharedFile};
 
@@ -14,6 +15,8 @@ use crate::store::disk::{Disk, OpenMode, SharedFile};
 pub const HEADER_BYTES: u64 = 8;
 const MAGIC: [u8; 7] = *b"fmspool";
 const VERSION: u8 = 1;
+/// So much of a file is read at once, unless a record is longer.
+const WINDOW_BYTES: u64 = 1 << 20;
 
 /// What each file begins with.
 pub(super) fn header() -> [u8; HEADER_BYTES as usize] {
@@ -94,7 +97,7 @@ impl Segment {
     /// # Errors
     /// One that was on the disk is not whole any more.
     pub(super) fn check(&self, from: u64) -> Result<Found, SpoolError> {
-        let walk = self.walk(&self.content()?, from)?;
+        let walk = self.walk(from)?;
         if walk.whole < self.len {
             return Err(self.damaged(walk.whole, "nothing whole begins there"));
         }
@@ -107,29 +110,29 @@ impl Segment {
     /// # Errors
     /// One that was on the disk is not whole any more, and what the operating system says.
     pub(super) fn mend(&mut self, from: u64) -> Result<Found, SpoolError> {
-        let bytes = self.content()?;
-        let walk = self.walk(&bytes, from)?;
+        let walk = self.walk(from)?;
         let torn = self.len - walk.whole;
         if torn > 0 {
-            if self.was_whole(&bytes, walk.whole) {
+            if self.was_whole(walk.whole)? {
                 return Err(self.damaged(walk.whole, "nothing whole begins there, though what lies behind is whole"));
             }
             self.file.set_len(walk.whole).map_err(SpoolError::io("truncate", &self.path))?;
             self.len = walk.whole;
         }
-        let group = bytes.get(walk.group as usize..walk.whole as usize).unwrap_or_default();
-        self.file.write_all_at(group, walk.group).map_err(SpoolError::io("write", &self.path))?;
+        let group = self.bytes(walk.group.min(walk.whole)..walk.whole)?;
+        self.file.write_all_at(&group, walk.group).map_err(SpoolError::io("write", &self.path))?;
         self.file.sync().map_err(SpoolError::io("sync", &self.path))?;
         Ok(Found { records: walk.records, torn })
     }
 
-    fn walk(&self, bytes: &[u8], from: u64) -> Result<Walk, SpoolError> {
+    fn walk(&self, from: u64) -> Result<Walk, SpoolError> {
         let mut walk = Walk { records: 0, whole: 0, group: 0 };
-        if !version_of(bytes, &self.path)? {
+        if !version_of(&self.bytes(0..HEADER_BYTES.min(self.len))?, &self.path)? {
             return Ok(walk);
         }
         walk.whole = from.max(self.first()) - self.base;
-        while let Some(record) = Record::at(bytes, walk.whole as usize, self.base) {
+        let mut window = Window { at: walk.whole, bytes: Vec::new() };
+        while let Some(record) = Record::at(self.seen(&mut window, walk.whole)?, 0, self.base + walk.whole) {
             walk.records += 1;
             walk.group = record.synced.saturating_sub(self.base);
             walk.whole += record.size();
@@ -137,12 +140,31 @@ impl Segment {
         Ok(walk)
     }
 
+    /// What lies at `at`, up to the end of the record there if one is: a file may be larger than what fits into the memory.
+    fn seen<'w>(&self, window: &'w mut Window, at: u64) -> Result<&'w [u8], SpoolError> {
+        let holds = |window: &Window, bytes: u64| window.at + window.bytes.len() as u64 >= (at + bytes).min(self.len);
+        if !holds(window, RECORD_HEADER_BYTES) {
+            *window = self.window(at, WINDOW_BYTES)?;
+        }
+        let needed = record_size_at(window.from(at));
+        if !holds(window, needed) {
+            *window = self.window(at, needed.max(WINDOW_BYTES))?;
+        }
+        Ok(window.from(at))
+    }
+
+    fn window(&self, at: u64, bytes: u64) -> Result<Window, SpoolError> {
+        let end = at.saturating_add(bytes).min(self.len);
+        Ok(Window { at, bytes: self.bytes(at.min(end)..end)? })
+    }
+
     /// Whether a record lies behind that shows that what is at `at` was on the disk: it was written later, or the beginning of the
     /// file is in one sector with it.
-    fn was_whole(&self, bytes: &[u8], at: u64) -> bool {
-        let mut later = (at as usize + 1..bytes.len()).filter_map(|later| Record::at(bytes, later, self.base));
-        let has_first = at == 0 && Record::at(bytes, HEADER_BYTES as usize, self.base).is_some();
-        has_first || later.any(|record| record.synced > self.base + at)
+    fn was_whole(&self, at: u64) -> Result<bool, SpoolError> {
+        let (bytes, base) = (self.bytes(at..self.len)?, self.base + at);
+        let has_first = at == 0 && Record::at(&bytes, HEADER_BYTES as usize, base).is_some();
+        let mut later = (1..bytes.len()).filter_map(|later| Record::at(&bytes, later, base));
+        Ok(has_first || later.any(|record| record.synced > base))
     }
 
     /// Writes a group at its end, which is not known to be on the disk before [`Segment::sync`].
@@ -183,19 +205,16 @@ impl Segment {
     /// It is not there any more as it was written, and what the operating system says.
     pub(super) fn read(&self, position: u64) -> Result<(Letter, u64), SpoolError> {
         let at = position - self.base;
-        let mut length = [0; 4];
-        self.fill(&mut length, at)?;
-        let size = size_of_record(u32::from_be_bytes(length) as usize).min(self.len - at);
-        let mut bytes = vec![0; size as usize];
-        self.fill(&mut bytes, at)?;
+        let size = record_size_at(&self.bytes(at..(at + RECORD_HEADER_BYTES).min(self.len))?);
+        let bytes = self.bytes(at..(at + size).min(self.len))?;
         let record = Record::at(&bytes, 0, position).ok_or_else(|| self.damaged(at, "nothing whole begins there"))?;
         let letter = decode_letter(record.letter).ok_or_else(|| self.damaged(at, "a record holds no letter"))?;
         Ok((letter, record.size()))
     }
 
-    fn content(&self) -> Result<Vec<u8>, SpoolError> {
-        let mut bytes = vec![0; self.len as usize];
-        self.fill(&mut bytes, 0)?;
+    fn bytes(&self, range: Range<u64>) -> Result<Vec<u8>, SpoolError> {
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        self.fill(&mut bytes, range.start)?;
         Ok(bytes)
     }
 
@@ -206,6 +225,18 @@ impl Segment {
 
     fn damaged(&self, at: u64, problem: &str) -> SpoolError {
         SpoolError::Damaged { path: self.path.clone(), at, problem: problem.into() }
+    }
+}
+
+/// A part of a file that is in the memory.
+struct Window {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn from(&self, at: u64) -> &[u8] {
+        self.bytes.get((at - self.at) as usize..).unwrap_or_default()
     }
 }
 

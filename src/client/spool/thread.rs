@@ -5,12 +5,9 @@ use std::thread;
 
 use tokio::sync::{oneshot, watch};
 
-use super::error::ClientError;
-use super::letter::Letter;
-use super::spool::{Spool, SpoolError, SpoolOptions, Waiting};
-
-/// A group is committed when it has come to so many bytes, whoever else waits.
-const GROUP_BYTES: u64 = 1 << 20;
+use super::{GROUP_BYTES, Spool, SpoolError, SpoolOptions, Waiting};
+use crate::client::error::ClientError;
+use crate::client::letter::Letter;
 
 /// What the thread is asked to do.
 enum Job {
@@ -20,8 +17,12 @@ enum Job {
     Front { told: oneshot::Sender<Result<Option<Letter>, ClientError>> },
     /// The first letter is sent.
     Sent { told: oneshot::Sender<Result<(), ClientError>> },
-    /// The first letter, which is this one, is refused.
-    Refused { letter: Letter, told: oneshot::Sender<Result<(), ClientError>> },
+    /// This letter is refused.
+    PutAside { letter: Letter, told: oneshot::Sender<Result<(), ClientError>> },
+    /// What was refused is to be tried again.
+    RetryRefused { told: oneshot::Sender<Result<u64, ClientError>> },
+    /// What was refused is to be removed.
+    DiscardRefused { told: oneshot::Sender<Result<u64, ClientError>> },
 }
 
 /// How to reach the thread; it ends with the last of these.
@@ -73,9 +74,19 @@ impl SpoolPort {
         self.ask(|told| Job::Sent { told }).await
     }
 
-    /// The first letter, which is this one, is refused.
-    pub(super) async fn refused(&self, letter: Letter) -> Result<(), ClientError> {
-        self.ask(|told| Job::Refused { letter, told }).await
+    /// Puts a letter aside that is refused.
+    pub(super) async fn put_aside(&self, letter: Letter) -> Result<(), ClientError> {
+        self.ask(|told| Job::PutAside { letter, told }).await
+    }
+
+    /// Puts what was refused behind all others.
+    pub(super) async fn retry_refused(&self) -> Result<u64, ClientError> {
+        self.ask(|told| Job::RetryRefused { told }).await
+    }
+
+    /// Removes what was refused.
+    pub(super) async fn discard_refused(&self) -> Result<u64, ClientError> {
+        self.ask(|told| Job::DiscardRefused { told }).await
     }
 
     /// What is in the spool.
@@ -115,18 +126,24 @@ fn work(mut spool: Spool, asked: &mpsc::Receiver<Job>, show: &watch::Sender<Wait
         match next {
             None | Some(Job::Put { .. }) => {}
             Some(Job::Front { told }) => tell(told, spool.front().map_err(Into::into)),
-            Some(Job::Sent { told }) => {
-                let outcome = spool.sent();
-                show.send_replace(spool.waiting());
-                tell(told, outcome.map_err(Into::into));
-            }
-            Some(Job::Refused { letter, told }) => {
-                let outcome = spool.refused(&letter);
-                show.send_replace(spool.waiting());
-                tell(told, outcome.map_err(Into::into));
-            }
+            Some(Job::Sent { told }) => change(&mut spool, show, told, Spool::sent),
+            Some(Job::PutAside { letter, told }) => change(&mut spool, show, told, |spool| spool.put_aside(&letter)),
+            Some(Job::RetryRefused { told }) => change(&mut spool, show, told, Spool::retry_refused),
+            Some(Job::DiscardRefused { told }) => change(&mut spool, show, told, Spool::discard_refused),
         }
     }
+}
+
+/// Changes the spool, shows what is in it, and tells what came of that.
+fn change<T>(
+    spool: &mut Spool,
+    show: &watch::Sender<Waiting>,
+    told: oneshot::Sender<Result<T, ClientError>>,
+    change: impl FnOnce(&mut Spool) -> Result<T, SpoolError>,
+) {
+    let outcome = change(spool);
+    show.send_replace(spool.waiting());
+    tell(told, outcome.map_err(Into::into));
 }
 
 fn commit(spool: &mut Spool, group: Vec<oneshot::Sender<Result<(), ClientError>>>, show: &watch::Sender<Waiting>) {

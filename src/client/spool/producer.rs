@@ -13,20 +13,22 @@ use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::error::ClientError;
-use super::outgoing::OutgoingMessage;
-use super::producer::{Producer, ProducerBuilder};
-use super::receipt::SendReceipt;
-use super::spool::{SpoolOptions, Waiting};
-use super::spool_drain::Drain;
-use super::spool_thread::{self, SpoolPort};
+use super::drain::Drain;
+use super::patience::Patience;
+use super::thread::{self, SpoolPort};
+use super::{SpoolOptions, Waiting};
+use crate::client::error::ClientError;
+use crate::client::outgoing::OutgoingMessage;
+use crate::client::producer::{Producer, ProducerBuilder};
+use crate::client::receipt::SendReceipt;
 
 /// What became of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// A broker has it.
     Stored(SendReceipt),
-    /// It is on the disk of this machine, and is sent when a broker can be reached.
+    /// It is on the disk of this machine, and is sent when a broker can be reached. If that one refuses it, it is put aside:
+    /// [`Waiting::refused`], [`SpooledProducer::retry_refused`].
     Spooled {
         /// The id that the producer gave it.
         unique_id: String,
@@ -59,11 +61,11 @@ impl ProducerBuilder {
     /// # Panics
     /// There is no tokio runtime.
     pub async fn start_spooled(self, options: SpoolOptions) -> Result<SpooledProducer, ClientError> {
-        let patience = options.patience;
+        let patience = Patience::of(options.patience);
         let producer = self.start().await?;
-        let (spool, ended) = spool_thread::open(options).await?;
+        let (spool, ended) = thread::open(options).await?;
         let (stopping, stops) = watch::channel(false);
-        let drain = Drain { own: Arc::clone(&producer.own), spool: spool.clone(), patience, refused_since: None };
+        let drain = Drain { own: Arc::clone(&producer.own), spool: spool.clone(), patience, is_told: false };
         let draining = Handle::current().spawn(drain.run(stops));
         Ok(SpooledProducer { producer, spool, draining, stopping, ended })
     }
@@ -105,6 +107,23 @@ impl SpooledProducer {
     /// The spool has come to its end.
     pub async fn drained(&self) -> Result<Waiting, ClientError> {
         self.spool.until(|waiting| waiting.messages == 0).await
+    }
+
+    /// Has what brokers refused tried again, behind everything that waits; gives how many messages that are. Whatever they were
+    /// refused for, a topic that was not there, say, is to be mended before.
+    ///
+    /// # Errors
+    /// It cannot be read, or not be written where it waits. It is still there then.
+    pub async fn retry_refused(&self) -> Result<u64, ClientError> {
+        self.spool.retry_refused().await
+    }
+
+    /// Removes what brokers refused; gives how many messages that were.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub async fn discard_refused(&self) -> Result<u64, ClientError> {
+        self.spool.discard_refused().await
     }
 
     /// Leaves the group and gives the directory up; what is in it waits there for the next producer.
