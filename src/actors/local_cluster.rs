@@ -70,11 +70,10 @@ impl LocalCluster {
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let own = folder.clone();
-        let thread = std::thread::Builder::new().name("ferromq-local".into()).spawn(move || {
-            System::new().block_on(serve(own, change, tell, stopped));
-        })?;
-        let mut cluster =
-            Self { name_server: loopback(), broker: loopback(), folder, stop: Some(stop), thread: Some(thread) };
+        // It is there first, so that the folder is removed whatever comes of the rest.
+        let mut cluster = Self { name_server: loopback(), broker: loopback(), folder, stop: Some(stop), thread: None };
+        let run = move || System::new().block_on(serve(own, change, tell, stopped));
+        cluster.thread = Some(std::thread::Builder::new().name("ferromq-local".into()).spawn(run)?);
         (cluster.name_server, cluster.broker) = told.recv().map_err(|_| LocalClusterError::Ended)??;
         Ok(cluster)
     }
@@ -142,8 +141,13 @@ async fn start(
     };
     let name_servers = vec![namesrv.address().to_string()];
     let options = BrokerOptions { listen: loopback(), name_servers, store, ..BrokerOptions::at(folder) };
-    let broker = Broker::builder(change(options)).start().await?;
-    Ok((namesrv, broker))
+    match Broker::builder(change(options)).start().await {
+        Ok(broker) => Ok((namesrv, broker)),
+        Err(error) => {
+            namesrv.stop().await;
+            Err(error)
+        }
+    }
 }
 
 /// Any free port.

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use super::error::ClientError;
 use super::pushed::{Answer, Pushed};
-use super::tls::Tls;
+use super::tls::{self, Tls};
 use crate::protocol::body::BodyError;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
@@ -252,7 +252,8 @@ impl Connection {
     }
 
     fn closed(&self) -> ClientError {
-        ClientError::Closed { address: self.shared.address.clone() }
+        let how = self.shared.waiting.failure.get().map_or_else(|| "was closed".into(), |why| format!("broke: {why}"));
+        ClientError::Closed { address: self.shared.address.clone(), how }
     }
 }
 
@@ -271,12 +272,14 @@ struct Waiting {
     heard: AtomicU64,
     calls: Mutex<Option<HashMap<Opaque, oneshot::Sender<Command>>>>,
     is_open: watch::Sender<bool>,
+    /// Why nothing more can be read from it, if it did not just end.
+    failure: OnceLock<String>,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
         let calls = Mutex::new(Some(HashMap::new()));
-        Self { heard: AtomicU64::new(0), calls, is_open: watch::Sender::new(true) }
+        Self { heard: AtomicU64::new(0), calls, is_open: watch::Sender::new(true), failure: OnceLock::new() }
     }
 }
 
@@ -364,7 +367,7 @@ impl Hears {
     async fn read_frames(self, mut socket: impl AsyncRead + Unpin, frame_bytes: usize) {
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
         let mut frames = Vec::new();
-        while socket.read_buf(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+        while self.reads(&mut socket, &mut buffer).await {
             let decoded = frame::decode_all(&mut buffer, frame_bytes, &mut frames);
             let handled = frames.drain(..).try_for_each(|frame| self.handle(&frame));
             if let Err(error) = decoded.and(handled) {
@@ -374,6 +377,17 @@ impl Hears {
             buffer.reserve(frame::needed(&buffer).map_or(READ_BYTES, |whole| whole.min(frame_bytes) - buffer.len()));
         }
         self.waiting.close();
+    }
+
+    /// Reads on; `false` when nothing more comes.
+    async fn reads(&self, socket: &mut (impl AsyncRead + Unpin), buffer: &mut BytesMut) -> bool {
+        let read = socket.read_buf(buffer).await;
+        if let Err(error) = &read {
+            let advice = tls::advice_on(error).map(|advice| format!("; {advice}")).unwrap_or_default();
+            // It breaks once.
+            let _ = self.waiting.failure.set(format!("{error}{advice}"));
+        }
+        read.is_ok_and(|bytes| bytes > 0)
     }
 
     /// Gives a reply to who waits for it, and a request of the server to who hears those.

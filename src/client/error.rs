@@ -43,10 +43,12 @@ pub enum ClientError {
     #[error("connections cannot be encrypted as the options say: {0}")]
     TlsOptions(String),
     /// The connection ended before the reply came; the request may have been carried out.
-    #[error("the connection to {address} was closed")]
+    #[error("the connection to {address} {how}")]
     Closed {
         /// The peer.
         address: String,
+        /// How it ended, as far as that is known, and what to do about it.
+        how: String,
     },
     /// No reply in time; the request may have been carried out.
     #[error("no answer from {address} to request {} within {after:?}", request::name(*.code).unwrap_or("of unknown code"))]

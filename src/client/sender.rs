@@ -226,6 +226,6 @@ mod tests {
         assert!(!may_try_again(&refused(response::SYSTEM_BUSY)));
         assert!(!may_try_again(&refused(response::MESSAGE_ILLEGAL)));
         assert!(may_try_again(&refused(response::SERVICE_NOT_AVAILABLE)));
-        assert!(may_try_again(&ClientError::Closed { address: "b:1".into() }));
+        assert!(may_try_again(&ClientError::Closed { address: "b:1".into(), how: "was closed".into() }));
     }
 }

@@ -105,7 +105,11 @@ impl Tls {
             None => name(address.rsplit_once(':').map_or(address, |(host, _)| host))?,
         };
         let shaken = self.connector.connect(name, stream).await;
-        shaken.map_err(|source| ClientError::Tls { address: address.into(), advice: advice(&source), source })
+        shaken.map_err(|source| ClientError::Tls {
+            address: address.into(),
+            advice: advice_on(&source).unwrap_or(NO_TLS),
+            source,
+        })
     }
 }
 
@@ -120,8 +124,9 @@ fn of_platform() -> Result<RootCertStore, ClientError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        let reason = "the platform trusts no authority: name a file of authorities, see `Trust::AuthoritiesIn`";
-        return Err(ClientError::TlsOptions(reason.into()));
+        let errors: String = found.errors.iter().map(|error| format!(" ({error})")).collect();
+        let cure = "name a file of authorities, see `Trust::AuthoritiesIn`";
+        return Err(ClientError::TlsOptions(format!("the platform trusts no authority{errors}: {cure}")));
     }
     Ok(roots)
 }
@@ -151,12 +156,14 @@ fn wrong(error: RustlsError) -> ClientError {
     ClientError::TlsOptions(error.to_string())
 }
 
-/// What to do about a connection that could not be encrypted.
-fn advice(error: &io::Error) -> &'static str {
-    const NO_TLS: &str =
-        "it seems to take plain connections only: leave `tls` out of the client's options, or switch TLS on there";
-    let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>()) else { return NO_TLS };
-    match error {
+/// What a connection that could not be encrypted shows a server to be that has not heard of TLS.
+const NO_TLS: &str =
+    "it seems to take plain connections only: leave `tls` out of the client's options, or switch TLS on there";
+
+/// What to do about an error of an encrypted connection, if it is one of encryption.
+pub(super) fn advice_on(error: &io::Error) -> Option<&'static str> {
+    let error = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>())?;
+    Some(match error {
         // An authority of the name of one that is trusted is still another one.
         RustlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "nobody who is trusted vouches for it: name the authority's certificate with `Trust::AuthoritiesIn`"
@@ -170,7 +177,7 @@ fn advice(error: &io::Error) -> &'static str {
             "it refused: it may want the client's certificate, see `identity`, or another version of TLS"
         }
         _ => "look at the settings of both sides",
-    }
+    })
 }
 
 /// Takes every certificate for good.

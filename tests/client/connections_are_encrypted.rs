@@ -90,7 +90,11 @@ impl Authority {
         each_connection(move |stream| {
             let (acceptor, server) = (acceptor.clone(), server.clone());
             async move {
-                let Ok(mut encrypted) = acceptor.accept(stream).await else { return };
+                let mut encrypted = match acceptor.accept(stream).into_fallible().await {
+                    Ok(encrypted) => encrypted,
+                    // What is closed before it is read to its end may take back what it said.
+                    Err((_, mut refused)) => return drop(tokio::io::copy(&mut refused, &mut tokio::io::sink()).await),
+                };
                 let mut plain = TcpStream::connect(server).await.unwrap();
                 let _ = copy_bidirectional(&mut encrypted, &mut plain).await;
             }
@@ -235,6 +239,8 @@ async fn to_a_server_that_wants_to_know_its_clients() {
     let unknown = open(&address, &authority.trusted()).await.unwrap();
     let refused = unknown.request(Command::request(request::HEART_BEAT), LIMIT).await.unwrap_err();
     assert!(matches!(refused, ClientError::Closed { .. }), "{refused:?}");
+    let text = refused.to_string();
+    assert!(text.contains("it may want the client's certificate, see `identity`"), "{text}");
 }
 
 /// What is said of options that cannot be used.

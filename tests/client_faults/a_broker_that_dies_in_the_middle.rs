@@ -22,6 +22,7 @@ use ferromq::protocol::ids;
 use ferromq::protocol::message::Message;
 use ferromq::protocol::units::PhysicalOffset;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::fake_broker::{FakeBroker, reply};
 use crate::fake_cluster::FakeCluster;
@@ -227,7 +228,8 @@ async fn before_it_hears_how_a_transaction_ended() {
         broker.stop().await.unwrap();
         listener.goes_on.notify_one();
     };
-    let (sent, ()) = tokio::join!(producer.send(&message), while_it_is_carried_out);
+    let both = async { tokio::join!(producer.send(&message), while_it_is_carried_out) };
+    let (sent, ()) = timeout(LIMIT, both).await.expect("it is carried out once");
     assert_eq!(sent.unwrap().1, TransactionState::Commit, "what became of it is known here");
     assert_eq!(listener.checked.load(Ordering::SeqCst), 0);
     let broker = crate::a_broker_that_restarts_loses_nothing::start(BrokerOptions {

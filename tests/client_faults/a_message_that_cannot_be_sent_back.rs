@@ -18,6 +18,7 @@ use ferromq::protocol::message::Message;
 use ferromq::protocol::properties::{self, keys};
 use tempfile::TempDir;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use crate::fake_broker::{reply, route_reply};
 use crate::fake_cluster::{FakeCluster, pulled, record};
@@ -139,7 +140,7 @@ async fn comes_again_from_another_broker() {
     let client = Client::new(ClientOptions::of(namesrv.address().to_string())).await.unwrap();
     let builder = client.push_consumer("readers").options(from_the_first()).subscribe("Orders", Wanted::All);
     let consumer = builder.start(listener).await.unwrap();
-    began.notified().await;
+    timeout(LIMIT, began.notified()).await.expect("the first message has come");
     first.stop().await.unwrap();
     goes_on.notify_one();
     inbox.holds(3).await;
