@@ -93,10 +93,10 @@ pub enum TraceRecord {
         keys: Option<String>,
         /// How the call ended.
         outcome: ConsumeOutcome,
-        /// When it was over, in milliseconds since the epoch.
-        time_ms: i64,
-        /// The consumer's group.
-        group: String,
+        /// When it was over, in milliseconds since the epoch; old clients do not say.
+        time_ms: Option<i64>,
+        /// The consumer's group; old clients do not say.
+        group: Option<String>,
     },
     /// `EndTransaction`: its transaction has ended, or nobody knows yet how.
     TransactionEnded {
@@ -212,7 +212,10 @@ impl TraceRecord {
             }
             Self::Consumed { call_id, message_id, cost_ms, is_consumed, keys, outcome, time_ms, group } => {
                 let (keys, outcome) = (or_absent(keys), *outcome as u8);
-                write(out, &[&"SubAfter", call_id, message_id, cost_ms, is_consumed, &keys, &outcome, time_ms, group]);
+                write(out, &[&"SubAfter", call_id, message_id, cost_ms, is_consumed, &keys, &outcome]);
+                if let (Some(time_ms), Some(group)) = (time_ms, group) {
+                    write_more(out, &[time_ms, group]);
+                }
             }
             Self::TransactionEnded {
                 time_ms,
@@ -242,7 +245,12 @@ impl TraceRecord {
     /// # Errors
     /// One of them is none. What newer clients write behind the fields of today is passed over.
     pub fn decode_all(text: &str) -> Result<Vec<Self>, TraceError> {
-        text.split(RECORD_END).filter(|record| !record.is_empty()).map(Self::decode).collect()
+        Self::decode_each(text).collect()
+    }
+
+    /// Reads the records of a message's body one by one: what one client cannot read of another hides none beside it.
+    pub fn decode_each(text: &str) -> impl Iterator<Item = Result<Self, TraceError>> {
+        text.split(RECORD_END).filter(|record| !record.is_empty()).map(Self::decode)
     }
 
     fn decode(text: &str) -> Result<Self, TraceError> {
@@ -256,7 +264,7 @@ impl TraceRecord {
             "Pub" if fields.len() == 13 => sent(&fields, None, fields[12]),
             "Pub" => expect(14).and_then(|()| sent(&fields, present(fields[12]), fields[13])),
             "SubBefore" => expect(8).and_then(|()| consuming(&fields)),
-            "SubAfter" => expect(9).and_then(|()| consumed(&fields)),
+            "SubAfter" => expect(6).and_then(|()| consumed(&fields)),
             "EndTransaction" => expect(13).and_then(|()| transaction_ended(&fields)),
             other => Err(TraceError::Kind(other.into())),
         }
@@ -320,7 +328,7 @@ fn sent(fields: &[&str], offset_id: Option<String>, is_stored: &str) -> Result<T
         keys: present(fields[7]),
         broker: fields[8].into(),
         body_bytes: number(fields[9])?,
-        cost_ms: number(fields[10])?,
+        cost_ms: cost(fields[10])?,
         kind: kind(fields[11])?,
         offset_id,
         is_stored: truth(is_stored)?,
@@ -341,15 +349,26 @@ fn consuming(fields: &[&str]) -> Result<TraceRecord, TraceError> {
 
 fn consumed(fields: &[&str]) -> Result<TraceRecord, TraceError> {
     use ConsumeOutcome::{Exception, Failed, Nothing, Success, Timeout};
+    let is_consumed = truth(fields[4])?;
+    // Old clients say less: 4.9 says how the call ended first, and later whose it was.
+    let outcome = match fields.get(6) {
+        Some(outcome) => numbered(outcome, &[Success, Timeout, Exception, Nothing, Failed], "outcome of a call")?,
+        None if is_consumed => Success,
+        None => Failed,
+    };
+    let (time_ms, group) = match fields.get(7..9) {
+        Some([time_ms, group]) => (Some(number(time_ms)?), Some((*group).to_owned())),
+        _ => (None, None),
+    };
     Ok(TraceRecord::Consumed {
         call_id: fields[1].into(),
         message_id: fields[2].into(),
-        cost_ms: number(fields[3])?,
-        is_consumed: truth(fields[4])?,
+        cost_ms: cost(fields[3])?,
+        is_consumed,
         keys: present(fields[5]),
-        outcome: numbered(fields[6], &[Success, Timeout, Exception, Nothing, Failed], "outcome of a call")?,
-        time_ms: number(fields[7])?,
-        group: fields[8].into(),
+        outcome,
+        time_ms,
+        group,
     })
 }
 
@@ -392,6 +411,11 @@ fn numbered<T: Copy>(text: &str, all: &[T], wanted: &'static str) -> Result<T, T
 
 fn number<T: std::str::FromStr>(text: &str) -> Result<T, TraceError> {
     text.parse().map_err(|_| no_value(text, "number"))
+}
+
+/// A time that something took. It is less than nothing where the clock was set back meanwhile.
+fn cost(text: &str) -> Result<u64, TraceError> {
+    number::<i64>(text).map(|cost_ms| cost_ms.max(0).unsigned_abs())
 }
 
 fn truth(text: &str) -> Result<bool, TraceError> {

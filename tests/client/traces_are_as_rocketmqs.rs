@@ -67,8 +67,8 @@ fn of_the_call_of_a_listener() {
         is_consumed: true,
         keys,
         outcome: ConsumeOutcome::Success,
-        time_ms: 1_700_000_000_000,
-        group: "PG_TEST".into(),
+        time_ms: Some(1_700_000_000_000),
+        group: Some("PG_TEST".into()),
     };
     check(include_str!("../fixtures/client/trace_subafter.json"), after);
 }
@@ -106,6 +106,29 @@ fn of_older_and_newer_clients() {
     sent(ID, None).encode(&mut keyless);
     assert!(keyless.contains("\u{1}TagA\u{1}null\u{1}"), "what is not there has a text: {keyless:?}");
     assert_eq!(TraceRecord::decode_all(&keyless).unwrap(), [sent(ID, None)]);
+}
+
+#[test]
+fn of_consumers_that_said_less_or_had_their_clock_set_back() {
+    let record = |fields: &[&str]| {
+        let text = format!("{}\u{2}", fields.join("\u{1}"));
+        let records = TraceRecord::decode_all(&text).unwrap();
+        let [TraceRecord::Consumed { cost_ms, outcome, time_ms, group, .. }] = &records[..] else { panic!() };
+        (*cost_ms, *outcome, *time_ms, group.clone())
+    };
+    let first = ["SubAfter", "CALL", ID, "3", "false", "null"];
+    assert_eq!(record(&first), (3, ConsumeOutcome::Failed, None, None));
+    assert_eq!(record(&[&first[..], &["1"]].concat()), (3, ConsumeOutcome::Timeout, None, None));
+    let whole = ["SubAfter", "CALL", ID, "-70", "true", "null", "0", "5", "readers"];
+    assert_eq!(record(&whole), (0, ConsumeOutcome::Success, Some(5), Some("readers".into())));
+}
+
+#[test]
+fn what_cannot_be_read_hides_nothing_beside_it() {
+    let mut text = "Recalled\u{1}1\u{2}".to_owned();
+    sent(ID, None).encode(&mut text);
+    let records: Vec<_> = TraceRecord::decode_each(&text).collect();
+    assert_eq!(records, [Err(TraceError::Kind("Recalled".into())), Ok(sent(ID, None))]);
 }
 
 #[test]

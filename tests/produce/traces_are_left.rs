@@ -97,13 +97,13 @@ fn check_call(records: &[TraceRecord], receipt: &SendReceipt, wanted: ConsumeOut
     });
     let after = own.iter().find_map(|record| match record {
         TraceRecord::Consumed { call_id, outcome, is_consumed, group, .. } => {
-            Some((call_id, *outcome, *is_consumed, group.as_str()))
+            Some((call_id, *outcome, *is_consumed, group.as_deref()))
         }
         _ => None,
     });
     let (call, retries, group) = before.unwrap();
     assert_eq!((retries, group), (0, "choosy"));
-    assert_eq!(after, Some((call, wanted, wanted == ConsumeOutcome::Success, "choosy")));
+    assert_eq!(after, Some((call, wanted, wanted == ConsumeOutcome::Success, Some("choosy"))));
 }
 
 /// Commits everything.

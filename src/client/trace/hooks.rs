@@ -140,8 +140,8 @@ impl ConsumeHook for TraceHook {
                 is_consumed: outcome == ConsumeOutcome::Success,
                 keys: message.keys().map(Into::into),
                 outcome,
-                time_ms: self.clock.now_ms(),
-                group: self.group.clone(),
+                time_ms: Some(self.clock.now_ms()),
+                group: Some(self.group.clone()),
             };
             self.record(message, record);
         }
