@@ -6,13 +6,16 @@
 //! # Source
 //! `org.apache.rocketmq.client.impl.consumer.ProcessQueue` and `DefaultMQPushConsumerImpl.pullMessage` 4.9.7 (read).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::message::Message;
 use crate::protocol::units::QueueOffset;
+
+/// An empty queue keeps room for so many messages, and for more only while it has some.
+const PLACES_KEPT: usize = 128;
 
 /// What may be held of one queue before pulling is put off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +59,21 @@ impl fmt::Display for Pressure {
 /// The messages of one queue.
 #[derive(Debug, Default)]
 pub struct ProcessQueue {
-    held: BTreeMap<QueueOffset, Arc<Message>>,
-    /// Those of them that no listener has.
-    waiting: BTreeSet<QueueOffset>,
+    /// By their offsets. What is done leaves its place empty until it is the first or the last one: most are done in turn.
+    places: VecDeque<Place>,
+    /// Messages that are held.
+    held: usize,
+    /// The offsets, in their order, of those that no listener has.
+    waiting: VecDeque<QueueOffset>,
     bytes: u64,
     /// Behind the last one that was ever pulled.
     end: Option<QueueOffset>,
+}
+
+#[derive(Debug)]
+struct Place {
+    offset: QueueOffset,
+    message: Option<Arc<Message>>,
 }
 
 impl ProcessQueue {
@@ -69,23 +81,65 @@ impl ProcessQueue {
     pub fn put(&mut self, messages: impl IntoIterator<Item = Message>) {
         for message in messages {
             let (offset, bytes) = (message.queue_offset, message.body.len() as u64);
-            if self.held.contains_key(&offset) {
+            let place = self.place(offset);
+            if place.message.is_some() {
                 continue;
             }
-            self.held.insert(offset, Arc::new(message));
-            self.waiting.insert(offset);
+            place.message = Some(Arc::new(message));
+            self.held += 1;
+            self.wait(offset);
             self.bytes += bytes;
             self.end = self.end.max(Some(QueueOffset(offset.0.saturating_add(1))));
         }
     }
 
+    /// The place of an offset, which is made if need be.
+    fn place(&mut self, offset: QueueOffset) -> &mut Place {
+        let at = self.find(offset).unwrap_or_else(|at| {
+            self.places.insert(at, Place { offset, message: None });
+            at
+        });
+        &mut self.places[at]
+    }
+
+    /// Where the place of an offset is, or would be.
+    fn find(&self, offset: QueueOffset) -> Result<usize, usize> {
+        match self.places.back() {
+            Some(last) if last.offset >= offset => {}
+            _ => return Err(self.places.len()),
+        }
+        // Most queues have no gaps.
+        let first = self.places.front().map_or(0, |first| first.offset.0);
+        let at = offset.0.saturating_sub(first) as usize;
+        if self.places.get(at).is_some_and(|place| place.offset == offset) {
+            return Ok(at);
+        }
+        self.places.binary_search_by_key(&offset, |place| place.offset)
+    }
+
+    fn held(&self, offset: QueueOffset) -> Option<&Arc<Message>> {
+        self.places.get(self.find(offset).ok()?)?.message.as_ref()
+    }
+
+    /// Notes that no listener has a message.
+    fn wait(&mut self, offset: QueueOffset) {
+        let at = if self.waiting.back().is_none_or(|last| *last < offset) {
+            Err(self.waiting.len())
+        } else {
+            self.waiting.binary_search(&offset)
+        };
+        if let Err(at) = at {
+            self.waiting.insert(at, offset);
+        }
+    }
+
     /// The first messages that no listener has, up to `max`; it has them from now on.
     pub fn take(&mut self, max: usize) -> Vec<Arc<Message>> {
-        let mut taken = Vec::new();
+        let mut taken = Vec::with_capacity(max.min(self.waiting.len()));
         while taken.len() < max
-            && let Some(offset) = self.waiting.pop_first()
+            && let Some(offset) = self.waiting.pop_front()
         {
-            taken.extend(self.held.get(&offset).map(Arc::clone));
+            taken.extend(self.held(offset).map(Arc::clone));
         }
         taken
     }
@@ -97,17 +151,22 @@ impl ProcessQueue {
 
     /// Takes messages back that no listener was called with after all.
     pub fn untake(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
-        self.waiting.extend(offsets.into_iter().filter(|offset| self.held.contains_key(offset)));
+        for offset in offsets {
+            if self.held(offset).is_some() {
+                self.wait(offset);
+            }
+        }
     }
 
     /// Takes messages back from a listener that could not consume them, so that it is given them again, with one more attempt
     /// counted.
     pub fn put_back(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) {
         for offset in offsets {
-            if let Some(held) = self.held.get_mut(&offset) {
-                let message = Arc::make_mut(held);
+            let place = self.find(offset).ok().and_then(|at| self.places.get_mut(at));
+            if let Some(message) = place.and_then(|place| place.message.as_mut()) {
+                let message = Arc::make_mut(message);
                 message.reconsume_times = message.reconsume_times.saturating_add(1);
-                self.waiting.insert(offset);
+                self.wait(offset);
             }
         }
     }
@@ -115,26 +174,48 @@ impl ProcessQueue {
     /// Notes that messages were consumed, or are somebody else's affair; gives how far the group has come.
     pub fn done(&mut self, offsets: impl IntoIterator<Item = QueueOffset>) -> Option<QueueOffset> {
         for offset in offsets {
-            self.waiting.remove(&offset);
-            if let Some(message) = self.held.remove(&offset) {
+            if self.waiting.front().is_some_and(|first| *first <= offset)
+                && let Ok(at) = self.waiting.binary_search(&offset)
+            {
+                self.waiting.remove(at);
+            }
+            let place = self.find(offset).ok().and_then(|at| self.places.get_mut(at));
+            if let Some(message) = place.and_then(|place| place.message.take()) {
+                self.held -= 1;
                 self.bytes -= message.body.len() as u64;
             }
         }
+        self.close_up();
         self.progress()
+    }
+
+    /// Removes empty places at both ends.
+    fn close_up(&mut self) {
+        let is_empty = |place: Option<&Place>| place.is_some_and(|place| place.message.is_none());
+        while is_empty(self.places.front()) {
+            self.places.pop_front();
+        }
+        while is_empty(self.places.back()) {
+            self.places.pop_back();
+        }
+        // There may be many queues, most of which are idle.
+        if self.places.is_empty() && self.places.capacity() > PLACES_KEPT {
+            (self.places, self.waiting) = Default::default();
+        }
     }
 
     /// Up to where everything that was pulled is consumed; `None` as long as nothing was.
     #[must_use]
     pub fn progress(&self) -> Option<QueueOffset> {
-        self.held.first_key_value().map(|(offset, _)| *offset).or(self.end)
+        self.places.front().map(|first| first.offset).or(self.end)
     }
 
     /// Why no more should be pulled now, if so.
     #[must_use]
     pub fn pressure(&self, max: &HeldMax) -> Option<Pressure> {
         let span = self.span();
-        if self.held.len() > max.messages {
-            Some(Pressure::Messages(self.held.len()))
+        if self.held > max.messages {
+            Some(Pressure::Messages(self.held))
         } else if self.bytes > max.bytes {
             Some(Pressure::Bytes(self.bytes))
         } else {
@@ -145,11 +226,11 @@ impl ProcessQueue {
     /// What administrators are told of it.
     #[must_use]
     pub fn info(&self) -> ProcessQueueInfo {
-        let end = |held: Option<(&QueueOffset, _)>| held.map_or(0, |(offset, _)| offset.0 as i64);
+        let end = |place: Option<&Place>| place.map_or(0, |place| place.offset.0 as i64);
         ProcessQueueInfo {
-            cached_msg_count: self.held.len() as i32,
-            cached_msg_min_offset: end(self.held.first_key_value()),
-            cached_msg_max_offset: end(self.held.last_key_value()),
+            cached_msg_count: self.held as i32,
+            cached_msg_min_offset: end(self.places.front()),
+            cached_msg_max_offset: end(self.places.back()),
             cached_msg_size_in_mib: (self.bytes >> 20) as i32,
             commit_offset: self.progress().map_or(0, |offset| offset.0 as i64),
             ..ProcessQueueInfo::default()
@@ -165,23 +246,25 @@ impl ProcessQueue {
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.held == 0
     }
 
     /// Whether a listener has any of them.
     #[must_use]
     pub fn is_being_consumed(&self) -> bool {
-        self.held.len() > self.waiting.len()
+        self.held > self.waiting.len()
     }
 
     fn span(&self) -> u64 {
-        let ends = self.held.first_key_value().zip(self.held.last_key_value());
-        ends.map_or(0, |((first, _), (last, _))| last.0 - first.0)
+        let ends = self.places.front().zip(self.places.back());
+        ends.map_or(0, |(first, last)| last.offset.0 - first.offset.0)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use bytes::Bytes;
     use proptest::prelude::*;
 
@@ -295,14 +378,14 @@ mod tests {
         /// Whatever happens, nothing before the progress is left to be consumed, it never goes back, each message is with one
         /// listener at a time, and in the end all of them were given to one.
         #[test]
-        fn nothing_is_skipped_and_nothing_is_given_twice_at_once(steps in steps()) {
+        fn nothing_is_skipped_and_nothing_is_given_twice_at_once(steps in steps(), gap in 1_u64..4) {
             let mut queue = ProcessQueue::default();
             let (mut pulled, mut given, mut consumed) = (0, Vec::new(), BTreeSet::new());
             let mut progress = None;
             for step in steps.into_iter().chain([Step::Take(usize::MAX)]) {
                 match step {
                     Step::Pull(count) => {
-                        queue.put((pulled..pulled + count).map(|offset| message(offset, 1)));
+                        queue.put((pulled..pulled + count).map(|offset| message(offset * gap, 1)));
                         pulled += count;
                     }
                     Step::Take(max) => {
@@ -323,7 +406,8 @@ mod tests {
                 }
                 prop_assert!(queue.progress() >= progress);
                 progress = queue.progress();
-                let all_before = (0..progress.map_or(0, |progress| progress.0)).all(|offset| consumed.contains(&offset));
+                let before = (0..pulled).map(|number| number * gap).filter(|offset| Some(QueueOffset(*offset)) < progress);
+                let all_before = before.into_iter().all(|offset| consumed.contains(&offset));
                 prop_assert!(all_before);
                 prop_assert_eq!(queue.bytes, pulled - consumed.len() as u64);
                 prop_assert_eq!(queue.is_being_consumed(), !given.is_empty());
