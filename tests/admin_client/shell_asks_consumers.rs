@@ -35,9 +35,12 @@ async fn online() -> (Shell, Consumer) {
 /// Runs a command while the consumer answers what it is asked, `answers` times, with this body.
 async fn told(shell: &Shell, consumer: &mut Consumer, command: &str, answers: usize, body: &[u8]) -> Value {
     let (asking, command) = (shell.commands.clone(), command.to_owned());
-    let running = tokio::task::spawn_blocking(move || asking.json(&command));
+    let mut running = tokio::task::spawn_blocking(move || asking.json(&command));
     for _ in 0..answers {
-        let asked = consumer.hears().await;
+        let asked = tokio::select! {
+            ended = &mut running => panic!("it ends before it asks the consumer: {ended:?}"),
+            asked = consumer.hears() => asked,
+        };
         consumer.answers(&asked, response::SUCCESS, body.to_vec()).await;
     }
     running.await.unwrap()
