@@ -103,6 +103,12 @@ async fn they_are_told_where_to_go_on_and_what_to_consume_again() {
     let shown = told(&shell, &mut consumer, "skipAccumulatedMessage -g billing -t orders", 0, b"").await;
     assert_eq!((&shown[0]["offset"], &shown[0]["told"]), (&json!(3), &json!("consumers")), "{shown}");
     assert_eq!(consumer.hears().await.code, request::RESET_CONSUMER_CLIENT_OFFSET);
+    for (when, offset) in [("now", 3), ("-1", 3), ("0", 0)] {
+        let command = format!("resetOffsetByTime -g billing -t orders -s {when}");
+        let shown = told(&shell, &mut consumer, &command, 0, b"").await;
+        assert_eq!((&shown[0]["offset"], &shown[0]["told"]), (&json!(offset), &json!("consumers")), "{when}");
+        assert_eq!(consumer.hears().await.code, request::RESET_CONSUMER_CLIENT_OFFSET);
+    }
     let result = br#"{"autoCommit":true,"consumeResult":"CR_SUCCESS","order":false,"spentTimeMills":3}"#;
     let command = format!("queryMsgById -i {id} -g billing -d client-1");
     let shown = told(&shell, &mut consumer, &command, 1, result).await;

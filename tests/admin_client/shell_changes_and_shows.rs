@@ -123,9 +123,10 @@ async fn groups_go_on_elsewhere() {
     assert_eq!(skipped, expected);
     let back = shell.json("resetOffsetByTime -g billing -t orders -s 2020-01-01#00:00:00:000");
     assert_eq!((&back[0]["offsetBefore"], &back[0]["offset"]), (&json!(3), &json!(0)));
-    let nearest = shell.json("resetOffsetByTime -g billing -t orders -s now")[0]["offset"].as_i64();
-    assert!(nearest < Some(3), "the message that was stored last is nearest to now, and not the end");
-    shell.json("resetOffsetByTime -g billing -t orders -s 0");
+    for (when, offset) in [("now", 3), ("0", 0), ("-1", 3), ("0", 0)] {
+        let reset = shell.json(&format!("resetOffsetByTime -g billing -t orders -s {when}"));
+        assert_eq!(reset[0]["offset"], offset, "{when}");
+    }
     let kept = shell.json("resetOffsetByTime -g billing -t orders -s now -f false");
     assert_eq!(kept[0]["offset"], 0, "a group goes forward by force only");
     let stats = shell.json(&format!("brokerConsumeStats -b {broker} -l 1"));
