@@ -21,8 +21,10 @@ fn topics_are_made_changed_and_deleted() {
     assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], format!("{}:2", shell.broker_name()));
     shell.json("updateOrderConf -t orders -m delete");
     assert_eq!(shell.fails("updateOrderConf -t orders -m get"), "error: no order is configured for topic orders\n");
-    shell.json("updateOrderConf -t orders -m put -v broker-x:3");
-    assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], "broker-x:3");
+    // Of a broker of another cluster, say.
+    let both = format!("broker-x:3;{}:2", shell.broker_name());
+    shell.json(&format!("updateOrderConf -t orders -m put -v {both}"));
+    assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], both);
 
     let changed = shell.json(&format!("updateTopicPerm -b {broker} -t orders -p 4"));
     assert_eq!(changed, json!([{"broker": broker, "topic": "orders", "permBefore": "RW-", "perm": "R--"}]));
@@ -37,7 +39,20 @@ fn topics_are_made_changed_and_deleted() {
 
     assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders"), json!([{"broker": broker, "deleted": "orders"}]));
     shell.fails_at_last("topicRoute -t orders");
-    shell.fails("updateOrderConf -t orders -m get");
+    let left = shell.json("updateOrderConf -t orders -m get");
+    assert_eq!(left[0]["orderConf"], "broker-x:3", "what is noted of other brokers stays");
+}
+
+#[test]
+fn an_order_is_noted_of_registered_brokers_only() {
+    let shell = Shell::start();
+    let (broker, elsewhere) = (shell.broker(), shell.broker().replace("127.0.0.1", "localhost"));
+    let said = shell.fails(&format!("updateTopic -b {elsewhere} -t orders -o true"));
+    let expected = format!("no broker \"{elsewhere}\" is known to the name servers; there are: {broker}");
+    contains(&said, &expected);
+    shell.json(&format!("exportMetadata -t -b {broker} -f out"));
+    let written: Value = serde_json::from_str(&shell.file("out/topic.json")).unwrap();
+    assert_eq!(written["topicConfigTable"], json!({}), "nothing is done before that is known");
 }
 
 #[test]
@@ -63,6 +78,7 @@ fn every_broker_of_a_cluster_is_asked_or_one_of_them() {
     let written: Value = serde_json::from_str(&shell.file("out/metadata.json")).unwrap();
     assert_eq!(written["topicConfigTable"]["orders"]["readQueueNums"], 4);
     assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders").as_array().unwrap().len(), 2);
+    contains(&shell.fails("updateOrderConf -t orders -m get"), "no order is configured for topic orders");
 }
 
 #[test]
