@@ -15,6 +15,7 @@ mod shell_changes_and_shows;
 mod shell_goes_on_without_brokers;
 mod shell_reads_and_sends;
 mod shell_says_what_is_wrong;
+mod shell_shows_messages_whose_consumers_are_unknown;
 mod topics_come_and_go;
 
 #[path = "../support/binary.rs"]

@@ -115,5 +115,5 @@ async fn they_are_told_where_to_go_on_and_what_to_consume_again() {
     assert_eq!((&shown["consumeResult"], &shown["spentTimeMills"]), (&json!("CR_SUCCESS"), &json!(3)));
     let command = format!("queryMsgById -i {id}");
     let shown = told(&shell, &mut consumer, &command, 0, b"").await;
-    assert_eq!(shown["consumers"], json!([{"consumerGroup": "billing", "track": "NOT_CONSUME_YET"}]));
+    assert_eq!(shown["consumers"], json!([{"consumerGroup": "billing", "track": "NOT_CONSUME_YET", "error": null}]));
 }
