@@ -227,6 +227,18 @@ pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
     unless_reader_left(runtime.block_on(async { args.command.run(&context).await?.print(args.json) }))
 }
 
+/// Warns of brokers that have failed, so that they hide nothing of what others have told; if that is nothing, the first of them is
+/// why.
+fn unless_all_failed(failures: Vec<ClientError>, nothing_told: bool) -> Result<(), ClientError> {
+    for failure in failures {
+        if nothing_told {
+            return Err(failure);
+        }
+        tracing::warn!("{failure}");
+    }
+    Ok(())
+}
+
 /// What a value of an enumeration is called on the wire.
 fn wire_name<T: Serialize>(value: &T) -> Cell {
     serde_json::to_value(value).ok().as_ref().and_then(|name| name.as_str()).into()

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::binary::contains;
 use crate::by_hand::Identity;
 use crate::consumer::{Consumer, succeeds};
-use crate::raw::Raw;
+use crate::raw::{Raw, send_to};
 use crate::shell::Shell;
 
 /// Nobody listens there.
@@ -21,12 +21,17 @@ async fn registered(shell: &Shell, broker: Identity, topics: &[(&str, u32)]) -> 
     connection
 }
 
-/// The row of a listing that goes on to its end, with a warning.
-fn row(shell: &Shell, command: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+/// What a command shows of the others, with a warning.
+fn shown(shell: &Shell, command: &str) -> Value {
     let ran = shell.run(&format!("{command} --json"));
     assert_eq!(ran.code, 0, "{command}: {}", ran.err);
     contains(&ran.err, "cannot connect to 127.0.0.1:1");
-    let rows: Value = serde_json::from_str(&ran.out).unwrap();
+    serde_json::from_str(&ran.out).unwrap()
+}
+
+/// The row of a list.
+fn row(shell: &Shell, command: &str, is_it: impl Fn(&Value) -> bool) -> Value {
+    let rows = shown(shell, command);
     let found = rows.as_array().unwrap().iter().find(|row| is_it(row));
     found.unwrap_or_else(|| panic!("{command}: {rows}")).clone()
 }
@@ -54,6 +59,30 @@ async fn one_that_is_gone_ends_no_listing() {
     assert_eq!(row(&shell, "consumerProgress", of("billing")), unknown);
     let known = row(&shell, "consumerProgress", of("shipping"));
     assert_eq!((&known["clients"], &known["diffTotal"]), (&json!(1), &json!(0)));
+}
+
+#[actix::test]
+async fn nor_does_it_hide_what_others_say_of_themselves() {
+    let shell = Shell::start();
+    let _gone = registered(&shell, GONE, &[]).await;
+    for command in ["brokerStatus -c DefaultCluster", "getBrokerConfig -c DefaultCluster"] {
+        let told = shown(&shell, command);
+        assert_eq!(told.as_object().unwrap().keys().collect::<Vec<_>>(), [&shell.broker()], "{command}");
+    }
+    contains(&shell.fails(&format!("brokerStatus -b {}", GONE.address)), "error: cannot connect to 127.0.0.1:1");
+}
+
+#[actix::test]
+async fn nor_the_messages_that_others_have() {
+    let shell = Shell::start();
+    let mut tool = Raw::connect(shell.broker().parse().unwrap()).await;
+    let sent = send_to("TBW102", 0, "UNIQ_KEY\u{1}id\u{2}KEYS\u{1}order-1", "hello");
+    tool.ask(sent).await;
+    shell.json_until("queryMsgByKey -t TBW102 -k order-1", |rows| rows[0]["msgId"] == "id");
+    let _gone = registered(&shell, GONE, &[("TBW102", 1)]).await;
+    assert_eq!(shown(&shell, "queryMsgByKey -t TBW102 -k order-1")[0]["msgId"], "id");
+    assert_eq!(shown(&shell, "queryMsgByUniqueKey -t TBW102 -i id")["message"]["body"], "hello");
+    contains(&shell.fails("queryMsgByKey -t TBW102 -k order-2"), "error: cannot connect to 127.0.0.1:1");
 }
 
 #[actix::test]

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{ArgAction, Args};
 
 use super::page::{Cell, Page, Rows, row};
-use super::{Context, TOOLS_GROUP, Usage, track};
+use super::{Context, TOOLS_GROUP, Usage, track, unless_all_failed};
 use crate::admin::{BrokerAt, MessageQuery};
 use crate::cli::message_json::as_json;
 use crate::client::{OutgoingMessage, Producer, Queue};
@@ -180,11 +180,14 @@ impl QueryMsgByUniqueKeyArgs {
 
 /// The messages that a query finds at the brokers of its topic, each with its broker.
 async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
-    let mut found = Vec::new();
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
     for broker in context.admin.masters_of_topic(&query.topic).await? {
-        let messages = context.admin.query_messages(&broker.address, query).await?;
-        found.extend(messages.into_iter().map(|message| (broker.clone(), message)));
+        match context.admin.query_messages(&broker.address, query).await {
+            Ok(messages) => found.extend(messages.into_iter().map(|message| (broker.clone(), message))),
+            Err(error) => failures.push(error),
+        }
     }
+    unless_all_failed(failures, found.is_empty())?;
     Ok(found)
 }
 
