@@ -85,12 +85,14 @@ pub struct Entry {
 /// Splits a properties text into its entries, in their order; a key may come twice.
 ///
 /// The text is UTF-8; where it is not, each byte is a character (Windows-1252, which holds Latin-1, as Java reads them all).
+/// A character may be two escapes, as Java writes those that UTF-16 makes of two units.
 ///
 /// # Errors
 /// [`SettingsError::Syntax`] with the line.
 pub fn entries(file: &str, text: &[u8]) -> Result<Vec<Entry>, SettingsError> {
     let text =
         std::str::from_utf8(text).map_or_else(|_| WINDOWS_1252.decode_without_bom_handling(text).0, Cow::Borrowed);
+    let text = joined(&text);
     let mut entries = Vec::new();
     // The library is given whole characters only: at half of one, or of a byte order mark, at the end it panics.
     for line in PropertiesIter::new_with_encoding(text.as_bytes(), UTF_8) {
@@ -107,6 +109,45 @@ pub fn entries(file: &str, text: &[u8]) -> Result<Vec<Entry>, SettingsError> {
         }
     }
     Ok(entries)
+}
+
+/// The text with each pair of escapes that stands for one character, such as `\ud83d\udc1e`, as that character: the library reads
+/// them one by one, and a half is none.
+fn joined(text: &str) -> Cow<'_, str> {
+    let mut joined = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        joined += before;
+        let pair = pair(escape);
+        // Of another escape the second letter is passed over: it may be a backslash itself.
+        let length = match pair {
+            Some(_) => 2 * ESCAPE_LENGTH,
+            None => escape.chars().take(2).map(char::len_utf8).sum(),
+        };
+        let (escape, after) = escape.split_at(length);
+        match pair {
+            Some(letter) => joined.push(letter),
+            None => joined += escape,
+        }
+        rest = after;
+    }
+    if joined.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(joined + rest) }
+}
+
+/// Bytes of an escape such as `\u00e9`.
+const ESCAPE_LENGTH: usize = 6;
+
+/// The character that two escapes at the beginning of the text stand for.
+fn pair(text: &str) -> Option<char> {
+    let units = [unit(text)?, unit(text.get(ESCAPE_LENGTH..)?)?];
+    char::decode_utf16(units).next()?.ok().filter(|letter| letter.len_utf16() == 2)
+}
+
+/// The unit of UTF-16 that an escape at the beginning of the text stands for.
+fn unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..ESCAPE_LENGTH - 2)?;
+    u16::from_str_radix(digits, 16).ok()
 }
 
 #[cfg(test)]

@@ -19,13 +19,21 @@ pub enum AdminError {
         /// The clusters there are.
         known: Vec<String>,
     },
-    /// No broker of a name, or of an address, is registered with a master.
+    /// No broker of a name, or of an address, is registered.
     #[error("no broker {name:?} is known to the name servers; there are: {}", list(known))]
     UnknownBroker {
         /// What it was called.
         name: String,
-        /// The brokers there are.
+        /// The names, or addresses, of the masters there are.
         known: Vec<String>,
+    },
+    /// Brokers are registered, and no master is among them: what is for masters would be done nowhere.
+    #[error("{whose} has no master; its slaves: {}", list(slaves))]
+    NoMaster {
+        /// What has none: a cluster, a set, a topic.
+        whose: String,
+        /// The addresses of the brokers there are.
+        slaves: Vec<String>,
     },
 }
 

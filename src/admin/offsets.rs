@@ -20,7 +20,7 @@ const END_MS: i64 = -1;
 /// Where a group is to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetTo {
-    /// At the message that was stored nearest to a time.
+    /// At the message that was stored nearest to a time; what lies before 1970 is 1970.
     Time(StoreTime),
     /// Behind the last message.
     End,
@@ -132,7 +132,7 @@ impl Admin {
         reset: Reset,
     ) -> Result<QueueTable<i64>, ClientError> {
         let timestamp = match reset.to {
-            ResetTo::Time(time) => time.0,
+            ResetTo::Time(time) => time.0.max(0),
             ResetTo::End => END_MS,
         };
         let (topic, group) = (topic.to_string(), group.to_string());
@@ -144,7 +144,7 @@ impl Admin {
     }
 
     /// Sets the offsets that a group has stored at a broker: what there is to do for a group that is not online. A group that
-    /// has stored none of a queue counts as one at 0.
+    /// has stored none of a queue counts as one at 0. Where it stays where it is nothing is stored.
     ///
     /// Asks for the group's progress, for the offset of each queue, and stores it: several requests, between which a consumer
     /// may come online and store offsets of its own.
@@ -166,21 +166,27 @@ impl Admin {
             let queue = Queue { broker_name: name.broker_name.as_str().into(), address: broker.into(), id };
             let found = match reset.to {
                 ResetTo::End => puller.max_offset(&queue).await?,
-                ResetTo::Time(time) => puller.offset_at(&queue, time.0).await?,
+                ResetTo::Time(time) => puller.offset_at(&queue, time.0.max(0)).await?,
             };
             let before = ConsumedOffset(at.consumer_offset);
-            let now = target(before, found, reset.force);
-            self.store_offset(broker, group, topic, id, now).await?;
-            stored.insert(name, StoredOffset { before, now });
+            let target = target(before, found, reset.force);
+            if let Some(offset) = target {
+                self.store_offset(broker, group, topic, id, offset).await?;
+            }
+            stored.insert(name, StoredOffset { before, now: target.unwrap_or(before) });
         }
         Ok(stored)
     }
 }
 
-/// Where a group goes on that was at `before`.
-fn target(before: ConsumedOffset, found: QueueOffset, force: bool) -> ConsumedOffset {
+/// Where a group goes on that was at `before`; `None` if it stays there. A group without an offset is at 0 only by name: if that
+/// were stored, one that begins at the end would consume everything.
+///
+/// # Source
+/// `DefaultMQAdminExtImpl.resetOffsetConsumeOffset` 4.9.7 (read).
+fn target(before: ConsumedOffset, found: QueueOffset, force: bool) -> Option<ConsumedOffset> {
     let found = ConsumedOffset(found.0.cast_signed());
-    if force { found } else { found.min(before) }
+    (force || found <= before).then_some(found)
 }
 
 #[cfg(test)]
@@ -189,9 +195,15 @@ mod tests {
 
     #[test]
     fn a_group_goes_forward_by_force_only() {
-        for (before, found, force, expected) in [(5, 3, false, 3), (5, 9, false, 5), (5, 9, true, 9), (5, 3, true, 3)] {
+        for (before, found, force, expected) in [
+            (5, 3, false, Some(3)),
+            (5, 5, false, Some(5)),
+            (5, 9, false, None),
+            (5, 9, true, Some(9)),
+            (5, 3, true, Some(3)),
+        ] {
             let target = target(ConsumedOffset(before), QueueOffset(found), force);
-            assert_eq!(target, ConsumedOffset(expected), "{before} {found} {force}");
+            assert_eq!(target, expected.map(ConsumedOffset), "{before} {found} {force}");
         }
     }
 }

@@ -34,60 +34,50 @@ impl Admin {
     /// The addresses of the masters among brokers, in the order of their names.
     ///
     /// # Errors
-    /// Name servers cannot be asked, or know no such cluster.
+    /// Name servers cannot be asked, know no such cluster, or no master of it.
     pub async fn masters(&self, brokers: &Brokers) -> Result<Vec<String>, AdminError> {
-        self.addresses(brokers, |broker| broker.id == MASTER_ID).await
+        let (found, whose) = match brokers {
+            Brokers::At(address) => return Ok(vec![address.clone()]),
+            Brokers::OfCluster(name) => (of_cluster(&self.cluster_info().await?, name)?, format!("cluster {name:?}")),
+            Brokers::All => (all(&self.cluster_info().await?), "the whole deployment".into()),
+        };
+        masters_among(found, whose).map(addresses)
     }
 
     /// The same of masters and slaves.
     ///
     /// # Errors
-    /// As [`Admin::masters`].
+    /// Name servers cannot be asked, or know no such cluster.
     pub async fn masters_and_slaves(&self, brokers: &Brokers) -> Result<Vec<String>, AdminError> {
-        self.addresses(brokers, |_| true).await
-    }
-
-    async fn addresses(
-        &self,
-        brokers: &Brokers,
-        choose: impl Fn(&BrokerAt) -> bool,
-    ) -> Result<Vec<String>, AdminError> {
-        if let Brokers::At(address) = brokers {
-            return Ok(vec![address.clone()]);
+        match brokers {
+            Brokers::At(address) => Ok(vec![address.clone()]),
+            Brokers::OfCluster(name) => of_cluster(&self.cluster_info().await?, name).map(addresses),
+            Brokers::All => Ok(addresses(all(&self.cluster_info().await?))),
         }
-        let info = self.cluster_info().await?;
-        let found = match brokers {
-            Brokers::OfCluster(name) => of_cluster(&info, name)?,
-            _ => all(&info),
-        };
-        Ok(found.into_iter().filter(choose).map(|broker| broker.address).collect())
     }
 
     /// The master of the set of this name.
     ///
     /// # Errors
-    /// Name servers cannot be asked, or know no such master.
+    /// Name servers cannot be asked, know no such set, or no master of it.
     pub async fn master_named(&self, name: &str) -> Result<String, AdminError> {
-        let info = self.cluster_info().await?;
-        let found = info.broker_addr_table.get(name).and_then(|set| set.broker_addrs.get(&MASTER_ID));
-        let known = || info.broker_addr_table.keys().cloned().collect();
-        found.cloned().ok_or_else(|| AdminError::UnknownBroker { name: name.into(), known: known() })
+        master_of_set(&self.cluster_info().await?, name)
     }
 
-    /// The masters that hold a topic.
+    /// The masters that hold a topic. There is at least one.
     ///
     /// # Errors
-    /// Name servers cannot be asked, or know no such topic.
-    pub async fn masters_of_topic(&self, topic: &Topic) -> Result<Vec<BrokerAt>, ClientError> {
-        Ok(masters_of(&self.routes().of(topic).await?))
+    /// Name servers cannot be asked, know no such topic, or no master that holds it.
+    pub async fn masters_of_topic(&self, topic: &Topic) -> Result<Vec<BrokerAt>, AdminError> {
+        masters_among(of_route(&self.routes().of(topic).await?), format!("topic {topic}"))
     }
 
     /// The masters that know a consumer group: those that hold its retry topic.
     ///
     /// # Errors
     /// As [`Admin::masters_of_topic`].
-    pub async fn masters_of_group(&self, group: &GroupName) -> Result<Vec<BrokerAt>, ClientError> {
-        self.masters_of_topic(&Topic::retry_of(group)?).await
+    pub async fn masters_of_group(&self, group: &GroupName) -> Result<Vec<BrokerAt>, AdminError> {
+        self.masters_of_topic(&Topic::retry_of(group).map_err(ClientError::from)?).await
     }
 }
 
@@ -115,11 +105,34 @@ fn of_set(set: &BrokerData) -> impl Iterator<Item = BrokerAt> + use<'_> {
     })
 }
 
-/// The masters of a route, in the order of their names.
-fn masters_of(route: &TopicRouteData) -> Vec<BrokerAt> {
-    let masters: BTreeSet<BrokerAt> =
-        route.broker_datas.iter().flat_map(of_set).filter(|broker| broker.id == MASTER_ID).collect();
-    masters.into_iter().collect()
+/// The brokers of a route, in the order of their names.
+fn of_route(route: &TopicRouteData) -> Vec<BrokerAt> {
+    let brokers: BTreeSet<BrokerAt> = route.broker_datas.iter().flat_map(of_set).collect();
+    brokers.into_iter().collect()
+}
+
+/// The masters among brokers, of which there is at least one: who goes through none of them would seem to have done something.
+fn masters_among(brokers: Vec<BrokerAt>, whose: String) -> Result<Vec<BrokerAt>, AdminError> {
+    let (masters, slaves): (Vec<_>, Vec<_>) = brokers.into_iter().partition(|broker| broker.id == MASTER_ID);
+    if masters.is_empty() { Err(AdminError::NoMaster { whose, slaves: addresses(slaves) }) } else { Ok(masters) }
+}
+
+fn master_of_set(info: &ClusterInfo, name: &str) -> Result<String, AdminError> {
+    let master = |set: &BrokerData| set.broker_addrs.get(&MASTER_ID).cloned();
+    match info.broker_addr_table.get(name) {
+        Some(set) => master(set).ok_or_else(|| AdminError::NoMaster {
+            whose: format!("broker {name:?}"),
+            slaves: set.broker_addrs.values().cloned().collect(),
+        }),
+        None => {
+            let sets = info.broker_addr_table.iter().filter(|(_, set)| master(set).is_some());
+            Err(AdminError::UnknownBroker { name: name.into(), known: sets.map(|(name, _)| name.clone()).collect() })
+        }
+    }
+}
+
+fn addresses(brokers: Vec<BrokerAt>) -> Vec<String> {
+    brokers.into_iter().map(|broker| broker.address).collect()
 }
 
 #[cfg(test)]
@@ -156,9 +169,20 @@ mod tests {
 
     #[test]
     fn the_masters_of_a_route_are_told_once_each() {
-        let broker_datas = info().broker_addr_table.into_values().rev().collect();
-        let route = TopicRouteData { broker_datas, ..TopicRouteData::default() };
-        let names: Vec<_> = masters_of(&route).into_iter().map(|broker| broker.name).collect();
-        assert_eq!(names, ["a", "c"]);
+        let broker_datas = info().broker_addr_table.into_values().chain(info().broker_addr_table.into_values());
+        let route = TopicRouteData { broker_datas: broker_datas.rev().collect(), ..TopicRouteData::default() };
+        assert_eq!(addresses(masters_among(of_route(&route), "topic T".into()).unwrap()), ["a:0", "c:0"]);
+    }
+
+    #[test]
+    fn where_there_is_no_master_there_is_an_error() {
+        let slaves = of_cluster(&info(), "one").unwrap().into_iter().filter(|broker| broker.id != MASTER_ID);
+        let error = masters_among(slaves.collect(), "cluster \"one\"".into()).unwrap_err().to_string();
+        assert_eq!(error, "cluster \"one\" has no master; its slaves: a:1, b:1");
+        assert_eq!(master_of_set(&info(), "a").unwrap(), "a:0");
+        let error = master_of_set(&info(), "b").unwrap_err().to_string();
+        assert_eq!(error, "broker \"b\" has no master; its slaves: b:1");
+        let error = master_of_set(&info(), "d").unwrap_err().to_string();
+        assert_eq!(error, "no broker \"d\" is known to the name servers; there are: a, c");
     }
 }

@@ -19,7 +19,7 @@ use thiserror::Error;
 
 use super::digest::Digest;
 use crate::protocol::body::topic_config::TopicConfig;
-use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX, Topic};
+use crate::protocol::names::{Topic, is_of_a_group};
 use crate::protocol::properties::{self, keys};
 use crate::protocol::units::{QueueId, StoreTime};
 use crate::store::Placed;
@@ -49,7 +49,7 @@ pub enum WindowError {
 pub fn window_of(config: &TopicConfig) -> Result<Option<i64>, WindowError> {
     let Some(value) = config.attributes.get(WINDOW_ATTRIBUTE) else { return Ok(None) };
     let name = config.topic_name.as_str();
-    if name.starts_with(DEAD_LETTER_PREFIX) || name.starts_with(RETRY_PREFIX) {
+    if is_of_a_group(name) {
         return Err(WindowError::OfGroup(name.to_owned()));
     }
     let window = value.parse().ok().filter(|window| (1..=WINDOW_MS_MAX).contains(window));

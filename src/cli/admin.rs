@@ -32,7 +32,7 @@ use self::brokers::Cleaning;
 use self::page::{Cell, Page};
 use super::unless_reader_left;
 use crate::admin::Admin;
-use crate::client::{Client, ClientError, ClientOptions, Producer};
+use crate::client::{Client, ClientError, ClientOptions, ProducerBuilder};
 use crate::time::{SharedClock, SystemClock};
 
 /// The environment's word on name servers, as for mqadmin.
@@ -197,9 +197,10 @@ struct Context {
 }
 
 impl Context {
-    async fn producer(&self) -> Result<Producer, ClientError> {
+    /// A producer that is yet to be started.
+    async fn producer(&self) -> Result<ProducerBuilder, ClientError> {
         let client = Client::new(ClientOptions::of(&self.name_servers)).await?;
-        client.producer(SENDING_GROUP).start().await
+        Ok(client.producer(SENDING_GROUP))
     }
 }
 
@@ -208,9 +209,11 @@ impl Context {
 #[error("{0}")]
 struct Usage(String);
 
-/// Whether an error is one of what was asked for.
+/// Whether an error is one of what was asked for, or of whom.
 pub(super) fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<Usage>()
+    let is_of_name_servers =
+        |error: &ClientError| matches!(error, ClientError::NameServers(_) | ClientError::NoNameServer);
+    error.is::<Usage>() || error.downcast_ref().is_some_and(is_of_name_servers)
 }
 
 /// Runs the command.
@@ -222,6 +225,18 @@ pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
         Context { admin: Admin::new(&name_servers)?, name_servers, clock: SystemClock::shared(), json: args.json };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     unless_reader_left(runtime.block_on(async { args.command.run(&context).await?.print(args.json) }))
+}
+
+/// Warns of brokers that have failed, so that they hide nothing of what others have told; if that is nothing, the first of them is
+/// why.
+fn unless_all_failed(failures: Vec<ClientError>, nothing_told: bool) -> Result<(), ClientError> {
+    for failure in failures {
+        if nothing_told {
+            return Err(failure);
+        }
+        tracing::warn!("{failure}");
+    }
+    Ok(())
 }
 
 /// What a value of an enumeration is called on the wire.

@@ -41,6 +41,16 @@ fn a_text_that_is_no_properties_file_names_the_line() {
 }
 
 #[test]
+fn half_a_character_is_none() {
+    for text in
+        [r"name=\ud83d", r"name=\ud83dx\udc1e", r"name=\udc1e\ud83d", r"name=\ud83d\\udc1e", r"name=\ud83d\udc1"]
+    {
+        let error = entries("a.conf", text.as_bytes()).unwrap_err().to_string();
+        assert!(error.starts_with("a.conf:1: not a properties file: "), "{text}: {error}");
+    }
+}
+
+#[test]
 fn a_feature_that_must_not_be_missed_is_refused_unless_it_is_off() {
     check_error(
         "useTLS=true",
@@ -119,6 +129,7 @@ fn characters_beyond_ascii_and_line_breaks_read_back_as_they_were() {
         ("name=\u{1f600} \u{feff}".as_bytes(), "\u{1f600} \u{feff}"),
         ("\u{feff}name=x".as_bytes(), "x"),
         (b"name=t\xe4g".as_slice(), "t\u{e4}g"),
+        (br"name=\uD83D\uDC1E\u00e9\\ud83d".as_slice(), "\u{1f41e}\u{e9}\\ud83d"),
         (b"name=a\\nother=/etc\\\\x".as_slice(), "a\nother=/etc\\x"),
     ] {
         let mut settings = Settings::new(&[KEYS]);

@@ -139,6 +139,12 @@ impl Topic {
     }
 }
 
+/// Whether a topic holds what consumers of a group could not handle, and is no application's.
+#[must_use]
+pub fn is_of_a_group(topic: &str) -> bool {
+    topic.starts_with(RETRY_PREFIX) || topic.starts_with(DEAD_LETTER_PREFIX)
+}
+
 /// Whether a text is a topic's name, for who does not keep it.
 ///
 /// # Errors

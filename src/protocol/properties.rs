@@ -16,51 +16,62 @@ pub const PAIR_SEPARATOR: char = '\u{2}';
 const NAME_END: u8 = NAME_VALUE_SEPARATOR as u8;
 const PAIR_END: u8 = PAIR_SEPARATOR as u8;
 
-/// Names that mean something to brokers or clients.
-#[expect(missing_docs, reason = "the names say it; their use is described where they are used")]
-pub mod keys {
-    pub const KEYS: &str = "KEYS";
-    pub const TAGS: &str = "TAGS";
-    pub const WAIT: &str = "WAIT";
-    pub const SHARDING_KEY: &str = "__SHARDINGKEY";
-    pub const DELAY: &str = "DELAY";
-    pub const RETRY_TOPIC: &str = "RETRY_TOPIC";
-    pub const REAL_TOPIC: &str = "REAL_TOPIC";
-    pub const REAL_QID: &str = "REAL_QID";
-    pub const TRAN_MSG: &str = "TRAN_MSG";
-    pub const PGROUP: &str = "PGROUP";
-    pub const MIN_OFFSET: &str = "MIN_OFFSET";
-    pub const MAX_OFFSET: &str = "MAX_OFFSET";
-    pub const BUYER_ID: &str = "BUYER_ID";
-    pub const ORIGIN_MESSAGE_ID: &str = "ORIGIN_MESSAGE_ID";
-    pub const TRANSFER_FLAG: &str = "TRANSFER_FLAG";
-    pub const CORRECTION_FLAG: &str = "CORRECTION_FLAG";
-    pub const MQ2_FLAG: &str = "MQ2_FLAG";
-    pub const RECONSUME_TIME: &str = "RECONSUME_TIME";
-    pub const MAX_RECONSUME_TIMES: &str = "MAX_RECONSUME_TIMES";
-    pub const CONSUME_START_TIME: &str = "CONSUME_START_TIME";
-    pub const MSG_REGION: &str = "MSG_REGION";
-    pub const TRACE_ON: &str = "TRACE_ON";
-    pub const UNIQ_KEY: &str = "UNIQ_KEY";
-    pub const CLUSTER: &str = "CLUSTER";
-    pub const INSTANCE_ID: &str = "INSTANCE_ID";
-    pub const CORRELATION_ID: &str = "CORRELATION_ID";
-    pub const MESSAGE_REPLY_TO_CLIENT: &str = "REPLY_TO_CLIENT";
-    pub const MESSAGE_TTL: &str = "TTL";
-    pub const ARRIVE_TIME: &str = "ARRIVE_TIME";
-    pub const PUSH_REPLY_TIME: &str = "PUSH_REPLY_TIME";
-    pub const MESSAGE_TYPE: &str = "MSG_TYPE";
-    pub const CHECK_IMMUNITY_TIME: &str = "CHECK_IMMUNITY_TIME_IN_SECONDS";
-    pub const TRANSACTION_PREPARED_QUEUE_OFFSET: &str = "TRAN_PREPARED_QUEUE_OFFSET";
-    pub const TRANSACTION_CHECK_TIMES: &str = "TRANSACTION_CHECK_TIMES";
-    pub const TRANSACTION_ID: &str = "__transactionId__";
-    pub const INNER_NUM: &str = "INNER_NUM";
-    pub const TIMER_DELIVER_MS: &str = "TIMER_DELIVER_MS";
-    pub const TIMER_DELAY_SEC: &str = "TIMER_DELAY_SEC";
-    pub const TIMER_DELAY_MS: &str = "TIMER_DELAY_MS";
-    pub const TIMER_OUT_MS: &str = "TIMER_OUT_MS";
-    pub const TIMER_DEL_UNIQKEY: &str = "TIMER_DEL_UNIQKEY";
-    pub const TIMER_ROLL_TIMES: &str = "TIMER_ROLL_TIMES";
+macro_rules! keys {
+    ($($name:ident = $text:literal,)*) => {
+        /// Names that mean something to brokers or clients.
+        #[expect(missing_docs, reason = "the names say it; their use is described where they are used")]
+        pub mod keys {
+            $(pub const $name: &str = $text;)*
+
+            /// All of them.
+            pub const ALL: &[&str] = &[$($name),*];
+        }
+    };
+}
+
+keys! {
+    KEYS = "KEYS",
+    TAGS = "TAGS",
+    WAIT = "WAIT",
+    SHARDING_KEY = "__SHARDINGKEY",
+    DELAY = "DELAY",
+    RETRY_TOPIC = "RETRY_TOPIC",
+    REAL_TOPIC = "REAL_TOPIC",
+    REAL_QID = "REAL_QID",
+    TRAN_MSG = "TRAN_MSG",
+    PGROUP = "PGROUP",
+    MIN_OFFSET = "MIN_OFFSET",
+    MAX_OFFSET = "MAX_OFFSET",
+    BUYER_ID = "BUYER_ID",
+    ORIGIN_MESSAGE_ID = "ORIGIN_MESSAGE_ID",
+    TRANSFER_FLAG = "TRANSFER_FLAG",
+    CORRECTION_FLAG = "CORRECTION_FLAG",
+    MQ2_FLAG = "MQ2_FLAG",
+    RECONSUME_TIME = "RECONSUME_TIME",
+    MAX_RECONSUME_TIMES = "MAX_RECONSUME_TIMES",
+    CONSUME_START_TIME = "CONSUME_START_TIME",
+    MSG_REGION = "MSG_REGION",
+    TRACE_ON = "TRACE_ON",
+    UNIQ_KEY = "UNIQ_KEY",
+    CLUSTER = "CLUSTER",
+    INSTANCE_ID = "INSTANCE_ID",
+    CORRELATION_ID = "CORRELATION_ID",
+    MESSAGE_REPLY_TO_CLIENT = "REPLY_TO_CLIENT",
+    MESSAGE_TTL = "TTL",
+    ARRIVE_TIME = "ARRIVE_TIME",
+    PUSH_REPLY_TIME = "PUSH_REPLY_TIME",
+    MESSAGE_TYPE = "MSG_TYPE",
+    CHECK_IMMUNITY_TIME = "CHECK_IMMUNITY_TIME_IN_SECONDS",
+    TRANSACTION_PREPARED_QUEUE_OFFSET = "TRAN_PREPARED_QUEUE_OFFSET",
+    TRANSACTION_CHECK_TIMES = "TRANSACTION_CHECK_TIMES",
+    TRANSACTION_ID = "__transactionId__",
+    INNER_NUM = "INNER_NUM",
+    TIMER_DELIVER_MS = "TIMER_DELIVER_MS",
+    TIMER_DELAY_SEC = "TIMER_DELAY_SEC",
+    TIMER_DELAY_MS = "TIMER_DELAY_MS",
+    TIMER_OUT_MS = "TIMER_OUT_MS",
+    TIMER_DEL_UNIQKEY = "TIMER_DEL_UNIQKEY",
+    TIMER_ROLL_TIMES = "TIMER_ROLL_TIMES",
 }
 
 /// The pairs of a text, in its order, duplicates included.

@@ -12,12 +12,17 @@ mod servers_that_fail_are_told_of;
 mod shell;
 mod shell_asks_consumers;
 mod shell_changes_and_shows;
+mod shell_goes_on_without_brokers;
 mod shell_reads_and_sends;
 mod shell_says_what_is_wrong;
+mod shell_shows_messages_whose_consumers_are_unknown;
 mod topics_come_and_go;
 
 #[path = "../support/binary.rs"]
 mod binary;
+#[allow(dead_code, reason = "the tests of name servers say more with it")]
+#[path = "../namesrv/by_hand.rs"]
+mod by_hand;
 #[allow(dead_code, reason = "the tests of what brokers answer say more with it")]
 #[path = "../admin/consumer.rs"]
 mod consumer;

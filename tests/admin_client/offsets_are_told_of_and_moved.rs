@@ -75,6 +75,10 @@ async fn a_group_that_is_online_is_told_where_to_go_on() {
     let heard = consumer.hears().await;
     assert_eq!(heard.code, request::RESET_CONSUMER_CLIENT_OFFSET);
     assert!(heard.body.starts_with(br#"{"offsetTable":{{"brokerName""#), "{heard:?}");
+    let before_all = Reset { to: ResetTo::Time(StoreTime(-1)), ..FORWARD_TOO };
+    let told = admin.reset_offsets(broker, &billing, &orders, before_all).await.unwrap();
+    assert_eq!(told.0, BTreeMap::from([(queue(0), 0), (queue(1), 0)]), "the wire's word for the end is no time");
+    consumer.hears().await;
     let in_cpp = Reset { consumers: Language::Cpp, ..FORWARD_TOO };
     admin.reset_offsets(broker, &billing, &orders, in_cpp).await.unwrap();
     assert!(consumer.hears().await.body.starts_with(br#"{"offsetTable":["#));
@@ -93,11 +97,29 @@ async fn of_a_group_that_is_not_what_is_stored_is_changed() {
         (ResetTo::End, false, moved(1, 1)),
         (ResetTo::End, true, moved(1, 3)),
         (ResetTo::Time(StoreTime(0)), false, moved(3, 0)),
+        (ResetTo::End, true, moved(0, 3)),
+        (ResetTo::Time(StoreTime(-1)), true, moved(3, 0)),
     ] {
         let stored = reset(Reset { to, force, ..FORWARD_TOO }).await.unwrap();
         assert_eq!(stored.get(&queue(0)), Some(&expected), "{to:?} {force}");
         let kept = admin.consumer_offsets(broker).await.unwrap().offset_table;
         assert_eq!(kept["orders@billing"][&0], expected.now.0, "{to:?} {force}");
     }
+    site.stop().await;
+}
+
+#[actix::test]
+async fn nothing_is_stored_where_a_group_stays_where_it_is() {
+    let (site, orders) = site_with_orders().await;
+    let (admin, broker) = (&site.admin, &site.broker);
+    let billing = group("billing");
+    site.with_messages("orders", QueueId(1), 2).await;
+    admin.store_offset(broker, &billing, &orders, QueueId(0), ConsumedOffset(1)).await.unwrap();
+    let back_only = Reset { force: false, ..FORWARD_TOO };
+    let told = admin.reset_stored_offsets(broker, &billing, &orders, back_only).await.unwrap();
+    let stays = |at| StoredOffset { before: ConsumedOffset(at), now: ConsumedOffset(at) };
+    assert_eq!(told, BTreeMap::from([(queue(0), stays(1)), (queue(1), stays(0))]));
+    let kept = admin.consumer_offsets(broker).await.unwrap().offset_table;
+    assert_eq!(kept["orders@billing"], BTreeMap::from([(0, 1)]), "a queue without an offset gets none");
     site.stop().await;
 }

@@ -3,12 +3,11 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use ferromq::time::SystemClock;
 use serde_json::Value;
 
 use crate::binary::{Ferromq, Ran, Serving};
-
-/// What is waited for takes milliseconds; a debug build takes a tenth of a second for each look.
-const LOOKS_MAX: usize = 200;
+use crate::raw::LIMIT;
 
 /// The two servers, and a shell beside them.
 pub(crate) struct Shell {
@@ -82,16 +81,22 @@ impl Commands {
 
     /// The same, once it is as it will be.
     pub(crate) fn json_until(&self, command: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        for _ in 0..LOOKS_MAX {
-            let ran = self.run(&format!("{command} --json"));
-            if ran.code == 0
-                && let Ok(value) = serde_json::from_str(&ran.out)
-                && holds(&value)
-            {
-                return value;
+        self.until(&format!("{command} --json"), |ran| {
+            let value = if ran.code == 0 { serde_json::from_str(&ran.out).ok() } else { None };
+            value.filter(&holds)
+        })
+    }
+
+    /// Runs a command again until what it leaves behind is what is looked for.
+    fn until<T>(&self, command: &str, look: impl Fn(&Ran) -> Option<T>) -> T {
+        let clock = SystemClock::shared();
+        loop {
+            let ran = self.run(command);
+            if let Some(found) = look(&ran) {
+                return found;
             }
+            assert!(clock.elapsed() < LIMIT, "{command}: never as it is waited for: {ran:?}");
         }
-        panic!("{command}: never as it is waited for: {:?}", self.run(command))
     }
 
     /// What a command says that must fail.
@@ -103,7 +108,7 @@ impl Commands {
 
     /// The same, when it fails at last.
     pub(crate) fn fails_at_last(&self, command: &str) {
-        assert!((0..LOOKS_MAX).any(|_| self.run(command).code == 1), "{command} does not fail");
+        self.until(command, |ran| (ran.code == 1).then_some(()));
     }
 
     /// What a command wrote into a file.

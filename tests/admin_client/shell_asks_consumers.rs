@@ -35,9 +35,12 @@ async fn online() -> (Shell, Consumer) {
 /// Runs a command while the consumer answers what it is asked, `answers` times, with this body.
 async fn told(shell: &Shell, consumer: &mut Consumer, command: &str, answers: usize, body: &[u8]) -> Value {
     let (asking, command) = (shell.commands.clone(), command.to_owned());
-    let running = tokio::task::spawn_blocking(move || asking.json(&command));
+    let mut running = tokio::task::spawn_blocking(move || asking.json(&command));
     for _ in 0..answers {
-        let asked = consumer.hears().await;
+        let asked = tokio::select! {
+            ended = &mut running => panic!("it ends before it asks the consumer: {ended:?}"),
+            asked = consumer.hears() => asked,
+        };
         consumer.answers(&asked, response::SUCCESS, body.to_vec()).await;
     }
     running.await.unwrap()
@@ -100,11 +103,17 @@ async fn they_are_told_where_to_go_on_and_what_to_consume_again() {
     let shown = told(&shell, &mut consumer, "skipAccumulatedMessage -g billing -t orders", 0, b"").await;
     assert_eq!((&shown[0]["offset"], &shown[0]["told"]), (&json!(3), &json!("consumers")), "{shown}");
     assert_eq!(consumer.hears().await.code, request::RESET_CONSUMER_CLIENT_OFFSET);
+    for (when, offset) in [("now", 3), ("-1", 3), ("0", 0)] {
+        let command = format!("resetOffsetByTime -g billing -t orders -s {when}");
+        let shown = told(&shell, &mut consumer, &command, 0, b"").await;
+        assert_eq!((&shown[0]["offset"], &shown[0]["told"]), (&json!(offset), &json!("consumers")), "{when}");
+        assert_eq!(consumer.hears().await.code, request::RESET_CONSUMER_CLIENT_OFFSET);
+    }
     let result = br#"{"autoCommit":true,"consumeResult":"CR_SUCCESS","order":false,"spentTimeMills":3}"#;
     let command = format!("queryMsgById -i {id} -g billing -d client-1");
     let shown = told(&shell, &mut consumer, &command, 1, result).await;
     assert_eq!((&shown["consumeResult"], &shown["spentTimeMills"]), (&json!("CR_SUCCESS"), &json!(3)));
     let command = format!("queryMsgById -i {id}");
     let shown = told(&shell, &mut consumer, &command, 0, b"").await;
-    assert_eq!(shown["consumers"], json!([{"consumerGroup": "billing", "track": "NOT_CONSUME_YET"}]));
+    assert_eq!(shown["consumers"], json!([{"consumerGroup": "billing", "track": "NOT_CONSUME_YET", "error": null}]));
 }

@@ -21,8 +21,10 @@ fn topics_are_made_changed_and_deleted() {
     assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], format!("{}:2", shell.broker_name()));
     shell.json("updateOrderConf -t orders -m delete");
     assert_eq!(shell.fails("updateOrderConf -t orders -m get"), "error: no order is configured for topic orders\n");
-    shell.json("updateOrderConf -t orders -m put -v broker-x:3");
-    assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], "broker-x:3");
+    // Of a broker of another cluster, say.
+    let both = format!("broker-x:3;{}:2", shell.broker_name());
+    shell.json(&format!("updateOrderConf -t orders -m put -v {both}"));
+    assert_eq!(shell.json("updateOrderConf -t orders -m get")[0]["orderConf"], both);
 
     let changed = shell.json(&format!("updateTopicPerm -b {broker} -t orders -p 4"));
     assert_eq!(changed, json!([{"broker": broker, "topic": "orders", "permBefore": "RW-", "perm": "R--"}]));
@@ -37,7 +39,20 @@ fn topics_are_made_changed_and_deleted() {
 
     assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders"), json!([{"broker": broker, "deleted": "orders"}]));
     shell.fails_at_last("topicRoute -t orders");
-    shell.fails("updateOrderConf -t orders -m get");
+    let left = shell.json("updateOrderConf -t orders -m get");
+    assert_eq!(left[0]["orderConf"], "broker-x:3", "what is noted of other brokers stays");
+}
+
+#[test]
+fn an_order_is_noted_of_registered_brokers_only() {
+    let shell = Shell::start();
+    let (broker, elsewhere) = (shell.broker(), shell.broker().replace("127.0.0.1", "localhost"));
+    let said = shell.fails(&format!("updateTopic -b {elsewhere} -t orders -o true"));
+    let expected = format!("no broker \"{elsewhere}\" is known to the name servers; there are: {broker}");
+    contains(&said, &expected);
+    shell.json(&format!("exportMetadata -t -b {broker} -f out"));
+    let written: Value = serde_json::from_str(&shell.file("out/topic.json")).unwrap();
+    assert_eq!(written["topicConfigTable"], json!({}), "nothing is done before that is known");
 }
 
 #[test]
@@ -63,6 +78,7 @@ fn every_broker_of_a_cluster_is_asked_or_one_of_them() {
     let written: Value = serde_json::from_str(&shell.file("out/metadata.json")).unwrap();
     assert_eq!(written["topicConfigTable"]["orders"]["readQueueNums"], 4);
     assert_eq!(shell.json("deleteTopic -c DefaultCluster -t orders").as_array().unwrap().len(), 2);
+    contains(&shell.fails("updateOrderConf -t orders -m get"), "no order is configured for topic orders");
 }
 
 #[test]
@@ -123,9 +139,10 @@ async fn groups_go_on_elsewhere() {
     assert_eq!(skipped, expected);
     let back = shell.json("resetOffsetByTime -g billing -t orders -s 2020-01-01#00:00:00:000");
     assert_eq!((&back[0]["offsetBefore"], &back[0]["offset"]), (&json!(3), &json!(0)));
-    let nearest = shell.json("resetOffsetByTime -g billing -t orders -s now")[0]["offset"].as_i64();
-    assert!(nearest < Some(3), "the message that was stored last is nearest to now, and not the end");
-    shell.json("resetOffsetByTime -g billing -t orders -s 0");
+    for (when, offset) in [("now", 3), ("0", 0), ("-1", 3), ("0", 0)] {
+        let reset = shell.json(&format!("resetOffsetByTime -g billing -t orders -s {when}"));
+        assert_eq!(reset[0]["offset"], offset, "{when}");
+    }
     let kept = shell.json("resetOffsetByTime -g billing -t orders -s now -f false");
     assert_eq!(kept[0]["offset"], 0, "a group goes forward by force only");
     let stats = shell.json(&format!("brokerConsumeStats -b {broker} -l 1"));
@@ -145,28 +162,22 @@ fn what_is_configured_is_written_to_files() {
     shell.json("updateTopic -c DefaultCluster -t orders");
     shell.json("updateSubGroup -c DefaultCluster -g billing");
     let broker = shell.broker();
-    for (command, file, has, lacks) in [
-        ("exportMetadata -c DefaultCluster", "metadata.json", &["topicConfigTable", "subscriptionGroupTable"][..], ""),
-        (&format!("exportMetadata -t -b {broker}"), "topic.json", &["topicConfigTable"], "subscriptionGroupTable"),
-        (
-            &format!("exportMetadata -g -b {broker}"),
-            "subscriptionGroup.json",
-            &["subscriptionGroupTable"],
-            "topicConfigTable",
-        ),
-        ("exportConfigs -c DefaultCluster", "configs.json", &["brokerConfigs", "clusterScale"], ""),
-    ] {
+    let written = |command: &str, file: &str| -> Value {
         shell.json(&format!("{command} -f out"));
-        let written: Value = serde_json::from_str(&shell.file(&format!("out/{file}"))).unwrap();
-        has.iter().for_each(|name| assert!(written[name].is_object(), "{command}: {written}"));
-        assert_eq!(written.get(lacks), None, "{command}");
-        let topics: Vec<_> =
-            written["topicConfigTable"].as_object().into_iter().flat_map(|table| table.keys()).collect();
-        assert!(topics.is_empty() || topics == ["orders"], "{command}: {topics:?}");
-        let groups: Vec<_> =
-            written["subscriptionGroupTable"].as_object().into_iter().flat_map(|table| table.keys()).collect();
-        assert!(groups.is_empty() || groups == ["billing"], "{command}: {groups:?}");
+        serde_json::from_str(&shell.file(&format!("out/{file}"))).unwrap()
+    };
+    for (command, file, topic, group) in [
+        ("exportMetadata -c DefaultCluster", "metadata.json", Some("orders"), Some("billing")),
+        (&format!("exportMetadata -t -b {broker}"), "topic.json", Some("orders"), None),
+        (&format!("exportMetadata -g -b {broker}"), "subscriptionGroup.json", None, Some("billing")),
+    ] {
+        let written = written(command, file);
+        for (table, name) in [("topicConfigTable", topic), ("subscriptionGroupTable", group)] {
+            let names = written.get(table).map(|table| table.as_object().unwrap().keys().cloned().collect::<Vec<_>>());
+            assert_eq!(names, name.map(|name| vec![name.to_owned()]), "{command}: {table}");
+        }
     }
-    let written: Value = serde_json::from_str(&shell.file("out/configs.json")).unwrap();
+    let written = written("exportConfigs -c DefaultCluster", "configs.json");
+    assert!(written["brokerConfigs"][shell.broker_name()]["fileReservedTime"].is_string(), "{written}");
     assert_eq!(written["clusterScale"], json!({"namesrvSize": 1, "masterBrokerSize": 1, "slaveBrokerSize": 0}));
 }

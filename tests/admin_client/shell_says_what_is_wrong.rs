@@ -68,7 +68,13 @@ fn wrong_arguments() {
         ("printMsg -t t -c klingon", "expected the name of a charset"),
         ("queryMsgById -i 7F0000", "7F0000 is no offset id of 32 or 56 hexadecimal digits"),
         ("queryMsgById -i 7F000001000070EF0000000000000000 -g g", "--clientId <ID>"),
+        ("queryMsgById -i 7F000001000070EF0000000000000000,7F0000 -s true", "7F0000 is no offset id"),
         ("sendMessage -t t -p hello -i 1", "--broker <NAME>"),
+        ("consumeMessage -t t -c 0", "0 is not in 1.."),
+        ("printMsg -t t -b=-5", "expected a time from 1970 on"),
+        ("printMsg -t t -b 1969-12-30#00:00:00:000", "expected a time from 1970 on"),
+        ("topicList -n nonsense", "expected host:port;host:port, found \"nonsense\""),
+        ("topicList -n ;", "no name server is given"),
     ] {
         let ran = Ferromq::new().run(&format!("admin {command}"));
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{command}: {}", ran.err);

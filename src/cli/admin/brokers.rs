@@ -1,11 +1,14 @@
 //! getBrokerConfig, updateBrokerConfig, brokerStatus, cleanExpiredCQ, deleteExpiredCommitLog, cleanUnusedTopic.
 
+use std::collections::BTreeMap;
+
 use anyhow::Result;
 use clap::Args;
 
-use super::Context;
 use super::page::{Page, Rows, row};
 use super::target::{OptionalTarget, Target};
+use super::{Context, unless_all_failed};
+use crate::client::ClientError;
 
 /// Show the settings of brokers, slaves too.
 #[derive(Args, Clone, Debug)]
@@ -16,13 +19,25 @@ pub(super) struct GetBrokerConfigArgs {
 
 impl GetBrokerConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut parts = Vec::new();
-        for broker in context.admin.masters_and_slaves(&self.target.brokers()).await? {
-            let config = context.admin.broker_config(&broker).await?;
-            parts.push((broker, config.into()));
-        }
-        Ok(Page::Parts(parts))
+        each(context, &self.target, async |broker| context.admin.broker_config(broker).await).await
     }
+}
+
+/// What each broker says, slaves too.
+async fn each(
+    context: &Context,
+    target: &Target,
+    ask: impl AsyncFn(&str) -> Result<BTreeMap<String, String>, ClientError>,
+) -> Result<Page> {
+    let (mut parts, mut failures) = (Vec::new(), Vec::new());
+    for broker in context.admin.masters_and_slaves(&target.brokers()).await? {
+        match ask(&broker).await {
+            Ok(told) => parts.push((broker, told.into())),
+            Err(error) => failures.push(error),
+        }
+    }
+    unless_all_failed(failures, parts.is_empty())?;
+    Ok(Page::Parts(parts))
 }
 
 /// Give a key of brokers' settings another value.
@@ -60,12 +75,7 @@ pub(super) struct BrokerStatusArgs {
 
 impl BrokerStatusArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut parts = Vec::new();
-        for broker in context.admin.masters_and_slaves(&self.target.brokers()).await? {
-            let info = context.admin.runtime_info(&broker).await?;
-            parts.push((broker, info.into()));
-        }
-        Ok(Page::Parts(parts))
+        each(context, &self.target, async |broker| context.admin.runtime_info(broker).await).await
     }
 }
 

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::page::{Cell, Page, Rows, row};
 use super::{Context, wire_name};
-use crate::client::ClientError;
+use crate::admin::AdminError;
 use crate::protocol::body::connection::{Connection, ConsumerConnection};
 use crate::protocol::names::{GroupName, Topic};
 
@@ -124,7 +124,7 @@ pub(super) async fn addresses(
     context: &Context,
     group: &GroupName,
     broker: Option<&str>,
-) -> Result<Vec<String>, ClientError> {
+) -> Result<Vec<String>, AdminError> {
     match broker {
         Some(address) => Ok(vec![address.to_owned()]),
         None => {

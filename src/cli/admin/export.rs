@@ -15,7 +15,7 @@ use crate::broker::groups::is_system_group;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::body::subscription_group::SubscriptionGroupConfig;
 use crate::protocol::body::topic_config::TopicConfig;
-use crate::protocol::names::{DEAD_LETTER_PREFIX, RETRY_PREFIX};
+use crate::protocol::names::is_of_a_group;
 
 /// Where files are written unless told otherwise, as by mqadmin.
 const DIRECTORY: &str = "/tmp/rocketmq/export";
@@ -46,10 +46,7 @@ impl ExportMetadataArgs {
         let (mut topics, mut groups) = (BTreeMap::new(), BTreeMap::new());
         for broker in context.admin.masters(&self.target.brokers()).await? {
             let own = context.admin.system_topics_of_broker(&broker).await?.topic_list;
-            let is_wanted = |name: &str| {
-                let is_special = name.starts_with(RETRY_PREFIX) || name.starts_with(DEAD_LETTER_PREFIX);
-                !own.contains(name) && (self.special_topic || !is_special)
-            };
+            let is_wanted = |name: &str| !own.contains(name) && (self.special_topic || !is_of_a_group(name));
             let table = context.admin.topic_configs(&broker).await?.topic_config_table;
             table
                 .values()

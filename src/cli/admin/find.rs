@@ -6,15 +6,15 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{ArgAction, Args};
 
 use super::page::{Cell, Page, Rows, row};
-use super::{Context, TOOLS_GROUP, Usage, track};
+use super::{Context, TOOLS_GROUP, Usage, track, unless_all_failed};
 use crate::admin::{BrokerAt, MessageQuery};
 use crate::cli::message_json::as_json;
-use crate::client::{OutgoingMessage, Queue};
+use crate::client::{OutgoingMessage, Producer, Queue};
 use crate::protocol::ids;
 use crate::protocol::message::Message;
-use crate::protocol::names::{GroupName, Topic};
+use crate::protocol::names::{GroupName, NameError, Topic};
 use crate::protocol::properties::{self, keys};
-use crate::protocol::units::{QueueId, QueueOffset};
+use crate::protocol::units::{PhysicalOffset, QueueId, QueueOffset};
 
 /// A consumer that is to consume a message once more.
 #[derive(Args, Clone, Debug)]
@@ -38,13 +38,34 @@ impl Consumer {
     }
 }
 
+/// An offset id, which says at which broker a message lies and where.
+#[derive(Clone, Debug)]
+struct OffsetId {
+    text: String,
+    broker: String,
+    at: PhysicalOffset,
+}
+
+impl OffsetId {
+    fn parse(text: &str) -> Result<Self, Usage> {
+        match ids::parse_offset_id(text) {
+            Some((broker, at)) => Ok(Self { text: text.into(), broker: broker.to_string(), at }),
+            None => {
+                let hint = "an id that a producer gave is looked for with queryMsgByUniqueKey";
+                Err(Usage(format!("{text} is no offset id of 32 or 56 hexadecimal digits; {hint}")))
+            }
+        }
+    }
+}
+
 /// Show the message with an offset id, which says at which broker it lies and where.
 #[derive(Args, Clone, Debug)]
 #[command(rename_all = "camelCase")]
 pub(super) struct QueryMsgByIdArgs {
     /// The id, of 32 or 56 hexadecimal digits; several with commas between them.
     #[arg(short = 'i', long, value_name = "ID", value_delimiter = ',', required = true)]
-    msg_id: Vec<String>,
+    #[arg(value_parser = OffsetId::parse)]
+    msg_id: Vec<OffsetId>,
     #[command(flatten)]
     consumer: Consumer,
     /// Whether to send it again, as a new message.
@@ -57,43 +78,44 @@ pub(super) struct QueryMsgByIdArgs {
 
 impl QueryMsgByIdArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut parts = Vec::new();
-        for id in &self.msg_id {
-            let Some((broker, at)) = ids::parse_offset_id(id) else {
-                let hint = "an id that a producer gave is looked for with queryMsgByUniqueKey";
-                return Err(Usage(format!("{id} is no offset id of 32 or 56 hexadecimal digits; {hint}")).into());
-            };
-            let message = context.admin.message_at(&broker.to_string(), at).await?;
-            let page = match self.consumer.consume(context, &message).await? {
-                Some(result) => result,
-                None if self.send_message => resent(context, &message).await?,
-                None => shown(context, &broker.to_string(), &broker.to_string(), &message).await?,
-            };
-            parts.push((id.clone(), page));
-        }
-        Ok(alone_or_all(parts))
+        let producer = if self.send_message { Some(context.producer().await?.start().await?) } else { None };
+        let find = async |id: &OffsetId| {
+            let message = context.admin.message_at(&id.broker, id.at).await?;
+            match (self.consumer.consume(context, &message).await?, &producer) {
+                (Some(result), _) => Ok(result),
+                (None, Some(producer)) => resent(producer, &message).await,
+                (None, None) => Ok(shown(context, &id.broker, &id.broker, &message).await),
+            }
+        };
+        each(context, &self.msg_id, |id| id.text.clone(), find).await
     }
 }
 
-/// Sends a message again.
-async fn resent(context: &Context, message: &Message) -> Result<Page> {
-    /// What the producer and the broker give a message anew.
-    const OF_THE_SENDING: [&str; 5] = [keys::TAGS, keys::KEYS, keys::UNIQ_KEY, keys::WAIT, keys::CLUSTER];
-    let topic = Topic::parse(message.topic.as_str())?;
-    let others = properties::pairs(&message.properties).filter(|(name, _)| !OF_THE_SENDING.contains(name));
-    let outgoing = OutgoingMessage {
-        tag: message.tags().map(Into::into),
-        keys: message.keys().map(Into::into),
-        properties: others.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-        ..OutgoingMessage::new(topic, message.body.clone())
-    };
-    let receipt = context.producer().await?.send(&outgoing).await?;
+/// Sends a message again, as its application wrote it.
+async fn resent(producer: &Producer, message: &Message) -> Result<Page> {
+    let receipt = producer.send(&as_written(message)?).await?;
     Ok(Page::Pairs(vec![
         ("msgId".into(), receipt.unique_id.into()),
         ("broker".into(), (*receipt.broker_name).into()),
         ("queue".into(), receipt.queue_id.0.into()),
         ("offset".into(), receipt.queue_offset.0.into()),
     ]))
+}
+
+/// A message as its application wrote it, without what producers and brokers add: if that were sent again, a message of a
+/// transaction would become a half message, which nobody ends.
+fn as_written(message: &Message) -> Result<OutgoingMessage, NameError> {
+    // Of the names that mean something to brokers and clients, one without a place of its own in messages to be sent.
+    let is_the_applications = |name: &str| name == keys::BUYER_ID || !keys::ALL.contains(&name);
+    let given = properties::pairs(&message.properties).filter(|(name, _)| is_the_applications(name));
+    Ok(OutgoingMessage {
+        tag: message.tags().map(Into::into),
+        keys: message.keys().map(Into::into),
+        sharding_key: message.property(keys::SHARDING_KEY).map(Into::into),
+        flag: message.flag,
+        properties: given.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        ..OutgoingMessage::new(Topic::parse(message.topic.as_str())?, message.body.clone())
+    })
 }
 
 /// List the messages with a key.
@@ -146,25 +168,26 @@ impl QueryMsgByUniqueKeyArgs {
         if !self.show_all {
             found.truncate(1);
         }
-        let mut parts = Vec::new();
-        for (broker, message) in &found {
-            let page = match self.consumer.consume(context, message).await? {
+        let show = async |(broker, message): &(BrokerAt, Message)| {
+            Ok(match self.consumer.consume(context, message).await? {
                 Some(result) => result,
-                None => shown(context, &broker.name, &broker.address, message).await?,
-            };
-            parts.push((message.offset_id(), page));
-        }
-        Ok(alone_or_all(parts))
+                None => shown(context, &broker.name, &broker.address, message).await,
+            })
+        };
+        each(context, &found, |(_, message)| message.offset_id(), show).await
     }
 }
 
 /// The messages that a query finds at the brokers of its topic, each with its broker.
 async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
-    let mut found = Vec::new();
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
     for broker in context.admin.masters_of_topic(&query.topic).await? {
-        let messages = context.admin.query_messages(&broker.address, query).await?;
-        found.extend(messages.into_iter().map(|message| (broker.clone(), message)));
+        match context.admin.query_messages(&broker.address, query).await {
+            Ok(messages) => found.extend(messages.into_iter().map(|message| (broker.clone(), message))),
+            Err(error) => failures.push(error),
+        }
     }
+    unless_all_failed(failures, found.is_empty())?;
     Ok(found)
 }
 
@@ -203,20 +226,29 @@ impl QueryMsgByOffsetArgs {
 }
 
 /// A message, and which groups have consumed it.
-async fn shown(context: &Context, broker_name: &str, address: &str, message: &Message) -> Result<Page> {
-    let tracks = track::of(context, address, message).await?;
+async fn shown(context: &Context, broker_name: &str, address: &str, message: &Message) -> Page {
+    let tracks = track::of(context, address, message).await;
     let message = Page::Fields(as_json(broker_name, message));
-    Ok(Page::Parts(vec![("message".into(), message), ("consumers".into(), tracks.into())]))
+    Page::Parts(vec![("message".into(), message), ("consumers".into(), tracks.into())])
 }
 
-/// A single page without the heading that tells it from others.
-fn alone_or_all(mut parts: Vec<(String, Page)>) -> Page {
-    match parts.pop() {
-        Some((_, page)) if parts.is_empty() => page,
-        Some(last) => {
-            parts.push(last);
-            Page::Parts(parts)
-        }
-        None => Page::Printed,
+/// A page for each of some messages, printed as soon as it is there, so that it is told what was done for one when a later one
+/// fails. That of a single message goes without the heading that tells it from others.
+async fn each<T>(
+    context: &Context,
+    messages: &[T],
+    heading: impl Fn(&T) -> String,
+    page: impl AsyncFn(&T) -> Result<Page>,
+) -> Result<Page> {
+    if let [one] = messages {
+        return page(one).await;
     }
+    for (number, message) in messages.iter().enumerate() {
+        let part = Page::Parts(vec![(heading(message), page(message).await?)]);
+        if number > 0 && !context.json {
+            crate::cli::print("\n")?;
+        }
+        part.print(context.json)?;
+    }
+    Ok(Page::Printed)
 }

@@ -10,12 +10,14 @@ use crate::protocol::units::StoreTime;
 /// How mqadmin writes a time of the place where it runs: `2026-11-21#05:51:06:595`.
 const FORMAT: &str = "%Y-%m-%d#%H:%M:%S";
 
-/// Reads milliseconds since the epoch, mqadmin's form, or a date and time of UTC.
+/// Reads milliseconds since the epoch, mqadmin's form, or a date and time of UTC. Negative times are none: the wire has words of
+/// its own among them.
 pub(super) fn parse(text: &str) -> Result<StoreTime, Usage> {
-    match text.split_once('#') {
-        Some(_) => in_zone(text, &TimeZone::system()),
-        None => times::parse(text).map_err(|expected| Usage(format!("{expected}, or 2026-11-21#05:51:06:000"))),
-    }
+    let time = match text.split_once('#') {
+        Some(_) => in_zone(text, &TimeZone::system())?,
+        None => times::parse(text).map_err(|expected| Usage(format!("{expected}, or 2026-11-21#05:51:06:000")))?,
+    };
+    if time.0 < 0 { Err(Usage("expected a time from 1970 on".into())) } else { Ok(time) }
 }
 
 fn in_zone(text: &str, zone: &TimeZone) -> Result<StoreTime, Usage> {
@@ -39,7 +41,9 @@ mod tests {
         assert_eq!(in_zone("2024-02-29#08:00:00:007", &east).ok(), Some(leap_day));
         assert_eq!(parse("1709164800007").ok(), Some(leap_day));
         assert_eq!(parse("2024-02-29T00:00:00.007Z").ok(), Some(leap_day));
-        for text in ["yesterday", "2024-02-30#00:00:00:000", "2024-02-29#00:00:00", "2024-02-29#00:00:00:1000", "#"] {
+        for text in
+            ["yesterday", "2024-02-30#00:00:00:000", "2024-02-29#00:00:00", "2024-02-29#00:00:00:1000", "#", "-1"]
+        {
             assert!(parse(text).is_err(), "{text}");
         }
     }

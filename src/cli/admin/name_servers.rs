@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
+use crate::client::ClientError;
 
 /// Show the settings of the name servers.
 #[derive(Args, Clone, Debug)]
@@ -100,19 +101,25 @@ pub(super) struct WritePermArgs {
 
 impl WritePermArgs {
     pub(super) async fn wipe(&self, context: &Context) -> Result<Page> {
-        let mut rows = Rows::new(&["nameServer", "broker", "topicsWiped"]);
-        for name_server in context.admin.name_servers().iter() {
-            let topics = context.admin.wipe_write_permission(name_server, &self.broker_name).await?;
-            rows.add(row![&**name_server, &*self.broker_name, topics]);
-        }
-        Ok(rows.into())
+        let wipe = async |name_server: &str| context.admin.wipe_write_permission(name_server, &self.broker_name).await;
+        self.at_each(context, &["nameServer", "broker", "topicsWiped"], wipe).await
     }
 
     pub(super) async fn add(&self, context: &Context) -> Result<Page> {
-        let mut rows = Rows::new(&["nameServer", "broker", "topicsAdded"]);
+        let add = async |name_server: &str| context.admin.add_write_permission(name_server, &self.broker_name).await;
+        self.at_each(context, &["nameServer", "broker", "topicsAdded"], add).await
+    }
+
+    /// Changes the permission at one name server after the other, and tells of how many topics.
+    async fn at_each(
+        &self,
+        context: &Context,
+        columns: &'static [&'static str],
+        change: impl AsyncFn(&str) -> Result<u32, ClientError>,
+    ) -> Result<Page> {
+        let mut rows = Rows::new(columns);
         for name_server in context.admin.name_servers().iter() {
-            let topics = context.admin.add_write_permission(name_server, &self.broker_name).await?;
-            rows.add(row![&**name_server, &*self.broker_name, topics]);
+            rows.add(row![&**name_server, &*self.broker_name, change(name_server).await?]);
         }
         Ok(rows.into())
     }

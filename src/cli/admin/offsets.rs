@@ -9,7 +9,6 @@ use crate::admin::{Reset, ResetTo};
 use crate::protocol::codes::response;
 use crate::protocol::command::Language;
 use crate::protocol::names::{GroupName, Topic};
-use crate::protocol::units::StoreTime;
 
 /// The group and the topic in which it goes on elsewhere.
 #[derive(Args, Clone, Debug)]
@@ -32,8 +31,8 @@ struct Whose {
 pub(super) struct ResetOffsetByTimeArgs {
     #[command(flatten)]
     whose: Whose,
-    /// The time: now, milliseconds, 2026-11-21#05:51:06:000 of this place, or 2026-11-21T05:51:06Z.
-    #[arg(short = 's', long, value_name = "TIME")]
+    /// The time: now, or -1, for the end; milliseconds, 2026-11-21#05:51:06:000 of this place, or 2026-11-21T05:51:06Z.
+    #[arg(short = 's', long, value_name = "TIME", allow_negative_numbers = true)]
     timestamp: String,
     /// Consumers written in C++ are told.
     #[arg(short, long)]
@@ -43,7 +42,7 @@ pub(super) struct ResetOffsetByTimeArgs {
 impl ResetOffsetByTimeArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let to = match self.timestamp.as_str() {
-            "now" => ResetTo::Time(StoreTime(context.clock.now_ms())),
+            "now" | "-1" => ResetTo::End,
             text => ResetTo::Time(moment::parse(text).map_err(|error| Usage(format!("--timestamp: {error}")))?),
         };
         let consumers = if self.cplus { Language::Cpp } else { Language::Java };

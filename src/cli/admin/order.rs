@@ -8,6 +8,7 @@ use super::page::{Page, Rows, row};
 use super::{Context, Usage};
 use crate::admin::{Admin, AdminError};
 use crate::namesrv::kv_config::ORDER_TOPIC_CONFIG;
+use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::names::Topic;
 
 /// Set, show or delete which queues an ordered topic has.
@@ -49,7 +50,7 @@ impl UpdateOrderConfArgs {
                 Some(conf.with_context(|| format!("no order is configured for topic {topic}"))?)
             }
             Method::Delete => {
-                forget(admin, &self.topic).await?;
+                admin.delete_kv(ORDER_TOPIC_CONFIG, topic).await?;
                 None
             }
         };
@@ -59,27 +60,51 @@ impl UpdateOrderConfArgs {
     }
 }
 
-/// Notes that a topic has so many queues at brokers, whatever is noted of others.
-pub(super) async fn keep(admin: &Admin, topic: &Topic, brokers: &[String], queues: u32) -> Result<(), AdminError> {
+/// The names of the sets that brokers belong to, by which their queues are noted.
+///
+/// # Errors
+/// Name servers do not know one of the addresses, though a broker may be there: nothing could be noted of its queues.
+pub(super) async fn sets_of(admin: &Admin, brokers: &[String]) -> Result<Vec<String>, AdminError> {
     let info = admin.cluster_info().await?;
-    let is_wanted = |address: &String| brokers.contains(address);
-    let sets = info.broker_addr_table.values().filter(|set| set.broker_addrs.values().any(is_wanted));
-    let names: Vec<&str> = sets.map(|set| set.broker_name.as_str()).collect();
+    let sets = || info.broker_addr_table.values();
+    let set_of = |address: &String| {
+        let set = sets().find(|set| set.broker_addrs.values().any(|known| known == address));
+        let known = || sets().filter_map(|set| set.broker_addrs.get(&MASTER_ID).cloned()).collect();
+        set.map(|set| set.broker_name.clone())
+            .ok_or_else(|| AdminError::UnknownBroker { name: address.clone(), known: known() })
+    };
+    brokers.iter().map(set_of).collect()
+}
+
+/// Notes that a topic has so many queues at each of some sets, whatever is noted of others.
+pub(super) async fn keep(admin: &Admin, topic: &Topic, sets: &[String], queues: u32) -> Result<(), AdminError> {
     let known = admin.kv(ORDER_TOPIC_CONFIG, topic.as_str()).await?.unwrap_or_default();
-    Ok(admin.put_kv(ORDER_TOPIC_CONFIG, topic.as_str(), &merged(&known, &names, queues)).await?)
+    Ok(admin.put_kv(ORDER_TOPIC_CONFIG, topic.as_str(), &merged(&known, sets, queues)).await?)
 }
 
-/// Takes back what is noted of a topic.
-pub(super) async fn forget(admin: &Admin, topic: &Topic) -> Result<(), AdminError> {
-    Ok(admin.delete_kv(ORDER_TOPIC_CONFIG, topic.as_str()).await?)
+/// Takes back what is noted of a topic at some sets, whatever is noted of others.
+pub(super) async fn forget(admin: &Admin, topic: &Topic, sets: &[String]) -> Result<(), AdminError> {
+    let known = admin.kv(ORDER_TOPIC_CONFIG, topic.as_str()).await?.unwrap_or_default();
+    let left = of_others(&known, sets).collect::<Vec<_>>().join(";");
+    if left.is_empty() {
+        admin.delete_kv(ORDER_TOPIC_CONFIG, topic.as_str()).await?;
+    } else {
+        admin.put_kv(ORDER_TOPIC_CONFIG, topic.as_str(), &left).await?;
+    }
+    Ok(())
 }
 
-fn merged(known: &str, brokers: &[&str], queues: u32) -> String {
-    let is_other = |part: &&str| !part.is_empty() && !brokers.contains(&part.split(':').next().unwrap_or_default());
-    let others = known.split(';').filter(is_other).map(str::to_owned);
-    let mut parts: Vec<String> = others.chain(brokers.iter().map(|broker| format!("{broker}:{queues}"))).collect();
+fn merged(known: &str, sets: &[String], queues: u32) -> String {
+    let others = of_others(known, sets).map(str::to_owned);
+    let mut parts: Vec<String> = others.chain(sets.iter().map(|set| format!("{set}:{queues}"))).collect();
     parts.sort();
     parts.join(";")
+}
+
+/// The parts of what is noted that are of none of the sets.
+fn of_others<'a>(known: &'a str, sets: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let set_of = |part: &'a str| part.split(':').next().unwrap_or_default();
+    known.split(';').filter(move |part| !part.is_empty() && !sets.iter().any(|set| set == set_of(part)))
 }
 
 /// A value that clients can read: they would find no queue in any other.
@@ -95,9 +120,11 @@ mod tests {
 
     #[test]
     fn what_is_noted_of_other_brokers_stays() {
-        assert_eq!(merged("", &["a"], 4), "a:4");
-        assert_eq!(merged("b:8;a:2", &["a"], 4), "a:4;b:8");
-        assert_eq!(merged("a:2;", &["a", "b"], 4), "a:4;b:4");
+        let (a, b) = ("a".to_owned(), "b".to_owned());
+        assert_eq!(merged("", std::slice::from_ref(&a), 4), "a:4");
+        assert_eq!(merged("b:8;a:2", std::slice::from_ref(&a), 4), "a:4;b:8");
+        assert_eq!(merged("a:2;", &[a.clone(), b], 4), "a:4;b:4");
+        assert_eq!(of_others("ab:1;a:2;;c:3", &[a]).collect::<Vec<_>>(), ["ab:1", "c:3"]);
     }
 
     #[test]

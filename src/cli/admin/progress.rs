@@ -9,8 +9,7 @@ use clap::{ArgAction, Args};
 use super::connections::{by_id, of_group};
 use super::page::{Cell, Page, Rows, row};
 use super::{Context, wire_name};
-use crate::admin::Admin;
-use crate::client::ClientError;
+use crate::admin::{Admin, AdminError};
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::stats::ConsumeStats;
 use crate::protocol::names::{GroupName, RETRY_PREFIX};
@@ -43,9 +42,8 @@ impl ConsumerProgressArgs {
         for (queue, at) in stats.offset_table.iter() {
             let reader = readers.get(queue).cloned();
             let (queue_id, last) = (queue.queue_id, Cell::time(at.last_timestamp));
-            let diff = at.broker_offset - at.consumer_offset;
             let (topic, broker) = (&*queue.topic, &*queue.broker_name);
-            rows.add(row![topic, broker, queue_id, at.broker_offset, at.consumer_offset, reader, diff, last]);
+            rows.add(row![topic, broker, queue_id, at.broker_offset, at.consumer_offset, reader, at.diff(), last]);
         }
         let totals = vec![
             ("consumeTps".to_owned(), stats.consume_tps.into()),
@@ -56,7 +54,7 @@ impl ConsumerProgressArgs {
 }
 
 /// How far a group has come, at all its brokers together.
-async fn stats_of(admin: &Admin, group: &GroupName) -> Result<ConsumeStats, ClientError> {
+async fn stats_of(admin: &Admin, group: &GroupName) -> Result<ConsumeStats, AdminError> {
     let mut all = ConsumeStats::default();
     for broker in admin.masters_of_group(group).await? {
         let stats = admin.consume_stats(&broker.address, group, None).await?;
@@ -90,13 +88,16 @@ async fn of_all(context: &Context) -> Result<Page> {
         let Some(group) = topic.strip_prefix(RETRY_PREFIX).and_then(|name| GroupName::parse(name).ok()) else {
             continue;
         };
-        let stats = stats_of(&context.admin, &group).await?;
+        // A group that cannot be told of hides none of the others.
+        let stats = stats_of(&context.admin, &group).await;
+        let stats = stats.inspect_err(|error| tracing::warn!("group {group}: {error}")).ok();
+        let (tps, diff) = (stats.as_ref().map(|stats| stats.consume_tps), stats.as_ref().map(ConsumeStats::total_diff));
         let online = of_group(context, &group, None).await.ok();
         let clients =
             online.as_ref().map_or(0, |told| by_id(told.connection_set.clone()).collect::<BTreeMap<_, _>>().len());
         let consume_type = online.as_ref().map(|told| wire_name(&told.consume_type));
         let model = online.as_ref().map(|told| wire_name(&told.message_model));
-        rows.add(row![group.as_str(), clients, consume_type, model, stats.consume_tps, stats.total_diff()]);
+        rows.add(row![group.as_str(), clients, consume_type, model, tps, diff]);
     }
     Ok(rows.into())
 }
@@ -128,11 +129,10 @@ impl BrokerConsumeStatsArgs {
         let mut rows = Rows::new(columns);
         for (group, stats) in told.consume_stats_list.iter().flatten() {
             for (queue, at) in stats.iter().flat_map(|stats| stats.offset_table.iter()) {
-                let diff = at.broker_offset - at.consumer_offset;
-                if diff >= self.level {
+                if at.diff() >= self.level {
                     let (topic, broker, last) = (&*queue.topic, &*queue.broker_name, Cell::time(at.last_timestamp));
                     let offsets = (at.broker_offset, at.consumer_offset);
-                    rows.add(row![topic, &**group, broker, queue.queue_id, offsets.0, offsets.1, diff, last]);
+                    rows.add(row![topic, &**group, broker, queue.queue_id, offsets.0, offsets.1, at.diff(), last]);
                 }
             }
         }

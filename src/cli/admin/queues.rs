@@ -40,11 +40,7 @@ impl QueryCqArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let broker = match &self.broker {
             Some(address) => address.clone(),
-            None => {
-                let brokers = context.admin.masters_of_topic(&self.topic).await?;
-                let first = brokers.into_iter().next();
-                first.with_context(|| format!("topic {} has no master", self.topic))?.address
-            }
+            None => context.admin.masters_of_topic(&self.topic).await?.remove(0).address,
         };
         let (queue, from) = (QueueId(self.queue), QueueOffset(self.index));
         let group = self.consumer.as_ref();

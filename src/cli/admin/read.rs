@@ -70,7 +70,7 @@ impl PrintMsgArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let reading = Reading::new(context, &self.topic, &self.range)?;
         let printer = Printer { json: context.json, charset: self.print_body.then_some(self.looks.charset_name) };
-        for queue in queues_of(context, &self.topic).await? {
+        for queue in readable_queues(context, &self.topic).await? {
             reading.each(&queue, None, |message| printer.print(&queue, message).map(Continue)).await?;
         }
         Ok(Page::Printed)
@@ -144,6 +144,7 @@ pub(super) struct ConsumeMessageArgs {
     offset: Option<u64>,
     /// So many at most, of each queue.
     #[arg(short = 'c', long = "MessageNumber", value_name = "N", default_value_t = 128)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     message_number: u64,
     /// The group to read as.
     #[arg(short = 'g', long, value_parser = GroupName::parse, default_value = TOOLS_GROUP)]
@@ -174,14 +175,14 @@ impl ConsumeMessageArgs {
     }
 }
 
-/// The readable queues of a topic.
-async fn queues_of(context: &Context, topic: &Topic) -> Result<Vec<Queue>> {
+/// The queues of a topic that can be read.
+async fn readable_queues(context: &Context, topic: &Topic) -> Result<Vec<Queue>> {
     Ok(subscribe_queues(&context.admin.routes().of(topic).await?))
 }
 
 /// Those of a broker, or one of them. There is at least one.
 async fn queues_at(context: &Context, topic: &Topic, broker: Option<&str>, id: Option<u32>) -> Result<Vec<Queue>> {
-    let mut queues = queues_of(context, topic).await?;
+    let mut queues = readable_queues(context, topic).await?;
     queues
         .retain(|queue| broker.is_none_or(|name| *queue.broker_name == *name) && id.is_none_or(|id| queue.id.0 == id));
     let (broker, id) = (broker.unwrap_or("any broker"), id.map_or_else(String::new, |id| format!(" {id}")));

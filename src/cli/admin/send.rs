@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{ArgAction, Args};
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
 use crate::admin::of_cluster;
 use crate::client::route::publish_queues;
-use crate::client::{ClientError, OutgoingMessage, Producer, Queue, SendReceipt};
+use crate::client::{ClientError, OutgoingMessage, Producer, Queue, SendReceipt, TraceOptions};
 use crate::protocol::names::Topic;
 
 /// Send one message.
@@ -34,23 +34,22 @@ pub(super) struct SendMessageArgs {
     /// To this queue of the broker only.
     #[arg(short = 'i', long, value_name = "ID", requires = "broker")]
     qid: Option<u32>,
-    /// Whether a trace of the sending is kept; this producer makes none.
+    /// Whether to leave a trace of the sending.
     #[arg(short, long, value_name = "BOOL", action = ArgAction::Set, default_value_t = false)]
     msg_trace_enable: bool,
 }
 
 impl SendMessageArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        if self.msg_trace_enable {
-            bail!("--msgTraceEnable true: this producer makes no traces; send without");
-        }
         let mut message = OutgoingMessage::new(self.topic.clone(), self.body.clone());
         (message.tag, message.keys) = (self.tags.clone(), self.key.clone());
         let producer = context.producer().await?;
+        let producer = if self.msg_trace_enable { producer.trace(TraceOptions::default()) } else { producer };
+        let producer = producer.start().await?;
         let receipt = match &self.broker {
             None => producer.send(&message).await?,
             Some(broker) => {
-                let queues = queues_of(context, &self.topic).await?;
+                let queues = writable_queues(context, &self.topic).await?;
                 let is_it =
                     |queue: &&Queue| *queue.broker_name == **broker && self.qid.is_none_or(|id| queue.id.0 == id);
                 let queue = queues.iter().find(is_it);
@@ -59,6 +58,11 @@ impl SendMessageArgs {
                 producer.send_to(&message, queue.with_context(nowhere)?).await?
             }
         };
+        // The trace goes a moment later; the message was sent, whatever becomes of that.
+        producer.clone().stop().await?;
+        if producer.traces().is_some_and(|traces| traces.sent == 0) {
+            tracing::warn!("no trace of the sending could be left");
+        }
         let mut rows = Rows::new(&["broker", "queue", "offset", "status", "msgId", "offsetMsgId"]);
         let status = format!("{:?}", receipt.status);
         let at = (receipt.queue_id.0, receipt.queue_offset.0);
@@ -85,7 +89,7 @@ pub(super) struct SendMsgStatusArgs {
 impl SendMsgStatusArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let trial = Trial::new(context, self.message_size).await?;
-        let queues = queues_of(context, &self.broker_name).await?;
+        let queues = writable_queues(context, &self.broker_name).await?;
         let mut rows = Rows::new(COLUMNS);
         for number in 0..self.count {
             trial.send(&self.broker_name, in_turn(&queues, number)?).await.add_to(&mut rows);
@@ -112,7 +116,7 @@ pub(super) struct CheckMsgSendRtArgs {
 impl CheckMsgSendRtArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let trial = Trial::new(context, self.size).await?;
-        let queues = queues_of(context, &self.topic).await?;
+        let queues = writable_queues(context, &self.topic).await?;
         let (mut rows, mut taken) = (Rows::new(COLUMNS), Vec::new());
         for number in 0..self.amount {
             let sent = trial.send(&self.topic, in_turn(&queues, number)?).await;
@@ -144,15 +148,15 @@ pub(super) struct ClusterRtArgs {
 
 impl ClusterRtArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let Some(interval) = self.interval else { return self.round(context).await };
+        let trial = Trial::new(context, self.size).await?;
+        let Some(interval) = self.interval else { return self.round(context, &trial).await };
         loop {
-            self.round(context).await?.print(context.json)?;
+            self.round(context, &trial).await?.print(context.json)?;
             tokio::time::sleep(Duration::from_secs(interval)).await;
         }
     }
 
-    async fn round(&self, context: &Context) -> Result<Page> {
-        let trial = Trial::new(context, self.size).await?;
+    async fn round(&self, context: &Context, trial: &Trial<'_>) -> Result<Page> {
         let info = context.admin.cluster_info().await?;
         let names: Vec<&str> = match &self.cluster {
             Some(name) => vec![name],
@@ -164,7 +168,7 @@ impl ClusterRtArgs {
             brokers.dedup_by(|left, right| left.name == right.name);
             for broker in brokers {
                 let topic = Topic::parse(&broker.name).map_err(ClientError::from)?;
-                let queues = queues_of(context, &topic).await?;
+                let queues = writable_queues(context, &topic).await?;
                 let (mut taken, mut failed) = (Vec::new(), 0_u32);
                 for number in 0..self.amount {
                     let sent = trial.send(&topic, in_turn(&queues, number)?).await;
@@ -203,7 +207,7 @@ impl Sent {
 
 impl<'a> Trial<'a> {
     async fn new(context: &'a Context, size: usize) -> Result<Self> {
-        Ok(Self { context, producer: context.producer().await?, body: vec![b'a'; size] })
+        Ok(Self { context, producer: context.producer().await?.start().await?, body: vec![b'a'; size] })
     }
 
     async fn send(&self, topic: &Topic, queue: &Queue) -> Sent {
@@ -214,7 +218,8 @@ impl<'a> Trial<'a> {
     }
 }
 
-async fn queues_of(context: &Context, topic: &Topic) -> Result<Vec<Queue>, ClientError> {
+/// The queues of a topic that take messages.
+async fn writable_queues(context: &Context, topic: &Topic) -> Result<Vec<Queue>, ClientError> {
     Ok(publish_queues(&context.admin.routes().of_publishing(topic).await?))
 }
 

@@ -10,7 +10,7 @@ use super::page::{Cell, Page, Rows, row};
 use crate::admin::AdminError;
 use crate::broker::stats::Counter;
 use crate::client::route::master_address;
-use crate::protocol::names::{DEAD_LETTER_PREFIX, GroupName, RETRY_PREFIX, Topic};
+use crate::protocol::names::{GroupName, Topic, is_of_a_group};
 
 /// List all topics that the name servers know.
 #[derive(Args, Clone, Debug)]
@@ -30,19 +30,29 @@ impl TopicListArgs {
             return Ok(rows.into());
         }
         let mut rows = Rows::new(&["cluster", "topic", "consumerGroup"]);
-        for topic in topics.iter().filter_map(|name| Topic::parse(name).ok()).filter(|topic| !is_of_a_group(topic)) {
-            let groups = groups_of(context, &topic).await?;
-            for cluster in clusters_of(context, &topic).await? {
-                for group in &groups {
-                    rows.add(row![&*cluster, topic.as_str(), &**group]);
+        for topic in of_applications(&topics) {
+            match clusters_and_groups(context, &topic).await {
+                Ok(found) => {
+                    for (cluster, group) in found {
+                        rows.add(row![cluster, topic.as_str(), group]);
+                    }
                 }
-                if groups.is_empty() {
-                    rows.add(row![&*cluster, topic.as_str(), Cell::Nothing]);
+                Err(error) => {
+                    warn_of(&topic, &error);
+                    rows.add(row![Cell::Nothing, topic.as_str(), Cell::Nothing]);
                 }
             }
         }
         Ok(rows.into())
     }
+}
+
+/// Each cluster that has a topic with each group that consumes it, or with none if there is none.
+async fn clusters_and_groups(context: &Context, topic: &Topic) -> Result<Vec<(String, Option<String>)>, AdminError> {
+    let groups: Vec<_> = groups_of(context, topic).await?.into_iter().map(Some).collect();
+    let groups = if groups.is_empty() { vec![None] } else { groups };
+    let clusters = clusters_of(context, topic).await?.into_iter();
+    Ok(clusters.flat_map(|cluster| groups.iter().map(move |group| (cluster.clone(), group.clone()))).collect())
 }
 
 /// List the clusters that have a topic.
@@ -136,23 +146,37 @@ impl StatsAllArgs {
         let columns = &["topic", "consumerGroup", "accumulation", "inTps", "outTps", "in24Hours", "out24Hours"];
         let mut rows = Rows::new(columns);
         let topics = context.admin.topics().await?.topic_list;
-        let topics = topics.iter().filter_map(|name| Topic::parse(name).ok()).filter(|topic| !is_of_a_group(topic));
-        for topic in topics.filter(|topic| self.topic.as_ref().is_none_or(|wanted| wanted == topic)) {
-            let put = rate(context, &topic, Counter::TopicPutNums, topic.as_str()).await?;
-            let groups = groups_of(context, &topic).await?;
-            for group in groups.iter().filter_map(|name| GroupName::parse(name).ok()) {
-                let got = rate(context, &topic, Counter::GroupGetNums, &format!("{topic}@{group}")).await?;
-                if !self.active_topic || put.of_day > 0 || got.of_day > 0 {
-                    let behind = behind(context, &topic, &group).await?;
-                    rows.add(row![topic.as_str(), group.as_str(), behind, put.tps, got.tps, put.of_day, got.of_day]);
+        for topic in of_applications(&topics).filter(|topic| self.topic.as_ref().is_none_or(|wanted| wanted == topic)) {
+            match self.rows_of(context, &topic).await {
+                Ok(found) => found.into_iter().for_each(|row| rows.add(row)),
+                Err(error) => {
+                    warn_of(&topic, &error);
+                    let mut row = row![topic.as_str()];
+                    row.resize(columns.len(), Cell::Nothing);
+                    rows.add(row);
                 }
-            }
-            if groups.is_empty() && (!self.active_topic || put.of_day > 0) {
-                let nothing = Cell::Nothing;
-                rows.add(row![topic.as_str(), nothing.clone(), 0, put.tps, nothing.clone(), put.of_day, nothing]);
             }
         }
         Ok(rows.into())
+    }
+
+    /// The rows of a topic: one for each group that consumes it, or one if there is none.
+    async fn rows_of(&self, context: &Context, topic: &Topic) -> Result<Vec<Vec<Cell>>, AdminError> {
+        let mut rows = Vec::new();
+        let put = rate(context, topic, Counter::TopicPutNums, topic.as_str()).await?;
+        let groups = groups_of(context, topic).await?;
+        for group in groups.iter().filter_map(|name| GroupName::parse(name).ok()) {
+            let got = rate(context, topic, Counter::GroupGetNums, &format!("{topic}@{group}")).await?;
+            if !self.active_topic || put.of_day > 0 || got.of_day > 0 {
+                let behind = behind(context, topic, &group).await?;
+                rows.push(row![topic.as_str(), group.as_str(), behind, put.tps, got.tps, put.of_day, got.of_day]);
+            }
+        }
+        if groups.is_empty() && (!self.active_topic || put.of_day > 0) {
+            let nothing = Cell::Nothing;
+            rows.push(row![topic.as_str(), nothing.clone(), 0, put.tps, nothing.clone(), put.of_day, nothing]);
+        }
+        Ok(rows)
     }
 }
 
@@ -172,7 +196,7 @@ async fn rate(context: &Context, topic: &Topic, counter: Counter, key: &str) -> 
             stats => {
                 let stats = stats?;
                 rate.tps += stats.stats_minute.tps;
-                rate.of_day = rate.of_day.saturating_add(stats.stats_day.sum);
+                rate.of_day = rate.of_day.saturating_add(stats.sum_within_a_day());
             }
         }
     }
@@ -202,7 +226,12 @@ async fn clusters_of(context: &Context, topic: &Topic) -> Result<BTreeSet<String
     Ok(route.broker_datas.into_iter().map(|set| set.cluster).collect())
 }
 
-/// Whether a topic holds what consumers of a group could not handle, and is no application's.
-fn is_of_a_group(topic: &Topic) -> bool {
-    topic.as_str().starts_with(RETRY_PREFIX) || topic.as_str().starts_with(DEAD_LETTER_PREFIX)
+/// The topics of a list but for those that hold what consumers of a group could not handle.
+fn of_applications(names: &BTreeSet<String>) -> impl Iterator<Item = Topic> {
+    names.iter().filter(|name| !is_of_a_group(name)).filter_map(|name| Topic::parse(name).ok())
+}
+
+/// Says why a topic's row is empty: a broker that cannot be asked ends no listing.
+fn warn_of(topic: &Topic, error: &AdminError) {
+    tracing::warn!("topic {topic}: {error}");
 }

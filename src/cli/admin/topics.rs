@@ -55,6 +55,8 @@ impl UpdateTopicArgs {
             ..TopicConfig::new(self.topic.as_str(), self.read_queue_nums, self.perm)
         };
         let brokers = context.admin.masters(&self.target.brokers()).await?;
+        // Looked up first: what cannot be noted as ordered is not made.
+        let sets = if self.order { order::sets_of(&context.admin, &brokers).await? } else { Vec::new() };
         let mut rows = Rows::new(&["broker", "topic", "readQueueNums", "writeQueueNums", "perm", "order"]);
         for broker in &brokers {
             context.admin.save_topic(broker, &config).await?;
@@ -62,7 +64,7 @@ impl UpdateTopicArgs {
             rows.add(row![&**broker, self.topic.as_str(), numbers.0, numbers.1, config.perm.to_string(), self.order]);
         }
         if self.order {
-            order::keep(&context.admin, &self.topic, &brokers, self.write_queue_nums).await?;
+            order::keep(&context.admin, &self.topic, &sets, self.write_queue_nums).await?;
         }
         Ok(rows.into())
     }
@@ -108,7 +110,7 @@ impl UpdateTopicPermArgs {
 
 /// Delete a topic with its messages from a cluster.
 ///
-/// Brokers first, then name servers, which would hear of it again otherwise; then what is configured of its order.
+/// Brokers first, then name servers, which would hear of it again otherwise; then what is configured of its order at those brokers.
 #[derive(Args, Clone, Debug)]
 #[command(rename_all = "camelCase")]
 pub(super) struct DeleteTopicArgs {
@@ -133,11 +135,12 @@ impl DeleteTopicArgs {
 pub(super) async fn delete(context: &Context, topic: &Topic, cluster: &str) -> Result<Vec<String>, AdminError> {
     let admin = &context.admin;
     let brokers = admin.masters(&Brokers::OfCluster(cluster.into())).await?;
+    let sets = order::sets_of(admin, &brokers).await?;
     for broker in &brokers {
         admin.delete_topic(broker, topic).await?;
     }
     admin.delete_route(topic, Some(cluster)).await?;
-    order::forget(admin, topic).await?;
+    order::forget(admin, topic, &sets).await?;
     Ok(brokers)
 }
 

@@ -14,7 +14,8 @@ use crate::protocol::names::{GroupName, Topic};
 /// What became of a message in a group, by the names that mqadmin has for it.
 ///
 /// # Source
-/// `org.apache.rocketmq.tools.admin.api.TrackType` 4.9.7 (names measured).
+/// `org.apache.rocketmq.tools.admin.api.TrackType` 4.9.7 (read). CONSUME_BROADCASTING is RocketMQ 5's: 4.9 goes by
+/// offsets also where a group does not store them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Track {
     Consumed,
@@ -26,6 +27,8 @@ enum Track {
     /// The application pulls, and may read in any order.
     Pull,
     NotOnline,
+    /// The broker does not say.
+    Unknown,
 }
 
 impl Track {
@@ -37,35 +40,57 @@ impl Track {
             Self::ConsumeBroadcasting => "CONSUME_BROADCASTING",
             Self::Pull => "PULL",
             Self::NotOnline => "NOT_ONLINE",
+            Self::Unknown => "UNKNOWN",
         }
     }
 }
 
-/// What became of a message in every group that consumes its topic at the broker that has it.
-pub(super) async fn of(context: &Context, broker: &str, message: &Message) -> Result<Rows, ClientError> {
-    let topic = Topic::parse(message.topic.as_str())?;
-    let mut rows = Rows::new(&["consumerGroup", "track"]);
-    let groups = context.admin.groups_of_topic(broker, &topic).await?.group_list;
-    for group in groups.iter().filter_map(|name| GroupName::parse(name).ok()) {
-        let track = match context.admin.consumer_connection(broker, &group).await {
-            Err(error) if error.refusal() == Some(response::CONSUMER_NOT_ONLINE) => Track::NotOnline,
-            online => {
-                let stats = context.admin.consume_stats(broker, &group, Some(&topic)).await?;
-                track(&online?, &stats, message)
-            }
-        };
-        rows.add(row![group.as_str(), track.name()]);
+/// What became of a message in every group that consumes its topic at the broker that has it. What cannot be told hides neither
+/// the other groups nor the message.
+pub(super) async fn of(context: &Context, broker: &str, message: &Message) -> Rows {
+    let mut rows = Rows::new(&["consumerGroup", "track", "error"]);
+    if let Err(error) = add_groups(&mut rows, context, broker, message).await {
+        tracing::warn!("who consumes the message is unknown: {error}");
     }
-    Ok(rows)
+    rows
 }
 
-fn track(online: &ConsumerConnection, stats: &ConsumeStats, message: &Message) -> Track {
+async fn add_groups(rows: &mut Rows, context: &Context, broker: &str, message: &Message) -> Result<(), ClientError> {
+    let topic = Topic::parse(message.topic.as_str())?;
+    let groups = context.admin.groups_of_topic(broker, &topic).await?.group_list;
+    for group in groups.iter().filter_map(|name| GroupName::parse(name).ok()) {
+        let (track, error) = match track(context, broker, &group, &topic, message).await {
+            Ok(track) => (track, None),
+            Err(error) => (Track::Unknown, Some(error.to_string())),
+        };
+        rows.add(row![group.as_str(), track.name(), error]);
+    }
+    Ok(())
+}
+
+/// What became of a message in a group. Only of groups whose offsets tell of it are these asked for.
+async fn track(
+    context: &Context,
+    broker: &str,
+    group: &GroupName,
+    topic: &Topic,
+    message: &Message,
+) -> Result<Track, ClientError> {
+    let online = match context.admin.consumer_connection(broker, group).await {
+        Err(error) if error.refusal() == Some(response::CONSUMER_NOT_ONLINE) => return Ok(Track::NotOnline),
+        online => online?,
+    };
     if online.consume_type == ConsumeType::Actively {
-        return Track::Pull;
+        return Ok(Track::Pull);
     }
     if online.message_model == MessageModel::Broadcasting {
-        return Track::ConsumeBroadcasting;
+        return Ok(Track::ConsumeBroadcasting);
     }
+    let stats = context.admin.consume_stats(broker, group, Some(topic)).await?;
+    Ok(by_offsets(&online, &stats, message))
+}
+
+fn by_offsets(online: &ConsumerConnection, stats: &ConsumeStats, message: &Message) -> Track {
     let is_its = |queue: &MessageQueue| queue.queue_id.cast_unsigned() == message.queue_id.0;
     let reached = stats.offset_table.iter().find(|(queue, _)| is_its(queue)).map_or(0, |(_, at)| at.consumer_offset);
     if reached <= message.queue_offset.0.cast_signed() {
@@ -117,23 +142,17 @@ mod tests {
     #[test]
     fn a_group_has_consumed_what_lies_before_its_offset() {
         let wants = |tag: &str| SubscriptionData { tags_set: [tag.to_owned()].into(), ..SubscriptionData::default() };
-        let clustering = |tag| ConsumerConnection {
+        let online = |tag| ConsumerConnection {
             subscription_table: [("orders".into(), Arc::new(wants(tag)))].into(),
             ..ConsumerConnection::default()
         };
-        let broadcasting = ConsumerConnection { message_model: MessageModel::Broadcasting, ..clustering("TagA") };
-        let pulling = ConsumerConnection { consume_type: ConsumeType::Actively, ..clustering("TagA") };
-        for (online, offset, expected) in [
-            (clustering("TagA"), 6, Track::Consumed),
-            (clustering("TagA"), 5, Track::NotConsumeYet),
-            (clustering("TagB"), 6, Track::ConsumedButFiltered),
-            (broadcasting, 6, Track::ConsumeBroadcasting),
-            (pulling, 6, Track::Pull),
-        ] {
+        for (tag, offset, expected) in
+            [("TagA", 6, Track::Consumed), ("TagA", 5, Track::NotConsumeYet), ("TagB", 6, Track::ConsumedButFiltered)]
+        {
             let queue = MessageQueue { broker_name: "a".into(), queue_id: 1, topic: "orders".into() };
             let at = QueueProgress { consumer_offset: offset, ..QueueProgress::default() };
             let stats = ConsumeStats { offset_table: QueueTable([(queue, at)].into()), ..ConsumeStats::default() };
-            assert_eq!(track(&online, &stats, &message()), expected, "{offset}");
+            assert_eq!(by_offsets(&online(tag), &stats, &message()), expected, "{tag} {offset}");
         }
     }
 }

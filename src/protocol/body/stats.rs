@@ -33,12 +33,19 @@ pub struct QueueProgress {
     pub last_timestamp: i64,
 }
 
+impl QueueProgress {
+    /// By how many messages the group is behind in the queue; negative where it is ahead of it.
+    #[must_use]
+    pub fn diff(&self) -> i64 {
+        self.broker_offset.saturating_sub(self.consumer_offset)
+    }
+}
+
 impl ConsumeStats {
     /// By how many messages the group is behind; where it is ahead of a queue that counts against the others.
     #[must_use]
     pub fn total_diff(&self) -> i64 {
-        let behind = self.offset_table.values().map(|queue| queue.broker_offset.saturating_sub(queue.consumer_offset));
-        behind.fold(0, i64::saturating_add)
+        self.offset_table.values().map(QueueProgress::diff).fold(0, i64::saturating_add)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -162,6 +169,19 @@ pub struct BrokerStatsData {
     pub stats_minute: BrokerStatsItem,
 }
 
+impl BrokerStatsData {
+    /// What was counted within the last day. RocketMQ's brokers have no sum of the day for their first hours, and none of the hour
+    /// for their first minutes: then it is what the shorter span has.
+    ///
+    /// # Source
+    /// `org.apache.rocketmq.tools.command.stats.StatsAllSubCommand.compute24HourSum` 4.9.7 (read).
+    #[must_use]
+    pub fn sum_within_a_day(&self) -> i64 {
+        let spans = [self.stats_day, self.stats_hour, self.stats_minute];
+        spans.iter().map(|span| span.sum).find(|sum| *sum != 0).unwrap_or(0)
+    }
+}
+
 /// A counter over one span.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -175,3 +195,26 @@ pub struct BrokerStatsItem {
 }
 
 plain_body!(BrokerStatsData);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_from_the_network_are_subtracted_whatever_they_are() {
+        for (broker_offset, consumer_offset, expected) in [(7, 4, 3), (i64::MIN, 1, i64::MIN), (i64::MAX, -1, i64::MAX)]
+        {
+            let at = QueueProgress { broker_offset, consumer_offset, ..QueueProgress::default() };
+            assert_eq!(at.diff(), expected, "{at:?}");
+        }
+    }
+
+    #[test]
+    fn a_young_broker_has_counted_for_less_than_a_day() {
+        for (day, hour, minute, expected) in [(9, 5, 1, 9), (0, 5, 1, 5), (0, 0, 1, 1), (0, 0, 0, 0)] {
+            let of = |sum| BrokerStatsItem { sum, ..BrokerStatsItem::default() };
+            let told = BrokerStatsData { stats_day: of(day), stats_hour: of(hour), stats_minute: of(minute) };
+            assert_eq!(told.sum_within_a_day(), expected, "{told:?}");
+        }
+    }
+}
