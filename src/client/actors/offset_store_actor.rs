@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 
 use crate::client::error::ClientError;
 use crate::client::member::Member;
@@ -65,6 +65,30 @@ pub struct MoveTo {
 pub struct OffsetsOf {
     /// The topic.
     pub topic: String,
+}
+
+/// How to reach an OffsetStoreActor, or what stands in for one.
+#[derive(Clone)]
+pub struct OffsetPorts {
+    /// How far a queue has come.
+    pub progress: Recipient<Progress>,
+    /// Where to go on.
+    pub of: Recipient<OffsetOf>,
+    /// A queue is somebody else's.
+    pub forget: Recipient<Forget>,
+    /// A queue goes on elsewhere.
+    pub move_to: Recipient<MoveTo>,
+}
+
+impl From<Addr<OffsetStoreActor>> for OffsetPorts {
+    fn from(offsets: Addr<OffsetStoreActor>) -> Self {
+        Self {
+            progress: offsets.clone().recipient(),
+            of: offsets.clone().recipient(),
+            forget: offsets.clone().recipient(),
+            move_to: offsets.recipient(),
+        }
+    }
 }
 
 /// The offsets of one consumer.

@@ -8,7 +8,7 @@
 mod orders;
 mod shares;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +17,11 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
 };
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 
-pub use self::orders::{Assign, Pause, Rest, Resubscribe, ResumeAll, Stop, SuspendAll};
+pub use self::orders::{Assign, Pause, ResetOffsets, Rest, Resubscribe, ResumeAll, Stop, SuspendAll};
 use self::shares::{Share, shares, start_of};
 use super::instance_actor::Beats;
-use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
+use super::offset_store_actor::{Forget, OffsetPorts};
 use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, QueueState, StateOfQueue};
 use crate::client::calls::Calls;
 use crate::client::member::{Locks, Member};
@@ -45,44 +44,10 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 #[rtype(result = "()")]
 pub struct Rebalance;
 
-/// The group is to go on elsewhere; done when that is stored.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ResetOffsets {
-    /// The topic that is meant.
-    pub topic: String,
-    /// Where to go on, by queue.
-    pub offsets: BTreeMap<MessageQueue, i64>,
-}
-
 /// How the consumer is with each of its queues.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Vec<QueueState>")]
 pub struct StateOfAll;
-
-/// How to reach an OffsetStoreActor, or what stands in for one.
-#[derive(Clone)]
-pub struct OffsetPorts {
-    /// How far a queue has come.
-    pub progress: Recipient<Progress>,
-    /// Where to go on.
-    pub of: Recipient<OffsetOf>,
-    /// A queue is somebody else's.
-    pub forget: Recipient<Forget>,
-    /// A queue goes on elsewhere.
-    pub move_to: Recipient<MoveTo>,
-}
-
-impl From<Addr<OffsetStoreActor>> for OffsetPorts {
-    fn from(offsets: Addr<OffsetStoreActor>) -> Self {
-        Self {
-            progress: offsets.clone().recipient(),
-            of: offsets.clone().recipient(),
-            forget: offsets.clone().recipient(),
-            move_to: offsets.recipient(),
-        }
-    }
-}
 
 /// What a RebalanceActor is made of.
 pub struct RebalanceParts {
@@ -298,32 +263,6 @@ impl RebalanceActor {
         }
     }
 
-    /// Has the queues given up where they are, and takes them anew from elsewhere.
-    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> impl Future<Output = ()> + use<> {
-        let mut moved = JoinSet::new();
-        for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
-            if !self.owned.take_anew(&queue) {
-                continue;
-            }
-            let ended = self.give_up(queue.clone(), self.hand_over());
-            let move_to = self.parts.offsets.move_to.clone();
-            let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
-            let (tell, told) = oneshot::channel();
-            let moving = async move {
-                ended.await;
-                // Without an OffsetStoreActor there is no beginning anew either, which says so.
-                let _ = move_to.send(to).await;
-            };
-            ctx.spawn(wrap_future::<_, Self>(moving).map(move |(), actor, ctx| {
-                // Who waits may have given up.
-                let _ = tell.send(());
-                actor.given_up(&queue, ctx);
-            }));
-            moved.spawn_local(told);
-        }
-        async move { while moved.join_next().await.is_some() {} }
-    }
-
     /// Tells whoever looks which queues the consumer has.
     fn publish(&self) {
         self.parts.owned.send_replace(self.owned.owned().cloned().collect());
@@ -368,13 +307,5 @@ impl Handler<StateOfAll> for RebalanceActor {
             }
             states
         })
-    }
-}
-
-impl Handler<ResetOffsets> for RebalanceActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        Box::pin(self.reset(reset, ctx))
     }
 }
