@@ -32,9 +32,9 @@ type Verdicts = Vec<(u64, Option<Verdict>)>;
 /// Deliveries have come to their end.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct CallsEnded {
+pub(super) struct CallsEnded {
     /// Which ones, by the numbers that their queue has given them, and how.
-    pub ended: Verdicts,
+    pub(super) ended: Verdicts,
 }
 
 /// A delivery that somebody is to consume.
@@ -55,7 +55,7 @@ struct End {
 impl Call {
     /// A delivery of this number, whose queue hears the verdict.
     #[must_use]
-    pub fn new(delivery: Delivery, number: u64, to: Recipient<CallsEnded>) -> Self {
+    pub(super) fn new(delivery: Delivery, number: u64, to: Recipient<CallsEnded>) -> Self {
         Self { delivery, end: End { number, to: Some(to) } }
     }
 

@@ -13,7 +13,7 @@
 //! (what is wanted). A consumer that acts on them is not here yet; [`membership`] holds the requests that it makes.
 
 pub mod actors;
-pub mod address_server;
+pub(crate) mod address_server;
 pub mod allocation;
 pub mod calls;
 pub mod connection;
@@ -23,7 +23,7 @@ pub mod discovery;
 pub mod error;
 mod gatherer;
 pub mod instance;
-pub mod latency_faults;
+mod latency_faults;
 pub mod letter;
 pub mod listener;
 pub mod member;
@@ -57,6 +57,7 @@ pub mod tls;
 pub mod trace;
 pub mod transactions;
 
+pub use actors::engine::Threads;
 pub use connection::{Connection, ConnectionOptions, Limits};
 pub use consume_hooks::{CallEnd, ConsumeCall, ConsumeHook, Ending};
 pub use consumer_options::{Begin, ConsumerOptions, Order};

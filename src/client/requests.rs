@@ -77,7 +77,7 @@ pub struct Replies(Mutex<HashMap<String, oneshot::Sender<Reply>>>);
 
 impl Replies {
     /// Takes in a reply that a broker has brought; gives whether somebody waits for it.
-    pub fn take_in(&self, header: &PushReply, body: &Bytes) -> bool {
+    pub(super) fn take_in(&self, header: &PushReply, body: &Bytes) -> bool {
         let properties = header.properties.clone().unwrap_or_default();
         let waiting =
             properties::find(&properties, keys::CORRELATION_ID).and_then(|id| self.with(|own| own.remove(id)));

@@ -92,7 +92,7 @@ pub fn wants(subscription: &SubscriptionData, message: &Message) -> bool {
 /// Notices that members of a group want different things: brokers go by what the last heartbeat said, and refuse the pulls of
 /// members that want something else, until their next heartbeat.
 #[derive(Debug, Default)]
-pub struct Disagreement {
+pub(super) struct Disagreement {
     refused: u32,
 }
 
@@ -103,7 +103,7 @@ impl Disagreement {
     const TOLD_EVERY: u32 = 60;
 
     /// Takes in how a pull ended; gives whether it should be told.
-    pub fn is_told_after(&mut self, refusal: Option<i32>) -> bool {
+    pub(super) fn is_told_after(&mut self, refusal: Option<i32>) -> bool {
         const OF_SUBSCRIPTION: [i32; 2] = [response::SUBSCRIPTION_NOT_EXIST, response::SUBSCRIPTION_NOT_LATEST];
         let is_meant = refusal.is_some_and(|code| OF_SUBSCRIPTION.contains(&code));
         self.refused = if is_meant { self.refused.wrapping_add(1) } else { 0 };

@@ -68,13 +68,13 @@ pub trait TransactionListener: Send + Sync + 'static {
 
 /// A question of a broker how a transaction ended.
 #[derive(Debug)]
-pub struct TransactionCheck {
+pub(super) struct TransactionCheck {
     /// `host:port` of the broker.
-    pub address: Arc<str>,
+    pub(super) address: Arc<str>,
     /// Which one it means.
-    pub header: CheckTransaction,
+    pub(super) header: CheckTransaction,
     /// The half message.
-    pub message: Message,
+    pub(super) message: Message,
 }
 
 /// A producer of messages that tell of transactions.

@@ -55,7 +55,10 @@ impl Actor for DiscoveryActor {
 ///
 /// # Errors
 /// It cannot be asked, or answers with no list.
-pub async fn ask(server: AddressServer, known: Vec<String>) -> Result<Option<Vec<String>>, ClientError> {
+pub(in crate::client) async fn ask(
+    server: AddressServer,
+    known: Vec<String>,
+) -> Result<Option<Vec<String>>, ClientError> {
     let failed = |url: &str, reason: String| ClientError::AddressServer { url: url.into(), reason };
     let AddressServer { url, limit, .. } = server;
     let asked = url.clone();

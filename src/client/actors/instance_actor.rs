@@ -109,7 +109,7 @@ pub struct ProducerPorts {
     /// Tells it from others that have its group before or after it.
     pub owner: Arc<()>,
     /// How did a transaction end? Producers without any are not asked.
-    pub checks: Option<mpsc::Sender<TransactionCheck>>,
+    pub(in crate::client) checks: Option<mpsc::Sender<TransactionCheck>>,
 }
 
 /// What an InstanceActor is made of.
