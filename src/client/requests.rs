@@ -72,6 +72,8 @@ impl Reply {
 }
 
 /// Who waits for which answer, by the id that ties the two together.
+///
+/// See the example of [`InstanceActor`](super::actors::instance_actor::InstanceActor).
 #[derive(Debug, Default)]
 pub struct Replies(Mutex<HashMap<String, oneshot::Sender<Reply>>>);
 

@@ -11,6 +11,25 @@ use crate::protocol::names::Topic;
 use crate::protocol::properties::java_hash;
 
 /// Why an expression is none.
+///
+/// # Example
+/// ```
+/// use ferromq::client::Wanted;
+/// use ferromq::client::subscription::SubscriptionError;
+/// use ferromq::protocol::names::Topic;
+///
+/// let topic = Topic::parse("Invoices")?;
+/// let advice = |wanted: Wanted| match wanted.subscription(&topic, 0) {
+///     Ok(_) => "fine",
+///     Err(SubscriptionError::NoTag(_)) => "choose a tag",
+///     Err(SubscriptionError::BlankCondition) => "write a condition",
+///     Err(_) => "look at the message",
+/// };
+/// assert_eq!(advice(Wanted::Tags("new || changed".into())), "fine");
+/// assert_eq!(advice(Wanted::Tags("||".into())), "choose a tag");
+/// assert_eq!(advice(Wanted::Condition(" ".into())), "write a condition");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscriptionError {

@@ -8,6 +8,8 @@ const SLOT: Duration = Duration::from_secs(10);
 const SLOTS: usize = 6;
 
 /// What is counted.
+///
+/// See the example of [`PullActor`](super::actors::pull_actor::PullActor).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Pulls that were answered.

@@ -13,6 +13,24 @@ use crate::client::error::ClientError;
 use crate::net::mailbox::start_unbounded;
 
 /// Which thread a client's actors run on.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage, Threads};
+///
+/// // In an application of actix the client's actors may run where its own do.
+/// let options = ClientOptions { threads: Threads::Here, ..ClientOptions::of(name_servers) };
+/// let producer = Client::new(options).await?.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// // Unless it is said, nothing that the application does holds heartbeats up.
+/// assert_eq!(Threads::default(), Threads::Own);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
     /// One of their own, so that nothing the application does holds heartbeats up.

@@ -87,6 +87,8 @@ pub enum Beats {
 }
 
 /// A consumer, as what brokers ask reaches it.
+///
+/// See the example of [`RebalanceActor`](super::rebalance_actor::RebalanceActor).
 #[derive(Clone)]
 pub struct ConsumerPorts {
     /// What it wants.
@@ -104,6 +106,8 @@ pub struct ConsumerPorts {
 }
 
 /// A producer, as what brokers ask reaches it.
+///
+/// See the example of [`InstanceActor`].
 #[derive(Clone, Debug, Default)]
 pub struct ProducerPorts {
     /// Tells it from others that have its group before or after it.
@@ -113,6 +117,8 @@ pub struct ProducerPorts {
 }
 
 /// What an InstanceActor is made of.
+///
+/// See the example of [`InstanceActor`].
 pub struct InstanceParts {
     /// The client's id.
     pub client_id: Arc<str>,
@@ -131,6 +137,47 @@ pub struct InstanceParts {
 }
 
 /// One client.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use actix::Actor;
+/// use ferromq::client::actors::instance_actor::{AddProducer, Beats, InstanceActor, InstanceParts, ProducerPorts};
+/// use ferromq::client::requests::Replies;
+/// use ferromq::client::route_cache::RouteCache;
+/// use ferromq::client::{ConnectionOptions, Connections, Routes};
+/// use ferromq::protocol::names::{GroupName, Topic};
+/// use ferromq::time::SystemClock;
+/// use tokio::sync::mpsc;
+///
+/// let (pushed, pushes) = mpsc::channel(16);
+/// let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..ConnectionOptions::default() });
+/// let routes = Routes::new(connections.clone(), &name_servers)?;
+/// let routes = Arc::new(RouteCache::new(routes, SystemClock::shared()));
+/// let instance = InstanceActor::new(InstanceParts {
+///     client_id: "10.0.0.9@7".into(),
+///     connections,
+///     pushes,
+///     routes: Arc::clone(&routes),
+///     replies: Arc::<Replies>::default(),
+///     address_server: None,
+///     heartbeat_interval: Duration::from_secs(30),
+/// });
+/// let instance = instance.start();
+/// instance.send(AddProducer { group: GroupName::parse("billing")?, ports: ProducerPorts::default() }).await??;
+/// // It tells the brokers that some route names.
+/// routes.of_publishing(&Topic::parse("Invoices")?).await?;
+/// instance.send(Beats::ToNew).await?;
+/// let known = ferromq::admin::Admin::new(&name_servers)?.producers(&cluster.broker().to_string()).await?;
+/// assert!(known.data.contains_key("billing"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct InstanceActor {
     client_id: Arc<str>,
     connections: Connections,

@@ -1,8 +1,8 @@
 //! Pulls one queue, has its messages consumed, and says how far that has come.
 //!
-//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallsEnded`] from whoever
-//! consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
-//! stored last.
+//! Takes [`GiveUp`], [`Locked`], [`Suspend`], [`Resume`] and [`StateOfQueue`] from the RebalanceActor, and `CallsEnded` from
+//! whoever consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from
+//! where it was stored last.
 //!
 //! ```text
 //!   broker ── pull ──► ProcessQueue ── take ──► call of the listener ── verdict ──► done: Progress
@@ -51,6 +51,8 @@ const BUSY_FOR: Duration = Duration::from_millis(20);
 pub const LOCK_TRUSTED: Duration = Duration::from_secs(30);
 
 /// What a PullActor is made of.
+///
+/// See the example of [`PullActor`].
 pub struct PullParts {
     /// The queue.
     pub queue: Arc<MessageQueue>,
@@ -69,6 +71,90 @@ pub struct PullParts {
 }
 
 /// One queue.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::Arc;
+/// use actix::Actor;
+/// use ferromq::client::Verdict;
+/// use ferromq::client::actors::offset_store_actor::Progress;
+/// use ferromq::client::actors::pull_actor::{PullActor, PullParts, QueueState, StateOfQueue};
+/// use ferromq::client::calls::{Call, Calls};
+/// use ferromq::client::tally::Counts;
+/// use ferromq::protocol::units::QueueOffset;
+/// use tokio::sync::mpsc;
+/// # use ferromq::client::member::{Kind, Member, MemberParts, Subscriptions};
+/// # use ferromq::client::membership::Membership;
+/// # use ferromq::client::namespace::Namespace;
+/// # use ferromq::client::route_cache::RouteCache;
+/// # use ferromq::client::{Client, ClientOptions, Connections, ConsumerOptions, OutgoingMessage, Routes, Wanted};
+/// # use ferromq::protocol::body::{Body, heartbeat::HeartbeatData, queue_table::MessageQueue};
+/// # use ferromq::protocol::codes::request;
+/// # use ferromq::protocol::command::Command;
+/// # use ferromq::protocol::names::{GroupName, Topic};
+/// # use ferromq::time::SystemClock;
+/// # struct Offsets(mpsc::UnboundedSender<QueueOffset>);
+/// # impl Actor for Offsets {
+/// #     type Context = actix::Context<Self>;
+/// # }
+/// # impl actix::Handler<Progress> for Offsets {
+/// #     type Result = ();
+/// #     fn handle(&mut self, progress: Progress, _: &mut actix::Context<Self>) {
+/// #         let _ = self.0.send(progress.offset);
+/// #     }
+/// # }
+/// # let producer = Client::new(ClientOptions::of(&name_servers)).await?.producer("billing").start().await?;
+/// # let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let (connections, clock, topic) = (Connections::default(), SystemClock::shared(), Topic::parse("Invoices")?);
+/// # let routes = Arc::new(RouteCache::new(Routes::new(connections.clone(), &name_servers)?, Arc::clone(&clock)));
+/// # let parts = MemberParts {
+/// #     kind: Kind::Polled { commits_itself: false },
+/// #     options: ConsumerOptions::default(),
+/// #     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+/// #     routes: Arc::clone(&routes),
+/// #     namespace: Namespace::default(),
+/// #     connections,
+/// #     clock,
+/// # };
+/// # let wanted = Arc::new(Wanted::All.subscription(&topic, 0)?);
+/// # let member = Arc::new(Member::new(parts, Subscriptions::from([(topic.clone(), wanted)]))?);
+/// # while routes.of(&topic).await.is_err() {}
+/// # let queue_id = receipt.queue_id.0 as i32;
+/// # let queue = MessageQueue { broker_name: receipt.broker_name.to_string(), queue_id, topic: "Invoices".into() };
+/// # let (seen, mut progress) = mpsc::unbounded_channel();
+/// # let store = Offsets(seen).start();
+/// # let (client_id, consumer_data_set) = ("10.0.0.9@7".into(), vec![member.heartbeat()]);
+/// # let heartbeat = HeartbeatData { client_id, consumer_data_set, ..HeartbeatData::default() };
+/// # let heartbeat = Command::request(request::HEART_BEAT).with_body(heartbeat.encode());
+/// # let connection = member.connections.to(&receipt.broker_address).await?;
+/// # connection.call(heartbeat, std::time::Duration::from_secs(3)).await?;
+///
+/// // The broker has heard of the group, as an InstanceActor sees to it.
+/// let (ready, mut calls) = mpsc::unbounded_channel::<Call>();
+/// let pull = PullActor::new(PullParts {
+///     queue: Arc::new(queue),
+///     topic,
+///     start: QueueOffset(0),
+///     member,
+///     calls: Calls::Polled(ready),
+///     is_suspended: false,
+///     // An actor of the application's own, which takes the place of the OffsetStoreActor.
+///     progress: store.recipient(),
+/// });
+/// let pull = pull.start();
+/// let call = calls.recv().await.expect("the actor is there");
+/// assert_eq!(call.delivery.messages[0].body, "number 1");
+/// call.ended(Verdict::Consumed);
+/// while progress.recv().await.expect("the actor is there") < QueueOffset(1) {}
+/// let QueueState { last_minute: Counts { pulled, consumed, .. }, .. } = pull.send(StateOfQueue).await?;
+/// assert_eq!((pulled, consumed), (1, 1));
+/// # Ok(())
+/// # }
+/// ```
 pub struct PullActor {
     parts: PullParts,
     puller: Puller,

@@ -2,8 +2,9 @@
 //! and gives them up.
 //!
 //! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`Assign`], [`Pause`],
-//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
-//! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
+//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor
+//! where to begin, and has it store where that ended. Tells the InstanceActor to beat when its share has changed. When it dies
+//! the consumer is at its end.
 
 mod orders;
 mod shares;
@@ -50,6 +51,8 @@ pub struct Rebalance;
 pub struct StateOfAll;
 
 /// What a RebalanceActor is made of.
+///
+/// See the example of [`RebalanceActor`].
 pub struct RebalanceParts {
     /// The consumer.
     pub member: Arc<Member>,
@@ -64,6 +67,97 @@ pub struct RebalanceParts {
 }
 
 /// One consumer.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::collections::BTreeSet;
+/// use std::sync::Arc;
+/// use actix::Actor;
+/// use ferromq::client::actors::instance_actor::{AddConsumer, ConsumerPorts, InstanceActor};
+/// use ferromq::client::actors::offset_store_actor::{OffsetPorts, OffsetStoreActor};
+/// use ferromq::client::actors::rebalance_actor::{Pause, Rebalance, RebalanceActor, RebalanceParts, Rest};
+/// use ferromq::client::calls::Calls;
+/// use ferromq::client::{OutgoingMessage, Verdict};
+/// use tokio::sync::{mpsc, watch};
+/// # use std::time::Duration;
+/// # use ferromq::client::actors::instance_actor::InstanceParts;
+/// # use ferromq::client::member::{Kind, Member, MemberParts, Subscriptions};
+/// # use ferromq::client::membership::Membership;
+/// # use ferromq::client::namespace::Namespace;
+/// # use ferromq::client::route_cache::RouteCache;
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConnectionOptions, Connections, ConsumerOptions, Routes, Wanted};
+/// # use ferromq::protocol::names::{GroupName, Topic};
+/// # use ferromq::time::SystemClock;
+/// # let producer = Client::new(ClientOptions::of(&name_servers)).await?.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let (pushed, pushes) = mpsc::channel(16);
+/// # let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..ConnectionOptions::default() });
+/// # let (clock, topic) = (SystemClock::shared(), Topic::parse("Invoices")?);
+/// # let routes = Arc::new(RouteCache::new(Routes::new(connections.clone(), &name_servers)?, Arc::clone(&clock)));
+/// # let instance = InstanceActor::new(InstanceParts {
+/// #     client_id: "10.0.0.9@7".into(),
+/// #     connections: connections.clone(),
+/// #     pushes,
+/// #     routes: Arc::clone(&routes),
+/// #     replies: Arc::default(),
+/// #     address_server: None,
+/// #     heartbeat_interval: Duration::from_secs(30),
+/// # });
+/// # let parts = MemberParts {
+/// #     kind: Kind::Polled { commits_itself: true },
+/// #     options: ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() },
+/// #     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+/// #     routes: Arc::clone(&routes),
+/// #     namespace: Namespace::default(),
+/// #     connections,
+/// #     clock,
+/// # };
+/// # let wanted = Arc::new(Wanted::All.subscription(&topic, 0)?);
+/// # let member = Arc::new(Member::new(parts, Subscriptions::from([(topic, wanted)]))?);
+///
+/// // A consumer put together by hand: an actor of the application's own may be in the place of the first or the second.
+/// let instance = instance.start();
+/// let offsets = OffsetStoreActor::new(Arc::clone(&member), None)?.start();
+/// let (ready, mut delivered) = mpsc::unbounded_channel();
+/// let (owned, mut queues) = watch::channel(BTreeSet::new());
+/// let rebalance = RebalanceActor::new(RebalanceParts {
+///     member: Arc::clone(&member),
+///     calls: Calls::Polled(ready.clone()),
+///     offsets: OffsetPorts::from(offsets.clone()),
+///     beat: instance.clone().recipient(),
+///     owned,
+/// });
+/// let rebalance = rebalance.start();
+/// let ports = ConsumerPorts {
+///     member,
+///     rebalance: rebalance.clone().recipient(),
+///     reset: rebalance.clone().recipient(),
+///     offsets: offsets.recipient(),
+///     state: rebalance.clone().recipient(),
+///     calls: Calls::Polled(ready),
+/// };
+/// instance.send(AddConsumer { ports }).await??;
+/// rebalance.send(Rebalance).await?;
+/// queues.wait_for(|queues| queues.len() == 4).await?;
+/// let call = delivered.recv().await.expect("the actors are there");
+/// assert_eq!(call.delivery.messages[0].body, "number 1");
+/// call.ended(Verdict::Consumed);
+///
+/// // Queues that rest bring nothing, whatever comes.
+/// let all: Vec<_> = queues.borrow().iter().cloned().collect();
+/// rebalance.send(Pause { queues: all.clone(), rest: Rest::On }).await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 2")?).await?;
+/// assert!(tokio::time::timeout(Duration::from_millis(100), delivered.recv()).await.is_err());
+/// rebalance.send(Pause { queues: all, rest: Rest::Off }).await?;
+/// let call = delivered.recv().await.expect("the actors are there");
+/// assert_eq!(call.delivery.messages[0].body, "number 2");
+/// # Ok(())
+/// # }
+/// ```
 pub struct RebalanceActor {
     parts: RebalanceParts,
     owned: OwnedQueues,

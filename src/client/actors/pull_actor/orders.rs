@@ -40,6 +40,8 @@ pub struct Resume;
 pub struct StateOfQueue;
 
 /// How a consumer is with a queue.
+///
+/// See the example of [`PullActor`].
 #[derive(Clone, Debug)]
 pub struct QueueState {
     /// The queue.

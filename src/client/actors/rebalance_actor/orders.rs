@@ -72,6 +72,8 @@ pub struct Pause {
 }
 
 /// Whether a queue rests.
+///
+/// See the example of [`RebalanceActor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// It does.
