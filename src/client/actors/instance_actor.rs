@@ -221,7 +221,8 @@ impl InstanceActor {
     fn beat(&mut self, beats: Beats) -> impl Future<Output = ()> + use<> {
         let has_consumers = !self.consumers.is_empty();
         let named = self.routes.brokers(|id| has_consumers || id == MASTER_ID);
-        self.brokers.retain(|address, _| named.contains(address));
+        // One whose actor has died gets another.
+        self.brokers.retain(|address, broker| named.contains(address) && broker.connected());
         let data = HeartbeatData {
             client_id: self.client_id.to_string(),
             consumer_data_set: self.consumers.values().map(|ports| ports.member.heartbeat()).collect(),
@@ -379,4 +380,45 @@ fn insert<P>(members: &mut BTreeMap<GroupName, P>, group: GroupName, ports: P) -
 
 fn producer_data(group: &GroupName) -> ProducerData {
     ProducerData { group_name: group.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::ActorContext;
+
+    use super::*;
+    use crate::actors::local_cluster::LocalCluster;
+    use crate::client::route::Routes;
+    use crate::protocol::names::Topic;
+    use crate::time::SystemClock;
+
+    #[actix::test]
+    async fn a_broker_whose_actor_has_died_gets_another_with_the_next_heartbeat() {
+        let cluster = LocalCluster::start().expect("there is room for a cluster");
+        let (connections, address) = (Connections::default(), cluster.broker().to_string());
+        let routes = Routes::new(connections.clone(), &cluster.name_servers()).expect("it is an address");
+        let routes = Arc::new(RouteCache::new(routes, SystemClock::shared()));
+        routes.of_publishing(&Topic::parse("T").expect("it is one")).await.expect("the template has a route");
+        let (_pushed, pushes) = mpsc::channel(1);
+        let mut instance = InstanceActor::new(InstanceParts {
+            client_id: "c".into(),
+            connections: connections.clone(),
+            pushes,
+            routes,
+            replies: Arc::default(),
+            address_server: None,
+            heartbeat_interval: Duration::from_secs(30),
+        });
+        instance.producers.insert(GroupName::parse("G").expect("it is one"), ProducerPorts::default());
+        let dead = ConnectionActor::create(|ctx| {
+            ctx.stop();
+            ConnectionActor::new(address.clone(), connections)
+        });
+        while dead.connected() {
+            tokio::task::yield_now().await;
+        }
+        instance.brokers.insert(address.clone(), dead);
+        instance.beat(Beats::ToAll).await;
+        assert!(instance.brokers.get(&address).is_some_and(Addr::connected));
+    }
 }
