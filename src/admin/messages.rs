@@ -18,6 +18,7 @@ use crate::protocol::units::{PhysicalOffset, StoreTime};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use ferromq::admin::{Admin, MessageQuery};
 /// use ferromq::protocol::names::Topic;
 /// # use ferromq::client::{Client, ClientOptions, OutgoingMessage};
@@ -35,7 +36,8 @@ use crate::protocol::units::{PhysicalOffset, StoreTime};
 /// assert_eq!(found[0].body, "number 1");
 /// let others = MessageQuery { key: "Bob".into(), ..query };
 /// assert!(admin.query_messages(&broker, &others).await?.is_empty());
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

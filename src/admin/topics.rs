@@ -22,6 +22,7 @@ const DEFAULT_TOPIC: &str = "TBW102";
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use ferromq::admin::{Admin, UnitTopics};
 /// use ferromq::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_flag};
 ///
@@ -35,7 +36,8 @@ const DEFAULT_TOPIC: &str = "TBW102";
 /// }
 /// assert!(of_unit.iter().eq(["Invoices"]));
 /// assert!(admin.unit_topics(UnitTopics::Subscribed).await?.topic_list.is_empty());
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use crate::time::SharedClock;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::sync::Arc;
 /// use ferromq::client::{CallEnd, ConsumeCall, ConsumeHook, Ending, Verdict};
 /// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
@@ -42,7 +43,8 @@ use crate::time::SharedClock;
 /// let (messages, end) = heard.recv().await.expect("the consumer is there");
 /// assert_eq!((messages, end.verdict, end.ending), (1, Verdict::LATER, Ending::Panicked));
 /// # consumer.stop().await?;
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 pub trait ConsumeHook: Send + Sync + 'static {

@@ -62,6 +62,7 @@ impl Begin {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::sync::atomic::{AtomicBool, Ordering};
 /// use std::time::Duration;
 /// use ferromq::client::{Begin, ConsumerOptions, Delivery, Order, Verdict};
@@ -96,7 +97,8 @@ impl Begin {
 ///     assert_eq!(bodies.recv().await.as_deref(), Some(expected.as_bytes()));
 /// }
 /// # consumer.stop().await?;
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

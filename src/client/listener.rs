@@ -185,6 +185,7 @@ impl<E: fmt::Display> From<Result<(), E>> for Verdict {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::pin::Pin;
 /// use ferromq::client::{Delivery, Listener, Verdict};
 /// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, OutgoingMessage, Wanted};
@@ -217,7 +218,8 @@ impl<E: fmt::Display> From<Result<(), E>> for Verdict {
 /// let consumer = builder.start(Books(entries)).await?;
 /// assert_eq!(written.recv().await.as_deref(), Some("number 1 of Invoices"));
 /// # consumer.stop().await?;
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 pub trait Listener: Send + Sync + 'static {

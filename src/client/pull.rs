@@ -60,6 +60,7 @@ impl PullStatus {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::time::Duration;
 /// use ferromq::client::{PullStatus, Pulled};
 /// use ferromq::protocol::units::QueueOffset;
@@ -84,7 +85,8 @@ impl PullStatus {
 ///     offset = pulled.next;
 /// }
 /// assert_eq!((bodies, offset), (vec!["number 1".into()], QueueOffset(1)));
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 #[derive(Clone, Debug)]

@@ -20,6 +20,7 @@ use crate::client::route_cache::RouteCache;
 /// ```
 /// # #[actix::main]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::sync::Arc;
 /// use std::time::Duration;
 /// use actix::Actor;
@@ -46,7 +47,8 @@ use crate::client::route_cache::RouteCache;
 /// while *routes.name_servers() != ["10.0.0.2:9876"] {
 ///     tokio::time::sleep(Duration::from_millis(5)).await;
 /// }
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 pub struct DiscoveryActor {

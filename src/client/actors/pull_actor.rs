@@ -78,6 +78,7 @@ pub struct PullParts {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::sync::Arc;
 /// use actix::Actor;
 /// use ferromq::client::Verdict;
@@ -152,7 +153,8 @@ pub struct PullParts {
 /// while progress.recv().await.expect("the actor is there") < QueueOffset(1) {}
 /// let QueueState { last_minute: Counts { pulled, consumed, .. }, .. } = pull.send(StateOfQueue).await?;
 /// assert_eq!((pulled, consumed), (1, 1));
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 pub struct PullActor {

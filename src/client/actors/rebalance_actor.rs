@@ -74,6 +74,7 @@ pub struct RebalanceParts {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
 /// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
 /// use std::collections::BTreeSet;
 /// use std::sync::Arc;
 /// use actix::Actor;
@@ -155,7 +156,8 @@ pub struct RebalanceParts {
 /// rebalance.send(Pause { queues: all, rest: Rest::Off }).await?;
 /// let call = delivered.recv().await.expect("the actors are there");
 /// assert_eq!(call.delivery.messages[0].body, "number 2");
-/// # Ok(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
 /// # }
 /// ```
 pub struct RebalanceActor {
