@@ -9,8 +9,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use actix::{Actor, Context, Handler, Message};
-use ferromq::client::actors::engine::Threads;
-use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
+use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Threads, Wanted};
 use tokio::sync::oneshot;
 
 /// Waits for one message.

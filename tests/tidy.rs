@@ -242,6 +242,67 @@ fn the_table_of_mailboxes_names_every_message() {
     nothing_in(missing, "not in the table of src/actors/mod.rs");
 }
 
+/// Whoever looks for how a type of the Rust client is used finds an example that runs: on the type itself, or on one that it
+/// names and that shows it. The messages of actors are shown with those. Whatever is `pub` can be reached: `unreachable_pub`
+/// sees to that.
+#[test]
+fn every_type_of_the_client_is_shown_in_an_example() {
+    let types: Vec<Type> = sources().iter().flat_map(types_of_the_client).collect();
+    assert!(types.len() > 80, "the client's types are not where they were");
+    let shows = |name: &str, shown: &str| {
+        let words = |docs: &str| docs.split(|c: char| !c.is_alphanumeric()).any(|word| word == shown);
+        types.iter().any(|other| other.name == name && other.has_example() && words(&other.docs))
+    };
+    let is_shown = |own: &&Type| own.has_example() || own.names().is_some_and(|other| shows(other, &own.name));
+    let missing = types.iter().filter(|own| !is_shown(own));
+    nothing_in(
+        missing.map(|own| format!("{}: {}", own.place, own.name)).collect(),
+        "a type has an example that runs, or says `See the example of` a type whose example has it",
+    );
+}
+
+/// A type, and what is written above it.
+struct Type {
+    place: String,
+    name: String,
+    docs: String,
+}
+
+impl Type {
+    /// Whether there is an example, and one that is run.
+    fn has_example(&self) -> bool {
+        self.docs.contains("/// # Example\n/// ```\n")
+    }
+
+    /// The type that it refers to for an example.
+    fn names(&self) -> Option<&str> {
+        self.docs.split_once("See the example of [`")?.1.split('`').next()
+    }
+}
+
+/// The public types of a file of the client that are no messages of actors.
+fn types_of_the_client(source: &Source) -> Vec<Type> {
+    if !["client", "admin"].contains(&source.module()) {
+        return Vec::new();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(&source.path);
+    let text = fs::read_to_string(path).unwrap();
+    let lines: Vec<&str> = text.lines().take(source.code.len()).collect();
+    let mut types = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let kinds = ["pub struct ", "pub enum ", "pub trait "];
+        let Some(name) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else { continue };
+        let name = name.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned();
+        let is_above = |line: &&&str| line.starts_with("///") || line.starts_with("#[");
+        let mut above: Vec<&str> = lines[..number].iter().rev().take_while(is_above).copied().collect();
+        above.reverse();
+        if !above.iter().any(|line| line.starts_with("#[rtype(")) {
+            types.push(Type { place: format!("src/{}:{}", source.path, number + 1), name, docs: above.join("\n") });
+        }
+    }
+    types
+}
+
 #[test]
 fn functions_fit_on_a_screen() {
     let found = sources().iter().flat_map(functions).filter(|(_, lines)| *lines > FUNCTION_LINES_MAX).collect();

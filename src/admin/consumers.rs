@@ -17,6 +17,35 @@ use crate::protocol::headers::consumer::{
 use crate::protocol::names::{GroupName, Topic};
 
 /// Which consumers of a group are asked.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::{Admin, StatusOf};
+/// use ferromq::protocol::names::{GroupName, Topic};
+/// # use std::time::Duration;
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, OutgoingMessage, Wanted};
+///
+/// # let client = Client::new(ClientOptions::of(&name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// # let builder = client.pull_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+/// # let mut consumer = builder.start().await?;
+/// # consumer.poll(Duration::from_secs(30)).await?;
+/// let (admin, broker) = (Admin::new(&name_servers)?, cluster.broker().to_string());
+/// let (group, topic) = (GroupName::parse("bookkeeping")?, Topic::parse("Invoices")?);
+/// let all = admin.consumer_status(&broker, &group, &topic, StatusOf::All).await?;
+/// assert!(all.keys().eq([client.id()]));
+/// let other = admin.consumer_status(&broker, &group, &topic, StatusOf::Client("another")).await;
+/// assert!(other.is_err() || other.is_ok_and(|other| other.is_empty()));
+/// # consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusOf<'a> {
     /// Every one that is online.

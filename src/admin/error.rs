@@ -5,6 +5,29 @@ use thiserror::Error;
 use crate::client::ClientError;
 
 /// Why something could not be done.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::{Admin, AdminError, Brokers};
+///
+/// let admin = Admin::new(&name_servers)?;
+/// match admin.masters(&Brokers::OfCluster("Elsewhere".into())).await {
+///     // Somebody has mistyped it: what there is helps.
+///     Err(AdminError::UnknownCluster { name, known }) => {
+///         assert_eq!((name.as_str(), known), ("Elsewhere", vec!["DefaultCluster".into()]));
+///     }
+///     // Somebody has to look at the servers.
+///     other => panic!("{other:?}"),
+/// }
+/// let missing = admin.master_named("broker-z").await.expect_err("there is none of that name");
+/// assert!(matches!(missing, AdminError::UnknownBroker { .. }) && missing.refusal().is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum AdminError {

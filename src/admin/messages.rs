@@ -11,6 +11,35 @@ use crate::protocol::names::Topic;
 use crate::protocol::units::{PhysicalOffset, StoreTime};
 
 /// Which messages are looked for.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use ferromq::admin::{Admin, MessageQuery};
+/// use ferromq::protocol::names::Topic;
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage};
+///
+/// # let client = Client::new(ClientOptions::of(&name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?.key("Ada").key("2026-11")).await?;
+/// let (admin, broker) = (Admin::new(&name_servers)?, cluster.broker().to_string());
+/// let query = MessageQuery { max: 1, ..MessageQuery::by_key(Topic::parse("Invoices")?, "Ada") };
+/// // The index follows the log a moment later.
+/// let mut found = Vec::new();
+/// while found.is_empty() {
+///     found = admin.query_messages(&broker, &query).await?;
+/// }
+/// assert_eq!(found[0].body, "number 1");
+/// let others = MessageQuery { key: "Bob".into(), ..query };
+/// assert!(admin.query_messages(&broker, &others).await?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageQuery {
     /// Their topic.

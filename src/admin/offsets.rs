@@ -18,6 +18,8 @@ use crate::protocol::units::{ConsumedOffset, QueueId, QueueOffset, StoreTime};
 const END_MS: i64 = -1;
 
 /// Where a group is to go on.
+///
+/// See the example of [`Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResetTo {
     /// At the message that was stored nearest to a time; what lies before 1970 is 1970.
@@ -27,6 +29,33 @@ pub enum ResetTo {
 }
 
 /// How a group is sent elsewhere.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::{Admin, Reset, ResetTo, StoredOffset};
+/// use ferromq::protocol::command::Language;
+/// use ferromq::protocol::names::{GroupName, Topic};
+/// use ferromq::protocol::units::{ConsumedOffset, QueueId};
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage};
+///
+/// # let client = Client::new(ClientOptions::of(&name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// let (admin, broker) = (Admin::new(&name_servers)?, cluster.broker().to_string());
+/// let (group, topic) = (GroupName::parse("bookkeeping")?, Topic::parse("Invoices")?);
+/// # admin.store_offset(&broker, &group, &topic, receipt.queue_id, ConsumedOffset(0)).await?;
+/// // Nobody of the group is online: it goes on behind everything that is there.
+/// let reset = Reset { to: ResetTo::End, force: true, consumers: Language::Java };
+/// let moved = admin.reset_stored_offsets(&broker, &group, &topic, reset).await?;
+/// let own = moved.iter().find(|(queue, _)| queue.queue_id == receipt.queue_id.0 as i32);
+/// assert_eq!(own.map(|(_, to)| *to), Some(StoredOffset { before: ConsumedOffset(0), now: ConsumedOffset(1) }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reset {
     /// Where to.
@@ -38,6 +67,8 @@ pub struct Reset {
 }
 
 /// Where a group goes on in a queue, and where it would have.
+///
+/// See the example of [`Reset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredOffset {
     /// Before.

@@ -9,6 +9,24 @@ use crate::protocol::body::route::{BrokerData, MASTER_ID, TopicRouteData};
 use crate::protocol::names::{GroupName, Topic};
 
 /// Some brokers.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::{Admin, Brokers};
+///
+/// let admin = Admin::new(&name_servers)?;
+/// let registered = admin.masters(&Brokers::OfCluster("DefaultCluster".into())).await?;
+/// assert_eq!(registered, [cluster.broker().to_string()]);
+/// assert_eq!(admin.masters(&Brokers::All).await?, registered);
+/// // One that is named by its address need not be registered anywhere.
+/// assert_eq!(admin.masters(&Brokers::At("10.0.0.1:10911".into())).await?, ["10.0.0.1:10911"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Brokers {
     /// The one at an address, whether or not name servers know it.
@@ -20,6 +38,21 @@ pub enum Brokers {
 }
 
 /// A broker that name servers know.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::admin::{Admin, BrokerAt, of_cluster};
+///
+/// let info = Admin::new(&name_servers)?.cluster_info().await?;
+/// let [BrokerAt { id, address, .. }] = &of_cluster(&info, "DefaultCluster")?[..] else { panic!("{info:?}") };
+/// assert_eq!((*id, address), (0, &cluster.broker().to_string()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BrokerAt {
     /// The set of master and slaves that it belongs to.

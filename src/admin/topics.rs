@@ -15,6 +15,31 @@ use crate::protocol::names::Topic;
 const DEFAULT_TOPIC: &str = "TBW102";
 
 /// Which of the topics of cross-unit deployments are wanted.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use ferromq::admin::{Admin, UnitTopics};
+/// use ferromq::protocol::body::topic_config::{Permission, TopicConfig, topic_sys_flag};
+///
+/// let (admin, broker) = (Admin::new(&name_servers)?, cluster.broker().to_string());
+/// let config = TopicConfig::new("Invoices", 4, Permission::READ_WRITE);
+/// admin.save_topic(&broker, &TopicConfig { topic_sys_flag: topic_sys_flag::UNIT, ..config }).await?;
+/// // Name servers hear of it a moment later.
+/// let mut of_unit = admin.unit_topics(UnitTopics::OfUnit).await?.topic_list;
+/// while of_unit.is_empty() {
+///     of_unit = admin.unit_topics(UnitTopics::OfUnit).await?.topic_list;
+/// }
+/// assert!(of_unit.iter().eq(["Invoices"]));
+/// assert!(admin.unit_topics(UnitTopics::Subscribed).await?.topic_list.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitTopics {
     /// Those that belong to a unit.

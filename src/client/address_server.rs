@@ -10,7 +10,7 @@ const OK: u16 = 200;
 /// Why an address server has no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// It cannot be reached, says no HTTP, or takes too long or too much room for its answer.
     #[error(transparent)]
     Http(#[from] ureq::Error),
@@ -29,7 +29,7 @@ pub enum FetchError {
 ///
 /// # Errors
 /// See [`FetchError`].
-pub fn fetch(url: &str, limit: Duration) -> Result<String, FetchError> {
+pub(crate) fn fetch(url: &str, limit: Duration) -> Result<String, FetchError> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(limit))
         .http_status_as_error(false)

@@ -58,6 +58,19 @@ fn key_of(queue: &MessageQueue) -> (&str, &str, i32) {
 }
 
 /// Neighbouring queues to each member, those in front taking one more where they do not divide: `AVG`, RocketMQ's default.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{Average, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |queue_id| MessageQueue { broker_name: "a".into(), queue_id, topic: "Invoices".into() };
+/// let members = vec!["first".to_owned(), "second".to_owned(), "third".to_owned()];
+/// let share = |own| share_of(own, members.clone(), (0..4).map(queue).collect(), &Average);
+/// assert_eq!(share("first"), [queue(0), queue(1)]);
+/// assert_eq!(share("second"), [queue(2)]);
+/// assert_eq!(share("third"), [queue(3)]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Average;
 
@@ -75,6 +88,17 @@ impl Allocation for Average {
 }
 
 /// One queue after the other to one member after the other: `AVG_BY_CIRCLE`.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{AverageByCircle, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |queue_id| MessageQueue { broker_name: "a".into(), queue_id, topic: "Invoices".into() };
+/// let share = |own| share_of(own, vec!["first".into(), "second".into()], (0..5).map(queue).collect(), &AverageByCircle);
+/// assert_eq!(share("first"), [queue(0), queue(2), queue(4)]);
+/// assert_eq!(share("second"), [queue(1), queue(3)]);
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AverageByCircle;
 
@@ -89,6 +113,19 @@ impl Allocation for AverageByCircle {
 }
 
 /// Always the same queues, whoever else there is: `CONFIG`.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{Configured, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |queue_id| MessageQueue { broker_name: "a".into(), queue_id, topic: "Invoices".into() };
+/// let own = Configured { queues: vec![queue(3)] };
+/// let share = |member| share_of(member, vec!["first".into(), "second".into()], (0..5).map(queue).collect(), &own);
+/// assert_eq!(share("second"), [queue(3)]);
+/// // As with every strategy, a member that brokers do not know yet reads nothing.
+/// assert!(share("not known yet").is_empty());
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Configured {
     /// The queues of this member.

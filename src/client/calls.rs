@@ -32,12 +32,14 @@ type Verdicts = Vec<(u64, Option<Verdict>)>;
 /// Deliveries have come to their end.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct CallsEnded {
+pub(super) struct CallsEnded {
     /// Which ones, by the numbers that their queue has given them, and how.
-    pub ended: Verdicts,
+    pub(super) ended: Verdicts,
 }
 
 /// A delivery that somebody is to consume.
+///
+/// See the example of [`PullActor`](super::actors::pull_actor::PullActor).
 #[derive(Debug)]
 pub struct Call {
     /// What is brought.
@@ -55,7 +57,7 @@ struct End {
 impl Call {
     /// A delivery of this number, whose queue hears the verdict.
     #[must_use]
-    pub fn new(delivery: Delivery, number: u64, to: Recipient<CallsEnded>) -> Self {
+    pub(super) fn new(delivery: Delivery, number: u64, to: Recipient<CallsEnded>) -> Self {
         Self { delivery, end: End { number, to: Some(to) } }
     }
 
@@ -80,6 +82,8 @@ impl Drop for End {
 }
 
 /// Who consumes deliveries.
+///
+/// See the example of [`Lanes`].
 #[derive(Clone)]
 pub enum Calls {
     /// A listener.
@@ -124,6 +128,41 @@ impl Calls {
 }
 
 /// The calls of one listener: so many at once.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use ferromq::client::calls::{Calls, Lanes};
+/// use ferromq::client::consume_hooks::ConsumeHooks;
+/// use ferromq::client::{ConsumerOptions, Delivery, Verdict};
+/// use ferromq::time::SystemClock;
+/// use tokio::runtime::Handle;
+/// # use ferromq::protocol::message::Message;
+/// # use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, QueueOffset, StoreTime};
+/// # let host = ([127, 0, 0, 1], 10911).into();
+/// # let message = Message {
+/// #     topic: "Invoices".into(), queue_id: QueueId(0), flag: 0, queue_offset: QueueOffset(0),
+/// #     physical_offset: PhysicalOffset(0), sys_flag: 0, born_time: BornTime(0), born_host: host,
+/// #     store_time: StoreTime(0), store_host: host, reconsume_times: 0, prepared_transaction_offset: 0,
+/// #     body_crc: 0, body: "number 1".into(), properties: "".into(),
+/// # };
+///
+/// async fn listener(delivery: Delivery) -> Result<(), &'static str> {
+///     if delivery.messages[0].body.is_empty() { Err("it says nothing") } else { Ok(()) }
+/// }
+/// // Without hooks nobody needs to be told.
+/// let hooks = ConsumeHooks::of(Vec::new(), &SystemClock::shared());
+/// let lanes = Lanes::start(Arc::new(listener), &Handle::current(), &ConsumerOptions::default(), hooks);
+/// let calls = Calls::Listener(lanes);
+/// assert_eq!(calls.consume_directly(message.clone()).await, Some(Verdict::Consumed));
+/// let empty = Message { body: "".into(), ..message };
+/// assert_eq!(calls.consume_directly(empty).await, Some(Verdict::LATER));
+/// calls.close();
+/// # Ok(())
+/// # }
+/// ```
 pub struct Lanes {
     listener: Arc<dyn Listener>,
     runtime: Handle,

@@ -33,6 +33,20 @@ const READ_BYTES: usize = 64 * 1024;
 const FRAMES_PER_WRITE: usize = 256;
 
 /// What a connection may use.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{ClientOptions, Limits};
+/// use ferromq::protocol::command::Serialization;
+///
+/// // Shorter headers, and a quick answer where nobody listens; the rest stays what clients have.
+/// let options = ClientOptions::of("10.0.0.1:9876");
+/// let connect_timeout = std::time::Duration::from_millis(500);
+/// let limits = Limits { connect_timeout, serialization: Serialization::Binary, ..options.limits };
+/// assert!(limits.requests_under_way > Limits::default().requests_under_way);
+/// let options = ClientOptions { limits, ..options };
+/// assert_eq!(options.limits.connect_timeout, connect_timeout);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How long connecting may take.
@@ -57,6 +71,8 @@ impl Default for Limits {
 }
 
 /// How connections are made.
+///
+/// See the example of [`Pushed`].
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionOptions {
     /// What each may use.
@@ -76,6 +92,29 @@ impl From<Limits> for ConnectionOptions {
 }
 
 /// A connection; clones share it, and the last one to go closes it.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Connection, Limits};
+/// use ferromq::protocol::body::{Body, cluster::ClusterInfo};
+/// use ferromq::protocol::codes::{request, response};
+/// use ferromq::protocol::command::Command;
+///
+/// let (connection, limit) = (Connection::open(&name_servers, Limits::default()).await?, Duration::from_secs(3));
+/// // One carries many requests at once; each has its own reply.
+/// let known = connection.call(Command::request(request::GET_BROKER_CLUSTER_INFO), limit);
+/// let refused = connection.call(Command::request(request::SEND_MESSAGE), limit);
+/// let (known, refused) = tokio::join!(known, refused);
+/// assert_eq!(ClusterInfo::decode(&known?.body)?.broker_addr_table.len(), 1);
+/// assert_eq!(refused.unwrap_err().refusal(), Some(response::REQUEST_CODE_NOT_SUPPORTED));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Connection {
     shared: Arc<Shared>,

@@ -10,6 +10,43 @@ use crate::time::SharedClock;
 
 /// Hears of each call of a consumer's listener, on the task that calls it: what a hook waits for, the listener waits for. One
 /// that panics is logged, and disturbs nobody.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::sync::Arc;
+/// use ferromq::client::{CallEnd, ConsumeCall, ConsumeHook, Ending, Verdict};
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, Wanted};
+/// use tokio::sync::mpsc;
+///
+/// /// Tells how calls ended.
+/// struct Ends(mpsc::UnboundedSender<(usize, CallEnd)>);
+///
+/// impl ConsumeHook for Ends {
+///     fn after(&self, call: &ConsumeCall<'_>, end: &CallEnd) {
+///         self.0.send((call.delivery.messages.len(), *end)).expect("somebody listens");
+///     }
+/// }
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+///
+/// let (ends, mut heard) = mpsc::unbounded_channel();
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.push_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+/// let listener = async |_: Delivery| -> () { panic!("there is no such invoice") };
+/// let consumer = builder.hook(Arc::new(Ends(ends))).start(listener).await?;
+/// let (messages, end) = heard.recv().await.expect("the consumer is there");
+/// assert_eq!((messages, end.verdict, end.ending), (1, Verdict::LATER, Ending::Panicked));
+/// # consumer.stop().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 pub trait ConsumeHook: Send + Sync + 'static {
     /// The listener is about to be called.
     fn before(&self, call: &ConsumeCall<'_>) {
@@ -23,6 +60,8 @@ pub trait ConsumeHook: Send + Sync + 'static {
 }
 
 /// A call of a listener.
+///
+/// See the example of [`ConsumeHook`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct ConsumeCall<'a> {
@@ -33,6 +72,8 @@ pub struct ConsumeCall<'a> {
 }
 
 /// How a call ended.
+///
+/// See the example of [`ConsumeHook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CallEnd {
@@ -45,6 +86,8 @@ pub struct CallEnd {
 }
 
 /// What a call's verdict comes from.
+///
+/// See the example of [`ConsumeHook`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The listener gave it.
@@ -56,6 +99,8 @@ pub enum Ending {
 }
 
 /// The hooks of one consumer, of which there is at least one.
+///
+/// See the example of [`Lanes`](super::calls::Lanes).
 pub struct ConsumeHooks {
     hooks: Vec<Arc<dyn ConsumeHook>>,
     clock: SharedClock,

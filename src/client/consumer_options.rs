@@ -8,6 +8,29 @@ use super::process_queue::HeldMax;
 use crate::protocol::body::heartbeat::{ConsumeFromWhere, MessageModel};
 
 /// Where a group begins with a queue of which it has stored no offset.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Begin, ConsumerOptions};
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage, Wanted};
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// // A group that is new begins with what is there already, and not with what comes next.
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.pull_consumer("auditing").options(options).subscribe("Invoices", Wanted::All);
+/// let mut consumer = builder.start().await?;
+/// assert_eq!(consumer.poll(Duration::from_secs(30)).await?.len(), 1);
+/// # consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Begin {
     /// With what is sent from now on.
@@ -32,6 +55,52 @@ impl Begin {
 }
 
 /// Whether the order of a queue's messages matters.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use std::time::Duration;
+/// use ferromq::client::{Begin, ConsumerOptions, Delivery, Order, Verdict};
+/// # use std::sync::Arc;
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage, Wanted};
+/// # use tokio::sync::mpsc;
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// for body in ["1", "2", "3"] {
+///     producer.send(&OutgoingMessage::to("Invoices", body)?.sharding_key("one customer")).await?;
+/// }
+/// # let (seen, mut bodies) = mpsc::unbounded_channel();
+/// # let is_ready = Arc::new(AtomicBool::new(false));
+/// let listener = move |delivery: Delivery| {
+///     let (seen, is_ready) = (seen.clone(), Arc::clone(&is_ready));
+///     async move {
+///         let body = delivery.messages[0].body.clone();
+///         // The second one cannot be consumed at first; the third waits for it.
+///         if body == "2" && !is_ready.swap(true, Ordering::Relaxed) {
+///             return Verdict::LATER;
+///         }
+///         seen.send(body).expect("somebody listens");
+///         Verdict::Consumed
+///     }
+/// };
+/// let suspend = Duration::from_millis(50);
+/// let options = ConsumerOptions { order: Order::Queue, suspend, begin: Begin::First, ..ConsumerOptions::default() };
+/// # let builder = client.push_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+/// # let consumer = builder.start(listener).await?;
+/// for expected in ["1", "2", "3"] {
+///     assert_eq!(bodies.recv().await.as_deref(), Some(expected.as_bytes()));
+/// }
+/// # consumer.stop().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// It does not: several are consumed at once.

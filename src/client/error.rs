@@ -18,6 +18,28 @@ use crate::protocol::message::RecordError;
 use crate::protocol::names::NameError;
 
 /// Why a client's call failed.
+///
+/// # Example
+/// ```
+/// use ferromq::client::ClientError;
+/// use ferromq::protocol::codes::response;
+///
+/// fn advice(error: &ClientError) -> &'static str {
+///     match error {
+///         ClientError::SpoolFull { .. } | ClientError::TooManySubmitted { .. } => "wait for what is under way",
+///         // A broker may have it all the same.
+///         error if error.is_of_transport() => "send it again, with the key by which consumers know it again",
+///         error if error.refusal() == Some(response::SYSTEM_BUSY) => "send less",
+///         _ => "mend the message, or who sends it",
+///     }
+/// }
+///
+/// let address = "10.0.0.1:10911".to_owned();
+/// assert!(advice(&ClientError::Closed { address: address.clone() }).starts_with("send it again"));
+/// let busy = ClientError::Refused { address, code: response::SYSTEM_BUSY, remark: "too many requests".into() };
+/// assert_eq!(advice(&busy), "send less");
+/// assert_eq!(advice(&ClientError::Batch("it is empty".into())), "mend the message, or who sends it");
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -15,7 +15,7 @@ const FAILED_MS: u64 = 30_000;
 
 /// What became of a send, as far as its broker can help it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SendOutcome {
+pub(super) enum SendOutcome {
     /// The broker answered.
     Answered,
     /// It did not, or the way to it failed.
@@ -24,7 +24,7 @@ pub enum SendOutcome {
 
 /// The table. Times are those of one monotonic clock.
 #[derive(Debug, Default)]
-pub struct LatencyFaults {
+pub(super) struct LatencyFaults {
     brokers: HashMap<Arc<str>, Fault>,
     turn: usize,
 }
@@ -37,7 +37,7 @@ struct Fault {
 
 impl LatencyFaults {
     /// Takes in how long a send to a broker took.
-    pub fn note(&mut self, broker: &Arc<str>, latency: Duration, outcome: SendOutcome, now: Duration) {
+    pub(super) fn note(&mut self, broker: &Arc<str>, latency: Duration, outcome: SendOutcome, now: Duration) {
         let counted_ms = match outcome {
             SendOutcome::Answered => u64::try_from(latency.as_millis()).unwrap_or(u64::MAX),
             SendOutcome::Failed => FAILED_MS,
@@ -49,12 +49,12 @@ impl LatencyFaults {
 
     /// Whether a broker is to be sent to.
     #[must_use]
-    pub fn is_available(&self, broker: &str, now: Duration) -> bool {
+    pub(super) fn is_available(&self, broker: &str, now: Duration) -> bool {
         self.brokers.get(broker).is_none_or(|fault| now >= fault.available_at)
     }
 
     /// One of the better half of the brokers that are known here, in turn: for when none is available.
-    pub fn least_bad(&mut self, now: Duration) -> Option<Arc<str>> {
+    pub(super) fn least_bad(&mut self, now: Duration) -> Option<Arc<str>> {
         let mut known: Vec<_> = self.brokers.iter().collect();
         known.sort_by_key(|(name, fault)| {
             (now < fault.available_at, fault.latency, fault.available_at, Arc::clone(name))
@@ -66,7 +66,7 @@ impl LatencyFaults {
     }
 
     /// Forgets a broker that no route names any more.
-    pub fn forget(&mut self, broker: &str) {
+    pub(super) fn forget(&mut self, broker: &str) {
         self.brokers.remove(broker);
     }
 }

@@ -18,6 +18,8 @@ use crate::protocol::sys_flag;
 use crate::protocol::units::QueueId;
 
 /// A message, or several as one, ready to be sent.
+///
+/// See the example of [`Spool`](super::spool::Spool).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
     /// Where to, as the cluster calls it.

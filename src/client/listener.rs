@@ -13,6 +13,8 @@ use crate::protocol::units::QueueOffset;
 use crate::time::SharedClock;
 
 /// Messages of one queue, for one call of a listener: one, unless the consumer was told to bring more at once.
+///
+/// See the example of [`Listener`].
 #[derive(Clone, Debug)]
 pub struct Delivery {
     /// The messages in the order of the queue, their bodies as the producer wrote them. Their topic is the one that the
@@ -38,8 +40,7 @@ impl Delivery {
     }
 
     /// Whether the queue is still the consumer's: where order matters, it has its lock. When it is not, another member may be
-    /// brought the same messages, and nobody
-    /// hears what becomes of these.
+    /// brought the same messages, and nobody hears what becomes of these.
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.owner.upgrade().is_some_and(|owner| owner.is_trusted())
@@ -119,6 +120,26 @@ impl Verdict {
 /// | `Level` | after the time of that level | as `ByRule` |
 /// | `After` | as `ByRule` | after that time, within 10 ms and 30 s |
 /// | `Never` | it goes to the dead letters at once | so it does |
+///
+/// # Example
+/// ```
+/// use std::io::{Error, ErrorKind};
+/// use std::time::Duration;
+/// use ferromq::client::{RetryWhen, Verdict};
+///
+/// fn verdict_on(error: &Error) -> Verdict {
+///     let when = match error.kind() {
+///         // What can never be consumed need not be tried sixteen times.
+///         ErrorKind::InvalidData => RetryWhen::Never,
+///         ErrorKind::WouldBlock => RetryWhen::After(Duration::from_millis(100)),
+///         _ => RetryWhen::ByRule,
+///     };
+///     Verdict::Retry { consumed: 0, when }
+/// }
+///
+/// assert_eq!(verdict_on(&ErrorKind::BrokenPipe.into()), Verdict::LATER);
+/// assert_ne!(verdict_on(&ErrorKind::InvalidData.into()), Verdict::LATER);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RetryWhen {
     /// As long as the rules say: it takes longer each time.
@@ -157,6 +178,50 @@ impl<E: fmt::Display> From<Result<(), E>> for Verdict {
 /// It runs on the tokio runtime that the consumer was started on, several at once unless messages are consumed in order. One
 /// that panics has consumed nothing. Where order does not matter, one that takes longer than the consumer's `consume_timeout` is
 /// dropped at the place where it waits, and its messages come again.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::pin::Pin;
+/// use ferromq::client::{Delivery, Listener, Verdict};
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, OutgoingMessage, Wanted};
+/// use tokio::sync::mpsc;
+///
+/// /// Keeps books; a listener with something of its own need not be a function.
+/// struct Books(mpsc::UnboundedSender<String>);
+///
+/// impl Listener for Books {
+///     fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>> {
+///         Box::pin(async move {
+///             for message in &delivery.messages {
+///                 let entry = format!("{} of {}", String::from_utf8_lossy(&message.body), message.topic);
+///                 // What another member is brought by now is that one's affair.
+///                 if !delivery.is_current() || self.0.send(entry).is_err() {
+///                     return Verdict::LATER;
+///                 }
+///             }
+///             Verdict::Consumed
+///         })
+///     }
+/// }
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// # let builder = client.push_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+///
+/// let (entries, mut written) = mpsc::unbounded_channel();
+/// let consumer = builder.start(Books(entries)).await?;
+/// assert_eq!(written.recv().await.as_deref(), Some("number 1 of Invoices"));
+/// # consumer.stop().await?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 pub trait Listener: Send + Sync + 'static {
     /// Consumes a delivery.
     fn consume(&self, delivery: Delivery) -> Pin<Box<dyn Future<Output = Verdict> + Send + '_>>;

@@ -35,6 +35,8 @@ use crate::time::SharedClock;
 const RETRIES_MAX: i32 = 16;
 
 /// What became of a request for locks. A queue whose broker could not be asked is in neither set.
+///
+/// See the example of [`Member`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locks {
     /// The member has these now.
@@ -47,6 +49,8 @@ pub struct Locks {
 pub type Subscriptions = BTreeMap<Topic, Arc<SubscriptionData>>;
 
 /// Who has a consumer's messages brought.
+///
+/// See the example of [`Member`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A listener, which is called with them.
@@ -59,6 +63,8 @@ pub enum Kind {
 }
 
 /// What a member is made of.
+///
+/// See the example of [`Member`].
 pub struct MemberParts {
     /// Who has its messages brought.
     pub kind: Kind,
@@ -79,6 +85,45 @@ pub struct MemberParts {
 }
 
 /// A consumer; what acts for it shares it.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use ferromq::client::member::{Kind, Locks, Member, MemberParts, Subscriptions};
+/// use ferromq::client::membership::Membership;
+/// use ferromq::client::namespace::Namespace;
+/// use ferromq::client::route_cache::RouteCache;
+/// use ferromq::client::{Connections, ConsumerOptions, Order, Routes, Wanted};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+/// use ferromq::protocol::names::{GroupName, Topic};
+/// use ferromq::time::SystemClock;
+///
+/// let (connections, clock) = (Connections::default(), SystemClock::shared());
+/// let routes = Routes::new(connections.clone(), "10.0.0.1:9876")?;
+/// let member = MemberParts {
+///     kind: Kind::Pushed,
+///     options: ConsumerOptions { order: Order::Queue, ..ConsumerOptions::default() },
+///     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+///     routes: Arc::new(RouteCache::new(routes, Arc::clone(&clock))),
+///     namespace: Namespace::default(),
+///     connections,
+///     clock,
+/// };
+/// let topic = Topic::parse("Invoices")?;
+/// let wanted = Wanted::All.subscription(&topic, 0)?;
+/// let member = Member::new(member, Subscriptions::from([(topic, Arc::new(wanted))]))?;
+/// assert!(member.wants_locks());
+/// // What is to be tried again is wanted, too.
+/// let topics: Vec<_> = member.heartbeat().subscription_data_set.iter().map(|data| data.topic.clone()).collect();
+/// assert_eq!(topics, ["%RETRY%bookkeeping", "Invoices"]);
+/// // Nobody can be asked for a lock yet: no route is known.
+/// let queue = MessageQueue { broker_name: "a".into(), queue_id: 0, topic: "Invoices".into() };
+/// assert_eq!(member.lock([queue]).await, Locks::default());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Member {
     kind: Kind,
     /// Its settings.

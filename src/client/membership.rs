@@ -28,6 +28,29 @@ const OFFSET_TIMEOUT: Duration = Duration::from_secs(5);
 const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// One client in one consumer group.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::Connections;
+/// use ferromq::client::membership::Membership;
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+/// use ferromq::protocol::names::GroupName;
+///
+/// let (broker, group) = (cluster.broker().to_string(), GroupName::parse("bookkeeping")?);
+/// let member = |id: &str| Membership::new(Connections::default(), id, group.clone());
+/// let (first, second) = (member("first"), member("second"));
+/// let queue = MessageQueue { broker_name: "a".into(), queue_id: 0, topic: "Invoices".into() };
+/// assert_eq!(first.lock(&broker, vec![queue.clone()]).await?, [queue.clone()]);
+/// assert!(second.lock(&broker, vec![queue.clone()]).await?.is_empty());
+/// first.unlock(&broker, vec![queue.clone()]).await?;
+/// assert_eq!(second.lock(&broker, vec![queue.clone()]).await?, [queue]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Membership {
     connections: Connections,

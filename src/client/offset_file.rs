@@ -19,6 +19,23 @@ use crate::protocol::units::QueueOffset;
 pub type Offsets = BTreeMap<MessageQueue, QueueOffset>;
 
 /// The file of one consumer.
+///
+/// # Example
+/// ```
+/// use ferromq::client::offset_file::{OffsetFile, Offsets};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+/// use ferromq::protocol::units::QueueOffset;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let file = OffsetFile::of(folder.path(), "10.0.0.9@DEFAULT", "bookkeeping");
+/// assert!(file.read()?.is_empty());
+/// let queue = MessageQueue { broker_name: "a".into(), queue_id: 0, topic: "Invoices".into() };
+/// let offsets = Offsets::from([(queue, QueueOffset(7))]);
+/// file.write(&offsets)?;
+/// // Whoever comes after a restart goes on there.
+/// assert_eq!(OffsetFile::of(folder.path(), "10.0.0.9@DEFAULT", "bookkeeping").read()?, offsets);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct OffsetFile {
     path: PathBuf,

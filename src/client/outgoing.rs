@@ -39,6 +39,35 @@ pub struct OutgoingMessage {
 }
 
 /// When consumers get a message.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::{Duration, Instant};
+/// use ferromq::actors::local_cluster::LocalCluster;
+/// use ferromq::actors::options::BrokerOptions;
+/// use ferromq::broker::timer::TimerRules;
+/// use ferromq::client::{Delay, OutgoingMessage};
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConsumerOptions, Wanted};
+///
+/// // Times of a message's own have to be switched on at the broker.
+/// let timer = Some(TimerRules { ahead_ms_max: 60_000 });
+/// let cluster = LocalCluster::start_with(move |options| BrokerOptions { timer, ..options })?;
+/// # let client = Client::new(ClientOptions::of(cluster.name_servers())).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// let (sent, later) = (Instant::now(), Duration::from_millis(300));
+/// producer.send(&OutgoingMessage::to("Reminders", "pay number 1")?.delay(Delay::After(later))).await?;
+/// # let rebalance_interval = Duration::from_millis(100);
+/// # let options = ConsumerOptions { begin: Begin::First, rebalance_interval, ..ConsumerOptions::default() };
+/// # let builder = client.pull_consumer("dunning").options(options).subscribe("Reminders", Wanted::All);
+/// # let mut consumer = builder.start().await?;
+/// assert_eq!(consumer.poll(Duration::from_secs(30)).await?[0].body, "pay number 1");
+/// assert!(sent.elapsed() >= later);
+/// # consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Delay {
     /// At once.
@@ -46,9 +75,10 @@ pub enum Delay {
     None,
     /// After the time of one of the broker's levels, from 1 on: `messageDelayLevel`.
     Level(u32),
-    /// After so long. RocketMQ's brokers know this from 5.0 on.
+    /// After so long. RocketMQ's brokers know this from 5.0 on, FerroMQ's with `timerWheelEnable`; others deliver at once, and do
+    /// not say so.
     After(Duration),
-    /// At this time, in milliseconds since the epoch. RocketMQ's brokers know this from 5.0 on.
+    /// At this time, in milliseconds since the epoch, where brokers know [`Delay::After`].
     AtMs(i64),
 }
 

@@ -16,6 +16,8 @@ use crate::protocol::body::queue_table::MessageQueue;
 pub const PULLED_WITHIN: Duration = Duration::from_secs(120);
 
 /// What is to be done about a queue.
+///
+/// See the example of [`OwnedQueues`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Stop pulling from it, commit how far the group has come, let others have it, and say so with [`OwnedQueues::given_up`].
@@ -25,6 +27,23 @@ pub enum Change {
 }
 
 /// The queues of one member, of all its topics.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use ferromq::client::owned_queues::{Change, OwnedQueues};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = MessageQueue { broker_name: "a".into(), queue_id: 0, topic: "Invoices".into() };
+/// let (mut owned, now) = (OwnedQueues::default(), Duration::ZERO);
+/// assert_eq!(owned.assign("Invoices", &[queue.clone()], now), [Change::TakeOver(queue.clone())]);
+/// assert!(!owned.owns(&queue), "the broker has yet to say where to begin");
+/// // While that is asked, another member comes, and the queue is that one's.
+/// assert!(owned.assign("Invoices", &[], now).is_empty());
+/// assert_eq!(owned.taken_over(&queue, now), Some(Change::GiveUp(queue.clone())));
+/// assert_eq!(owned.given_up(&queue), None);
+/// assert!(owned.is_empty());
+/// ```
 #[derive(Debug, Default)]
 pub struct OwnedQueues {
     queues: BTreeMap<MessageQueue, Hold>,

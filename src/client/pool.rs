@@ -7,6 +7,24 @@ use super::connection::{Connection, ConnectionOptions};
 use super::error::ClientError;
 
 /// The connections of one client; clones share them.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{ClientError, Connections, Limits};
+///
+/// let connections = Connections::new(Limits::default());
+/// let connection = connections.to(&name_servers).await?;
+/// assert!(!connection.is_closed());
+/// // To somebody else there is another one, if anybody is there.
+/// let nobody = connections.to("127.0.0.1:1").await;
+/// assert!(matches!(nobody, Err(ClientError::Connect { address, .. }) if address == "127.0.0.1:1"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
     options: ConnectionOptions,

@@ -18,6 +18,8 @@ use crate::protocol::units::QueueOffset;
 const PLACES_KEPT: usize = 128;
 
 /// What may be held of one queue before pulling is put off.
+///
+/// See the example of [`ProcessQueue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeldMax {
     /// Messages: `pullThresholdForQueue`.
@@ -36,6 +38,8 @@ impl Default for HeldMax {
 }
 
 /// Why pulling is put off.
+///
+/// See the example of [`ProcessQueue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pressure {
     /// So many messages are held.
@@ -57,6 +61,32 @@ impl fmt::Display for Pressure {
 }
 
 /// The messages of one queue.
+///
+/// # Example
+/// ```
+/// use ferromq::client::process_queue::{HeldMax, Pressure, ProcessQueue};
+/// use ferromq::protocol::units::QueueOffset;
+/// # use ferromq::protocol::message::Message;
+/// # use ferromq::protocol::units::{BornTime, PhysicalOffset, QueueId, StoreTime};
+/// # let host = ([127, 0, 0, 1], 10911).into();
+/// # let message = |offset| Message {
+/// #     topic: "Invoices".into(), queue_id: QueueId(0), flag: 0, queue_offset: QueueOffset(offset),
+/// #     physical_offset: PhysicalOffset(0), sys_flag: 0, born_time: BornTime(0), born_host: host,
+/// #     store_time: StoreTime(0), store_host: host, reconsume_times: 0, prepared_transaction_offset: 0,
+/// #     body_crc: 0, body: "number 1".into(), properties: "".into(),
+/// # };
+///
+/// let mut queue = ProcessQueue::default();
+/// queue.put([message(5), message(6), message(7)]);
+/// let taken = queue.take(2);
+/// // The group has come as far as the first message that is not consumed.
+/// assert_eq!(queue.done([taken[1].queue_offset]), Some(QueueOffset(5)));
+/// assert_eq!(queue.done([taken[0].queue_offset]), Some(QueueOffset(7)));
+///
+/// queue.put((8..20).map(message));
+/// let max = HeldMax { messages: 10, ..HeldMax::default() };
+/// assert_eq!(queue.pressure(&max), Some(Pressure::Messages(13)));
+/// ```
 #[derive(Debug, Default)]
 pub struct ProcessQueue {
     /// By their offsets. What is done leaves its place empty until it is the first or the last one: most are done in turn.

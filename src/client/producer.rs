@@ -276,6 +276,28 @@ impl Producer {
 }
 
 /// A message that was submitted; it is sent also when this is dropped.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{ClientError, OutgoingMessage, ProducerOptions, Submitted};
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let options = ProducerOptions { submitted_max: 1, ..ProducerOptions::default() };
+/// let producer = client.producer("billing").options(options).start().await?;
+/// let first: Submitted = producer.submit(OutgoingMessage::to("Invoices", "number 1")?)?;
+/// let second = OutgoingMessage::to("Invoices", "number 2")?;
+/// let refused = producer.submit(second.clone()).expect_err("one is under way");
+/// assert!(matches!(refused, ClientError::TooManySubmitted { limit: 1 }));
+/// assert!(!first.await?.unique_id.is_empty());
+/// producer.submit(second)?.await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Submitted(JoinHandle<Result<SendReceipt, ClientError>>);
 

@@ -5,6 +5,21 @@ use std::time::Duration;
 use crate::protocol::compression::Algorithm;
 
 /// Which bodies travel compressed, and how.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{Compression, ProducerOptions};
+/// use ferromq::protocol::compression::plain_body;
+///
+/// let compression = Compression { from_bytes: 1024, level: 9, ..Compression::default() };
+/// let options = ProducerOptions { compression: Some(compression), ..ProducerOptions::default() };
+/// assert!(options.body_bytes_max > compression.from_bytes);
+/// // What travels, and what consumers make of it.
+/// let (travels, sys_flag) = compression.algorithm.compress(&[7; 2048], compression.level);
+/// assert!(travels.len() < 100);
+/// assert_eq!(plain_body(sys_flag, &travels.into(), 4096)?, [7; 2048][..]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Compression {
     /// How. Brokers and clients before RocketMQ 5 know zlib only.
@@ -22,6 +37,28 @@ impl Default for Compression {
 }
 
 /// How messages that are sent one by one are gathered into batches.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Gathering, OutgoingMessage, ProducerOptions};
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// // A batch goes when it has two messages, or when the first of them has waited for a minute.
+/// let gathering = Gathering { linger: Duration::from_secs(60), messages: 2, ..Gathering::default() };
+/// let options = ProducerOptions { gathering: Some(gathering), ..ProducerOptions::default() };
+/// let producer = client.producer("billing").options(options).start().await?;
+/// let (first, second) = (OutgoingMessage::to("Invoices", "number 1")?, OutgoingMessage::to("Invoices", "number 2")?);
+/// let (first, second) = tokio::try_join!(producer.send(&first), producer.send(&second))?;
+/// assert_eq!((first.queue_id, first.queue_offset.0 + 1), (second.queue_id, second.queue_offset.0));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gathering {
     /// How long the first one waits for others at most.

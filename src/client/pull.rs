@@ -1,6 +1,6 @@
 //! Reads a queue from any offset on: its bounds, and the messages between them.
 //!
-//! Nothing is remembered: no group's offset is read or stored, and nothing is committed by a pull.
+//! Nothing is remembered: where to go on is up to the caller, and a pull stores how far a group has come only if it says so.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ const OFFSET_TIMEOUT: Duration = Duration::from_secs(3);
 const PULL_SLACK: Duration = Duration::from_secs(10);
 
 /// What a pull found.
+///
+/// See the example of [`Pulled`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PullStatus {
     /// Messages.
@@ -51,6 +53,42 @@ impl PullStatus {
 }
 
 /// The answer to a pull.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::time::Duration;
+/// use ferromq::client::{PullStatus, Pulled};
+/// use ferromq::protocol::units::QueueOffset;
+/// # use ferromq::client::{Client, ClientOptions, Connections, OutgoingMessage, Puller, Queue};
+/// # use ferromq::protocol::names::{GroupName, Topic};
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// # let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let (broker_name, address) = (receipt.broker_name, receipt.broker_address);
+/// # let queue = Queue { broker_name, address, id: receipt.queue_id };
+/// # let puller = Puller::new(Connections::default(), GroupName::parse("auditing")?, Topic::parse("Invoices")?);
+/// let (mut offset, mut bodies) = (QueueOffset(0), Vec::new());
+/// loop {
+///     let pulled: Pulled = puller.pull(&queue, offset, 32, Duration::ZERO).await?;
+///     match pulled.status {
+///         PullStatus::Found => bodies.extend(pulled.messages.into_iter().map(|message| message.body)),
+///         PullStatus::NoneMatched | PullStatus::OutOfRange => {}
+///         PullStatus::NothingYet if bodies.is_empty() => {}
+///         PullStatus::NothingYet => break,
+///     }
+///     offset = pulled.next;
+/// }
+/// assert_eq!((bodies, offset), (vec!["number 1".into()], QueueOffset(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Pulled {
     /// What was found.
@@ -68,6 +106,29 @@ pub struct Pulled {
 }
 
 /// A pull as it is asked for.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use ferromq::client::pull::{PullRequest, Wants};
+/// use ferromq::protocol::units::{QueueId, QueueOffset};
+///
+/// let pull = PullRequest {
+///     queue: QueueId(1),
+///     offset: QueueOffset(7),
+///     count: 32,
+///     hold: Duration::from_secs(15),
+///     commit: None,
+///     wants: Wants::Expression { language: "TAG", text: "new || changed" },
+/// };
+/// let command = pull.command("auditing", "Invoices");
+/// assert_eq!(command.ext.get("subscription").as_deref(), Some("new || changed"));
+/// // A version of what heartbeats have said travels without the expression.
+/// let pull = PullRequest { wants: Wants::AsSubscribed { version: 3 }, ..pull };
+/// let command = pull.command("auditing", "Invoices");
+/// assert_eq!(command.ext.get("subscription"), None);
+/// assert_eq!(command.ext.get("subVersion").as_deref(), Some("3"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct PullRequest<'a> {
     /// The queue's number.
@@ -85,6 +146,8 @@ pub struct PullRequest<'a> {
 }
 
 /// Which messages a pull wants.
+///
+/// See the example of [`PullRequest`].
 #[derive(Clone, Copy, Debug)]
 pub enum Wants<'a> {
     /// What heartbeats have said the group wants, and no older version of it.

@@ -34,6 +34,36 @@ const MESSAGES_PER_POLL: usize = 32;
 const SEEK_LIMIT: Duration = Duration::from_secs(10);
 
 /// A consumer that is being made.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::time::Duration;
+/// use ferromq::client::{Begin, ConsumerOptions, Wanted};
+/// use ferromq::protocol::units::QueueOffset;
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage};
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// let options = ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() };
+/// let builder = client.pull_consumer("bookkeeping").options(options).subscribe("Invoices", Wanted::All);
+/// let mut consumer = builder.commit_by_hand().start().await?;
+/// let messages = consumer.poll(Duration::from_secs(30)).await?;
+/// let queues = consumer.queues().into_iter();
+/// let mut of_it = queues.filter(|queue| queue.queue_id == messages[0].queue_id.0 as i32);
+/// let queue = of_it.next().expect("messages are of its own queues");
+/// // Nothing is stored before the application says so; of a young queue brokers say that a group begins at its first message.
+/// assert_eq!(consumer.committed(&queue).await?, Some(QueueOffset(0)));
+/// consumer.commit().await?;
+/// assert_eq!(consumer.committed(&queue).await?, Some(QueueOffset(1)));
+/// # consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct PullConsumerBuilder {
     inner: PushConsumerBuilder,
 }

@@ -34,6 +34,30 @@ use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::names::{GroupName, Topic};
 
 /// A consumer that is being made.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{ClientError, Delivery, Wanted};
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// async fn listener(_: Delivery) {}
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let bookkeeping = || client.push_consumer("bookkeeping");
+/// // What can never bring a message is said at once.
+/// let nothing = bookkeeping().subscribe("Invoices", Wanted::Tags("||".into())).start(listener).await;
+/// assert!(matches!(nothing, Err(ClientError::Subscription(_))));
+/// let consumer = bookkeeping().subscribe("Invoices", Wanted::All).start(listener).await?;
+/// let second = bookkeeping().subscribe("Invoices", Wanted::All).start(listener).await;
+/// assert!(matches!(second, Err(ClientError::GroupTaken { group }) if group == "bookkeeping"));
+/// consumer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct PushConsumerBuilder {
     client: Client,
     group: String,

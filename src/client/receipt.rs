@@ -11,6 +11,8 @@ use crate::protocol::headers::send::SendReply;
 use crate::protocol::units::{QueueId, QueueOffset};
 
 /// How safe a stored message is.
+///
+/// See the example of [`SendReceipt`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendStatus {
     /// As safe as the broker promises.
@@ -36,6 +38,32 @@ impl SendStatus {
 }
 
 /// What became of a message, or of a batch: then the ids are joined by commas and the offset is the first one's.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{OutgoingMessage, SendReceipt, SendStatus};
+/// use ferromq::protocol::ids::parse_offset_id;
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// # let client = Client::new(ClientOptions::of(&name_servers)).await?;
+/// # let producer = client.producer("billing").start().await?;
+/// let receipt: SendReceipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// match receipt.status {
+///     SendStatus::Stored => {}
+///     // It is there, and a crash of the broker might take it: send it again if that matters more than one too many.
+///     SendStatus::FlushTimeout | SendStatus::ReplicaTimeout | SendStatus::NoReplica => panic!("{receipt:?}"),
+/// }
+/// // Administrators find it by its id.
+/// let (broker, place) = parse_offset_id(&receipt.offset_id).expect("a broker has given it");
+/// let admin = ferromq::admin::Admin::new(&name_servers)?;
+/// assert_eq!(admin.message_at(&broker.to_string(), place).await?.unique_id(), Some(&*receipt.unique_id));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendReceipt {
     /// How safe it is.

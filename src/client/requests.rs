@@ -72,12 +72,14 @@ impl Reply {
 }
 
 /// Who waits for which answer, by the id that ties the two together.
+///
+/// See the example of [`InstanceActor`](super::actors::instance_actor::InstanceActor).
 #[derive(Debug, Default)]
 pub struct Replies(Mutex<HashMap<String, oneshot::Sender<Reply>>>);
 
 impl Replies {
     /// Takes in a reply that a broker has brought; gives whether somebody waits for it.
-    pub fn take_in(&self, header: &PushReply, body: &Bytes) -> bool {
+    pub(super) fn take_in(&self, header: &PushReply, body: &Bytes) -> bool {
         let properties = header.properties.clone().unwrap_or_default();
         let waiting =
             properties::find(&properties, keys::CORRELATION_ID).and_then(|id| self.with(|own| own.remove(id)));

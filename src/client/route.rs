@@ -32,6 +32,8 @@ const QUEUES_MAX: u32 = 65_536;
 pub const TEMPLATE_QUEUES_MAX: u32 = 4;
 
 /// One queue of a topic, and the broker that serves it.
+///
+/// See the example of [`Routes`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Queue {
     /// The set's name.
@@ -43,6 +45,26 @@ pub struct Queue {
 }
 
 /// The name servers of one client. It stays with one as long as that answers.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::route::publish_queues;
+/// use ferromq::client::{ClientError, Connections, Queue, Routes};
+/// use ferromq::protocol::names::Topic;
+///
+/// let (routes, topic) = (Routes::new(Connections::default(), &name_servers)?, Topic::parse("Invoices")?);
+/// assert!(matches!(routes.of(&topic).await, Err(ClientError::NoRoute { .. })));
+/// // The first message makes the topic, wherever the template has queues.
+/// let queues: Vec<Queue> = publish_queues(&routes.of_publishing(&topic).await?);
+/// assert_eq!(queues.len(), 4);
+/// assert_eq!(*queues[0].address, cluster.broker().to_string());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Routes {
     connections: Connections,

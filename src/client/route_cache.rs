@@ -19,6 +19,8 @@ pub const ROUTE_AGE_MAX: Duration = Duration::from_secs(30);
 const ROUTE_RETRY: Duration = Duration::from_secs(5);
 
 /// The route of one topic, as clients use it.
+///
+/// See the example of [`RouteCache`].
 #[derive(Debug)]
 pub struct TopicRoute {
     /// As the name server told it.
@@ -86,6 +88,32 @@ impl TopicRoute {
 }
 
 /// The routes; everything of one client shares them.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::Arc;
+/// use ferromq::client::route_cache::{RouteCache, TopicRoute};
+/// use ferromq::client::{Connections, Routes};
+/// use ferromq::protocol::names::Topic;
+/// use ferromq::time::SystemClock;
+///
+/// let routes = RouteCache::new(Routes::new(Connections::default(), &name_servers)?, SystemClock::shared());
+/// let topic = Topic::parse("Invoices")?;
+/// let route: Arc<TopicRoute> = routes.of_publishing(&topic).await?;
+/// // Queues take turns.
+/// assert_ne!(route.next_queue(|_| true), route.next_queue(|_| true));
+/// assert!(Arc::ptr_eq(&route, &routes.of_publishing(&topic).await?), "it was asked for once");
+/// # drop(cluster);
+/// // A route that may be wrong is gone by as long as nobody tells a better one.
+/// routes.doubt(&topic);
+/// assert!(Arc::ptr_eq(&route, &routes.of_publishing(&topic).await?));
+/// # Ok(())
+/// # }
+/// ```
 pub struct RouteCache {
     routes: Routes,
     clock: SharedClock,

@@ -48,6 +48,39 @@ pub trait SendHook: Send + Sync + 'static {
 }
 
 /// A message that was sent, or not.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use ferromq::client::{OutgoingMessage, SendHook, SentMessage};
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// /// Counts bytes that brokers have taken.
+/// #[derive(Default)]
+/// struct Bytes(AtomicUsize);
+///
+/// impl SendHook for Bytes {
+///     fn after(&self, sent: &SentMessage<'_>) {
+///         if sent.outcome.is_ok() {
+///             self.0.fetch_add(sent.message.body.len(), Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let bytes = Arc::new(Bytes::default());
+/// let producer = client.producer("billing").hook(bytes.clone()).start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// assert!(producer.send(&OutgoingMessage::to("Invoices", "")?).await.is_err());
+/// assert_eq!(bytes.0.load(Ordering::Relaxed), 8);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct SentMessage<'a> {
@@ -62,6 +95,48 @@ pub struct SentMessage<'a> {
 }
 
 /// How a transaction ended, as its broker is told.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::{Arc, Mutex};
+/// use ferromq::client::{EndedTransaction, SendHook, TransactionState};
+/// # use ferromq::client::transactions::Deciding;
+/// # use ferromq::client::{Client, ClientOptions, OutgoingMessage, SendReceipt, TransactionListener};
+/// # use ferromq::protocol::message::Message;
+///
+/// /// Writes down whose messages nobody gets.
+/// #[derive(Default)]
+/// struct Lost(Mutex<Vec<String>>);
+///
+/// impl SendHook for Lost {
+///     fn transaction_ended(&self, ended: &EndedTransaction<'_>) {
+///         if ended.state == TransactionState::Rollback {
+///             self.0.lock().expect("no hook panics").push(ended.keys.unwrap_or("nobody").into());
+///         }
+///     }
+/// }
+/// # struct Never;
+/// # impl TransactionListener for Never {
+/// #     fn execute<'a>(&'a self, _: &'a OutgoingMessage, _: &'a SendReceipt) -> Deciding<'a> {
+/// #         Box::pin(async { TransactionState::Rollback })
+/// #     }
+/// #     fn check<'a>(&'a self, _: &'a Message) -> Deciding<'a> {
+/// #         Box::pin(async { TransactionState::Rollback })
+/// #     }
+/// # }
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+///
+/// let lost = Arc::new(Lost::default());
+/// let producer = client.producer("billing").hook(lost.clone()).start_transactional(Never).await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?.key("Ada")).await?;
+/// assert_eq!(*lost.0.lock().expect("no hook panics"), ["Ada"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct EndedTransaction<'a> {

@@ -53,6 +53,22 @@ const GROUP_BYTES: u64 = 1 << 20;
 const REFUSED: &str = "refused";
 
 /// Where a spool lies and what it may take.
+///
+/// # Example
+/// ```
+/// use std::time::Duration;
+/// use ferromq::client::SpoolOptions;
+/// # use ferromq::client::spool::Spool;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let directory = folder.path().join("billing");
+/// // A quarter of an hour for whoever makes topics, and no more than the disk has to spare.
+/// let options = SpoolOptions { bytes_max: 64 << 20, patience: Duration::from_secs(900), ..SpoolOptions::at(&directory) };
+/// let spool = Spool::open(&options)?;
+/// assert!(directory.is_dir());
+/// assert_eq!(spool.waiting().messages, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SpoolOptions {
     /// Its directory, which is made if need be. One producer has it at a time.
@@ -77,6 +93,8 @@ impl SpoolOptions {
 }
 
 /// What is in a spool.
+///
+/// See the example of [`Spool`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     /// Messages that wait to be sent.
@@ -90,6 +108,37 @@ pub struct Waiting {
 }
 
 /// The letters of one directory, which it holds until it is dropped.
+///
+/// # Example
+/// ```
+/// use ferromq::client::letter::Letter;
+/// use ferromq::client::spool::Spool;
+/// use ferromq::client::{SpoolOptions, Waiting};
+/// use ferromq::protocol::codes::request;
+/// use ferromq::protocol::names::Topic;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let options = SpoolOptions::at(folder.path());
+/// let letter = Letter {
+///     topic: Topic::parse("Invoices")?,
+///     code: request::SEND_MESSAGE_V2,
+///     unique_ids: "0A000009000718B4AAC20B5BB0B80000".into(),
+///     properties: String::new(),
+///     sys_flag: 0,
+///     flag: 0,
+///     body: "number 1".into(),
+/// };
+/// let mut spool = Spool::open(&options)?;
+/// spool.put(&letter)?;
+/// spool.commit()?;
+/// drop(spool);
+/// // Whoever opens it next, after a crash, say, has what was committed.
+/// let mut spool = Spool::open(&options)?;
+/// assert_eq!(spool.front()?, Some(letter));
+/// spool.sent()?;
+/// assert_eq!((spool.front()?, spool.waiting()), (None, Waiting::default()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Spool {
     disk: SharedDisk,

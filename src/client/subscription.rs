@@ -11,6 +11,25 @@ use crate::protocol::names::Topic;
 use crate::protocol::properties::java_hash;
 
 /// Why an expression is none.
+///
+/// # Example
+/// ```
+/// use ferromq::client::Wanted;
+/// use ferromq::client::subscription::SubscriptionError;
+/// use ferromq::protocol::names::Topic;
+///
+/// let topic = Topic::parse("Invoices")?;
+/// let advice = |wanted: Wanted| match wanted.subscription(&topic, 0) {
+///     Ok(_) => "fine",
+///     Err(SubscriptionError::NoTag(_)) => "choose a tag",
+///     Err(SubscriptionError::BlankCondition) => "write a condition",
+///     Err(_) => "look at the message",
+/// };
+/// assert_eq!(advice(Wanted::Tags("new || changed".into())), "fine");
+/// assert_eq!(advice(Wanted::Tags("||".into())), "choose a tag");
+/// assert_eq!(advice(Wanted::Condition(" ".into())), "write a condition");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SubscriptionError {
@@ -92,7 +111,7 @@ pub fn wants(subscription: &SubscriptionData, message: &Message) -> bool {
 /// Notices that members of a group want different things: brokers go by what the last heartbeat said, and refuse the pulls of
 /// members that want something else, until their next heartbeat.
 #[derive(Debug, Default)]
-pub struct Disagreement {
+pub(super) struct Disagreement {
     refused: u32,
 }
 
@@ -103,7 +122,7 @@ impl Disagreement {
     const TOLD_EVERY: u32 = 60;
 
     /// Takes in how a pull ended; gives whether it should be told.
-    pub fn is_told_after(&mut self, refusal: Option<i32>) -> bool {
+    pub(super) fn is_told_after(&mut self, refusal: Option<i32>) -> bool {
         const OF_SUBSCRIPTION: [i32; 2] = [response::SUBSCRIPTION_NOT_EXIST, response::SUBSCRIPTION_NOT_LATEST];
         let is_meant = refusal.is_some_and(|code| OF_SUBSCRIPTION.contains(&code));
         self.refused = if is_meant { self.refused.wrapping_add(1) } else { 0 };

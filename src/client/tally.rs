@@ -8,6 +8,8 @@ const SLOT: Duration = Duration::from_secs(10);
 const SLOTS: usize = 6;
 
 /// What is counted.
+///
+/// See the example of [`PullActor`](super::actors::pull_actor::PullActor).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Pulls that were answered.
@@ -34,7 +36,7 @@ impl Counts {
 
 /// The counts of the last minute. Times are those of one monotonic clock.
 #[derive(Clone, Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     slots: [Counts; SLOTS],
     /// The number of the newest slot since the clock began.
     newest: u64,
@@ -42,7 +44,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts something.
-    pub fn note(&mut self, counts: Counts, now: Duration) {
+    pub(super) fn note(&mut self, counts: Counts, now: Duration) {
         self.turn_to(now);
         if let Some(slot) = self.slots.get_mut(self.newest as usize % SLOTS) {
             slot.add(counts);
@@ -51,7 +53,7 @@ impl Tally {
 
     /// What was counted within the last minute, to ten seconds.
     #[must_use]
-    pub fn last_minute(&self, now: Duration) -> Counts {
+    pub(super) fn last_minute(&self, now: Duration) -> Counts {
         let mut turned = self.clone();
         turned.turn_to(now);
         let mut sum = Counts::default();

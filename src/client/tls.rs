@@ -21,6 +21,32 @@ use tokio_rustls::rustls::{
 use super::error::ClientError;
 
 /// How a client encrypts its connections. [`TlsOptions::default`] believes whom the platform believes.
+///
+/// # Example
+/// ```
+/// use ferromq::client::{ClientError, Identity, Tls, TlsOptions, Trust};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let file = |name: &str, text: String| {
+/// #     let path = folder.path().join(name);
+/// #     std::fs::write(&path, text).map(|()| path)
+/// # };
+/// # let made = rcgen::generate_simple_self_signed(["client.example".to_owned()])?;
+/// # let authority = file("authority.pem", made.cert.pem())?;
+/// # let (certificate, key) = (file("client.pem", made.cert.pem())?, file("client.key", made.signing_key.serialize_pem())?);
+/// let options = TlsOptions {
+///     trust: Trust::AuthoritiesIn(authority),
+///     identity: Some(Identity { certificates: certificate, key }),
+///     // Brokers are known by addresses, and their certificates by this name.
+///     server_name: Some("broker.example".into()),
+/// };
+/// let tls = Tls::new(&options)?;
+/// // Files are read once, and what is wrong with them is said before anybody is connected to.
+/// let trust = Trust::AuthoritiesIn("no such file".into());
+/// let error = Tls::new(&TlsOptions { trust, ..options }).expect_err("there is no such file");
+/// assert!(matches!(error, ClientError::TlsOptions(reason) if reason.contains("no such file")));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct TlsOptions {
     /// Whose certificates are believed.
@@ -33,6 +59,8 @@ pub struct TlsOptions {
 }
 
 /// Whose certificates are believed.
+///
+/// See the example of [`TlsOptions`].
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
     /// Those of authorities that the platform trusts.
@@ -46,6 +74,8 @@ pub enum Trust {
 }
 
 /// A client's own certificate.
+///
+/// See the example of [`TlsOptions`].
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// A PEM file of the certificate, with those that vouch for it behind it.
@@ -55,6 +85,8 @@ pub struct Identity {
 }
 
 /// Makes connections encrypted, in the way that options say; clones share what was read.
+///
+/// See the example of [`TlsOptions`].
 #[derive(Clone)]
 pub struct Tls {
     connector: TlsConnector,

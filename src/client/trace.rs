@@ -31,6 +31,21 @@ const RECORD_END: char = '\u{2}';
 const ABSENT: &str = "null";
 
 /// One thing that happened to one message.
+///
+/// # Example
+/// ```
+/// use ferromq::client::TraceRecord;
+/// use ferromq::client::trace::ConsumeOutcome;
+///
+/// let body = "SubAfter\u{1}C1\u{1}0A01\u{1}5\u{1}false\u{1}k\u{1}4\u{1}1700000000000\u{1}bookkeeping\u{2}";
+/// let [record] = &TraceRecord::decode_all(body)?[..] else { panic!("it is one record") };
+/// let TraceRecord::Consumed { message_id, cost_ms, outcome, .. } = record else { panic!("{record:?}") };
+/// assert_eq!((message_id.as_str(), *cost_ms, *outcome), ("0A01", 5, ConsumeOutcome::Failed));
+/// let mut written = String::new();
+/// record.encode(&mut written);
+/// assert_eq!(written, body);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TraceRecord {
     /// `Pub`: it was sent.
@@ -128,6 +143,8 @@ pub enum TraceRecord {
 }
 
 /// Kinds of messages, numbered as in records.
+///
+/// See the example of [`Traced`](messages::Traced).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MessageKind {
     /// Any other.
@@ -141,6 +158,8 @@ pub enum MessageKind {
 }
 
 /// How calls of listeners end, numbered as in records.
+///
+/// See the example of [`TraceRecord`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsumeOutcome {
     /// The message is consumed.
@@ -156,6 +175,17 @@ pub enum ConsumeOutcome {
 }
 
 /// What is no record.
+///
+/// # Example
+/// ```
+/// use ferromq::client::TraceRecord;
+/// use ferromq::client::trace::TraceError;
+///
+/// let read = |text: &str| TraceRecord::decode_all(text).expect_err("it is no record");
+/// // A client of another day may write what is not known here; what is cut short was damaged.
+/// assert_eq!(read("PubAfter\u{1}1\u{2}"), TraceError::Kind("PubAfter".into()));
+/// assert!(matches!(read("SubAfter\u{1}C1\u{2}"), TraceError::Fields { found: 2, expected: 9, .. }));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum TraceError {

@@ -39,6 +39,8 @@ const CHECKS_AT_ONCE: usize = 16;
 const CHECK_LIMIT: Duration = Duration::from_secs(60);
 
 /// How a local transaction ended.
+///
+/// See the example of [`TransactionListener`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TransactionState {
     /// It is carried out: consumers get the message.
@@ -63,6 +65,44 @@ impl TransactionState {
 pub type Deciding<'a> = Pin<Box<dyn Future<Output = TransactionState> + Send + 'a>>;
 
 /// Carries out the local transactions of a producer, and knows how they ended.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::collections::BTreeSet;
+/// use std::sync::Mutex;
+/// use ferromq::client::transactions::Deciding;
+/// use ferromq::client::{OutgoingMessage, SendReceipt, TransactionListener, TransactionState};
+/// use ferromq::protocol::message::Message;
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// /// Books each invoice once.
+/// #[derive(Default)]
+/// struct Books(Mutex<BTreeSet<Vec<u8>>>);
+///
+/// impl TransactionListener for Books {
+///     fn execute<'a>(&'a self, message: &'a OutgoingMessage, _: &'a SendReceipt) -> Deciding<'a> {
+///         let is_new = self.0.lock().expect("nobody panics").insert(message.body.to_vec());
+///         Box::pin(async move { if is_new { TransactionState::Commit } else { TransactionState::Rollback } })
+///     }
+///
+///     fn check<'a>(&'a self, message: &'a Message) -> Deciding<'a> {
+///         let is_booked = self.0.lock().expect("nobody panics").contains(&message.body[..]);
+///         Box::pin(async move { if is_booked { TransactionState::Commit } else { TransactionState::Unknown } })
+///     }
+/// }
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").start_transactional(Books::default()).await?;
+/// let invoice = OutgoingMessage::to("Invoices", "number 1")?;
+/// assert_eq!(producer.send(&invoice).await?.1, TransactionState::Commit);
+/// assert_eq!(producer.send(&invoice).await?.1, TransactionState::Rollback);
+/// # Ok(())
+/// # }
+/// ```
 pub trait TransactionListener: Send + Sync + 'static {
     /// Carries out the transaction that a message tells of; its half message is stored. It runs on the task that sends.
     fn execute<'a>(&'a self, message: &'a OutgoingMessage, receipt: &'a SendReceipt) -> Deciding<'a>;
@@ -75,13 +115,13 @@ pub trait TransactionListener: Send + Sync + 'static {
 
 /// A question of a broker how a transaction ended.
 #[derive(Debug)]
-pub struct TransactionCheck {
+pub(super) struct TransactionCheck {
     /// `host:port` of the broker.
-    pub address: Arc<str>,
+    pub(super) address: Arc<str>,
     /// Which one it means.
-    pub header: CheckTransaction,
+    pub(super) header: CheckTransaction,
     /// The half message.
-    pub message: Message,
+    pub(super) message: Message,
 }
 
 /// A producer of messages that tell of transactions.

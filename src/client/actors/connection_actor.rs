@@ -29,6 +29,30 @@ pub struct Beat {
 }
 
 /// One broker.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use actix::Actor;
+/// use ferromq::client::Connections;
+/// use ferromq::client::actors::connection_actor::{Beat, ConnectionActor};
+/// use ferromq::protocol::body::{Body, heartbeat::{HeartbeatData, ProducerData}};
+/// # use ferromq::admin::Admin;
+///
+/// let broker = cluster.broker().to_string();
+/// let producer_data_set = vec![ProducerData { group_name: "billing".into() }];
+/// let data = HeartbeatData { client_id: "10.0.0.9@7".into(), producer_data_set, ..HeartbeatData::default() };
+/// // The broker knows the group for as long as the actor is there, also after a restart.
+/// let connection = ConnectionActor::new(broker.clone(), Connections::default()).start();
+/// connection.send(Beat { data: data.encode() }).await??;
+/// let known = Admin::new(&name_servers)?.producers(&broker).await?;
+/// assert!(known.data.contains_key("billing"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct ConnectionActor {
     address: String,
     connections: Connections,

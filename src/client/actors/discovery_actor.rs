@@ -15,6 +15,42 @@ use crate::client::error::ClientError;
 use crate::client::route_cache::RouteCache;
 
 /// The name servers of one client.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use actix::Actor;
+/// use ferromq::broker::name_servers::AddressServer;
+/// use ferromq::client::actors::discovery_actor::DiscoveryActor;
+/// use ferromq::client::route_cache::RouteCache;
+/// use ferromq::client::{Connections, Routes};
+/// use ferromq::time::SystemClock;
+/// # use std::io::{Read, Write};
+/// # let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+/// # let address = listener.local_addr()?;
+/// # std::thread::spawn(move || {
+/// #     while let Ok((mut stream, _)) = listener.accept() {
+/// #         let _ = stream.read(&mut [0; 4096]);
+/// #         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\nConnection: close\r\n\r\n10.0.0.2:9876");
+/// #     }
+/// # });
+///
+/// let routes = Routes::new(Connections::default(), "10.0.0.1:9876")?;
+/// let routes = Arc::new(RouteCache::new(routes, SystemClock::shared()));
+/// let server = AddressServer { every: Duration::from_millis(10), ..AddressServer::at(&address.to_string(), "nsaddr") };
+/// let _discovery = DiscoveryActor::new(server, Arc::clone(&routes)).start();
+/// // The name servers are others when it has asked.
+/// while *routes.name_servers() != ["10.0.0.2:9876"] {
+///     tokio::time::sleep(Duration::from_millis(5)).await;
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 pub struct DiscoveryActor {
     server: AddressServer,
     routes: Arc<RouteCache>,
@@ -55,7 +91,10 @@ impl Actor for DiscoveryActor {
 ///
 /// # Errors
 /// It cannot be asked, or answers with no list.
-pub async fn ask(server: AddressServer, known: Vec<String>) -> Result<Option<Vec<String>>, ClientError> {
+pub(in crate::client) async fn ask(
+    server: AddressServer,
+    known: Vec<String>,
+) -> Result<Option<Vec<String>>, ClientError> {
     let failed = |url: &str, reason: String| ClientError::AddressServer { url: url.into(), reason };
     let AddressServer { url, limit, .. } = server;
     let asked = url.clone();

@@ -13,6 +13,24 @@ use crate::client::error::ClientError;
 use crate::net::mailbox::start_unbounded;
 
 /// Which thread a client's actors run on.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{Client, ClientOptions, OutgoingMessage, Threads};
+///
+/// // In an application of actix the client's actors may run where its own do.
+/// let options = ClientOptions { threads: Threads::Here, ..ClientOptions::of(name_servers) };
+/// let producer = Client::new(options).await?.producer("billing").start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// // Unless it is said, nothing that the application does holds heartbeats up.
+/// assert_eq!(Threads::default(), Threads::Own);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
     /// One of their own, so that nothing the application does holds heartbeats up.
@@ -23,7 +41,7 @@ pub enum Threads {
 }
 
 /// The actors of one client; it ends when this is dropped.
-pub struct Engine {
+pub(in crate::client) struct Engine {
     instance: Addr<InstanceActor>,
     arbiter: ArbiterHandle,
     own: Option<Own>,
@@ -37,17 +55,17 @@ struct Own {
 
 /// How to reach an InstanceActor, or what stands in for one.
 #[derive(Clone)]
-pub struct InstancePorts {
+pub(in crate::client) struct InstancePorts {
     /// A consumer begins.
-    pub add_consumer: Recipient<AddConsumer>,
+    pub(in crate::client) add_consumer: Recipient<AddConsumer>,
     /// A consumer ends.
-    pub remove_consumer: Recipient<RemoveConsumer>,
+    pub(in crate::client) remove_consumer: Recipient<RemoveConsumer>,
     /// A producer begins.
-    pub add_producer: Recipient<AddProducer>,
+    pub(in crate::client) add_producer: Recipient<AddProducer>,
     /// A producer ends.
-    pub remove_producer: Recipient<RemoveProducer>,
+    pub(in crate::client) remove_producer: Recipient<RemoveProducer>,
     /// Brokers are to be told.
-    pub beat: Recipient<Beats>,
+    pub(in crate::client) beat: Recipient<Beats>,
 }
 
 impl Engine {
@@ -58,7 +76,7 @@ impl Engine {
     ///
     /// # Panics
     /// With [`Threads::Here`] where no arbiter runs.
-    pub async fn start(threads: Threads, parts: InstanceParts) -> Result<Self, ClientError> {
+    pub(in crate::client) async fn start(threads: Threads, parts: InstanceParts) -> Result<Self, ClientError> {
         match threads {
             Threads::Here => {
                 let instance = start_unbounded(|_| InstanceActor::new(parts));
@@ -86,7 +104,7 @@ impl Engine {
 
     /// The ways to the client's instance.
     #[must_use]
-    pub fn ports(&self) -> InstancePorts {
+    pub(in crate::client) fn ports(&self) -> InstancePorts {
         let instance = &self.instance;
         InstancePorts {
             add_consumer: instance.clone().recipient(),
@@ -101,7 +119,10 @@ impl Engine {
     ///
     /// # Errors
     /// The client has come to its end.
-    pub async fn run<T: Send + 'static>(&self, start: impl FnOnce() -> T + Send + 'static) -> Result<T, ClientError> {
+    pub(in crate::client) async fn run<T: Send + 'static>(
+        &self,
+        start: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ClientError> {
         let (tell, told) = oneshot::channel();
         self.arbiter.spawn_fn(move || {
             // Who asked may have given up.

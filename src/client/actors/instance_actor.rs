@@ -87,6 +87,8 @@ pub enum Beats {
 }
 
 /// A consumer, as what brokers ask reaches it.
+///
+/// See the example of [`RebalanceActor`](super::rebalance_actor::RebalanceActor).
 #[derive(Clone)]
 pub struct ConsumerPorts {
     /// What it wants.
@@ -104,15 +106,19 @@ pub struct ConsumerPorts {
 }
 
 /// A producer, as what brokers ask reaches it.
+///
+/// See the example of [`InstanceActor`].
 #[derive(Clone, Debug, Default)]
 pub struct ProducerPorts {
     /// Tells it from others that have its group before or after it.
     pub owner: Arc<()>,
     /// How did a transaction end? Producers without any are not asked.
-    pub checks: Option<mpsc::Sender<TransactionCheck>>,
+    pub(in crate::client) checks: Option<mpsc::Sender<TransactionCheck>>,
 }
 
 /// What an InstanceActor is made of.
+///
+/// See the example of [`InstanceActor`].
 pub struct InstanceParts {
     /// The client's id.
     pub client_id: Arc<str>,
@@ -131,6 +137,47 @@ pub struct InstanceParts {
 }
 
 /// One client.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use std::sync::Arc;
+/// use std::time::Duration;
+/// use actix::Actor;
+/// use ferromq::client::actors::instance_actor::{AddProducer, Beats, InstanceActor, InstanceParts, ProducerPorts};
+/// use ferromq::client::requests::Replies;
+/// use ferromq::client::route_cache::RouteCache;
+/// use ferromq::client::{ConnectionOptions, Connections, Routes};
+/// use ferromq::protocol::names::{GroupName, Topic};
+/// use ferromq::time::SystemClock;
+/// use tokio::sync::mpsc;
+///
+/// let (pushed, pushes) = mpsc::channel(16);
+/// let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..ConnectionOptions::default() });
+/// let routes = Routes::new(connections.clone(), &name_servers)?;
+/// let routes = Arc::new(RouteCache::new(routes, SystemClock::shared()));
+/// let instance = InstanceActor::new(InstanceParts {
+///     client_id: "10.0.0.9@7".into(),
+///     connections,
+///     pushes,
+///     routes: Arc::clone(&routes),
+///     replies: Arc::<Replies>::default(),
+///     address_server: None,
+///     heartbeat_interval: Duration::from_secs(30),
+/// });
+/// let instance = instance.start();
+/// instance.send(AddProducer { group: GroupName::parse("billing")?, ports: ProducerPorts::default() }).await??;
+/// // It tells the brokers that some route names.
+/// routes.of_publishing(&Topic::parse("Invoices")?).await?;
+/// instance.send(Beats::ToNew).await?;
+/// let known = ferromq::admin::Admin::new(&name_servers)?.producers(&cluster.broker().to_string()).await?;
+/// assert!(known.data.contains_key("billing"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct InstanceActor {
     client_id: Arc<str>,
     connections: Connections,
@@ -174,7 +221,8 @@ impl InstanceActor {
     fn beat(&mut self, beats: Beats) -> impl Future<Output = ()> + use<> {
         let has_consumers = !self.consumers.is_empty();
         let named = self.routes.brokers(|id| has_consumers || id == MASTER_ID);
-        self.brokers.retain(|address, _| named.contains(address));
+        // One whose actor has died gets another.
+        self.brokers.retain(|address, broker| named.contains(address) && broker.connected());
         let data = HeartbeatData {
             client_id: self.client_id.to_string(),
             consumer_data_set: self.consumers.values().map(|ports| ports.member.heartbeat()).collect(),
@@ -332,4 +380,45 @@ fn insert<P>(members: &mut BTreeMap<GroupName, P>, group: GroupName, ports: P) -
 
 fn producer_data(group: &GroupName) -> ProducerData {
     ProducerData { group_name: group.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::ActorContext;
+
+    use super::*;
+    use crate::actors::local_cluster::LocalCluster;
+    use crate::client::route::Routes;
+    use crate::protocol::names::Topic;
+    use crate::time::SystemClock;
+
+    #[actix::test]
+    async fn a_broker_whose_actor_has_died_gets_another_with_the_next_heartbeat() {
+        let cluster = LocalCluster::start().expect("there is room for a cluster");
+        let (connections, address) = (Connections::default(), cluster.broker().to_string());
+        let routes = Routes::new(connections.clone(), &cluster.name_servers()).expect("it is an address");
+        let routes = Arc::new(RouteCache::new(routes, SystemClock::shared()));
+        routes.of_publishing(&Topic::parse("T").expect("it is one")).await.expect("the template has a route");
+        let (_pushed, pushes) = mpsc::channel(1);
+        let mut instance = InstanceActor::new(InstanceParts {
+            client_id: "c".into(),
+            connections: connections.clone(),
+            pushes,
+            routes,
+            replies: Arc::default(),
+            address_server: None,
+            heartbeat_interval: Duration::from_secs(30),
+        });
+        instance.producers.insert(GroupName::parse("G").expect("it is one"), ProducerPorts::default());
+        let dead = ConnectionActor::create(|ctx| {
+            ctx.stop();
+            ConnectionActor::new(address.clone(), connections)
+        });
+        while dead.connected() {
+            tokio::task::yield_now().await;
+        }
+        instance.brokers.insert(address.clone(), dead);
+        instance.beat(Beats::ToAll).await;
+        assert!(instance.brokers.get(&address).is_some_and(Addr::connected));
+    }
 }

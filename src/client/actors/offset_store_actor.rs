@@ -1,12 +1,12 @@
 //! Knows how far a consumer has come, and stores it.
 //!
 //! Takes [`Progress`] from PullActors, [`OffsetOf`], [`Forget`] and [`MoveTo`] from the RebalanceActor, [`OffsetsOf`] from the
-//! InstanceActor, [`Commit`] from applications that store it themselves. Stores what has changed every so often: with the brokers, or in a file where each member gets all messages.
-//! When it dies, its group goes on from what was stored last.
+//! InstanceActor, [`Commit`] from applications that store it themselves. Stores what has changed every so often: with the
+//! brokers, or in a file where each member gets all messages. When it dies, its group goes on from what was stored last.
 
 use std::sync::Arc;
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 
 use crate::client::error::ClientError;
 use crate::client::member::Member;
@@ -67,7 +67,78 @@ pub struct OffsetsOf {
     pub topic: String,
 }
 
+/// How to reach an OffsetStoreActor, or what stands in for one.
+///
+/// See the example of [`RebalanceActor`](super::rebalance_actor::RebalanceActor).
+#[derive(Clone)]
+pub struct OffsetPorts {
+    /// How far a queue has come.
+    pub progress: Recipient<Progress>,
+    /// Where to go on.
+    pub of: Recipient<OffsetOf>,
+    /// A queue is somebody else's.
+    pub forget: Recipient<Forget>,
+    /// A queue goes on elsewhere.
+    pub move_to: Recipient<MoveTo>,
+}
+
+impl From<Addr<OffsetStoreActor>> for OffsetPorts {
+    fn from(offsets: Addr<OffsetStoreActor>) -> Self {
+        Self {
+            progress: offsets.clone().recipient(),
+            of: offsets.clone().recipient(),
+            forget: offsets.clone().recipient(),
+            move_to: offsets.recipient(),
+        }
+    }
+}
+
 /// The offsets of one consumer.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use actix::Actor;
+/// use ferromq::client::actors::offset_store_actor::{Commit, OffsetOf, OffsetStoreActor, Progress};
+/// use ferromq::client::offset_file::{OffsetFile, Offsets};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+/// use ferromq::protocol::units::QueueOffset;
+/// # use ferromq::client::member::{Kind, Member, MemberParts, Subscriptions};
+/// # use ferromq::client::membership::Membership;
+/// # use ferromq::client::namespace::Namespace;
+/// # use ferromq::client::route_cache::RouteCache;
+/// # use ferromq::client::{Connections, ConsumerOptions, Routes};
+/// # use ferromq::protocol::names::GroupName;
+/// # use ferromq::time::SystemClock;
+/// # let (connections, clock) = (Connections::default(), SystemClock::shared());
+/// # let routes = Routes::new(connections.clone(), "10.0.0.1:9876")?;
+/// # let parts = MemberParts {
+/// #     kind: Kind::Pushed,
+/// #     options: ConsumerOptions::default(),
+/// #     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+/// #     routes: Arc::new(RouteCache::new(routes, Arc::clone(&clock))),
+/// #     namespace: Namespace::default(),
+/// #     connections,
+/// #     clock,
+/// # };
+/// # let member = Arc::new(Member::new(parts, Subscriptions::new())?);
+/// # let folder = tempfile::tempdir()?;
+/// # let file = OffsetFile::of(folder.path(), "10.0.0.9@DEFAULT", "bookkeeping");
+///
+/// // A member that gets all messages has a file; brokers store what the others have done.
+/// let offsets = OffsetStoreActor::new(member, Some(file.clone()))?.start();
+/// let queue = MessageQueue { broker_name: "a".into(), queue_id: 0, topic: "Invoices".into() };
+/// offsets.send(Progress { queue: Arc::new(queue.clone()), offset: QueueOffset(7) }).await?;
+/// assert_eq!(offsets.send(OffsetOf { queue: queue.clone() }).await??, Some(QueueOffset(7)));
+/// // Now and then it stores what has changed, and at once when it is told to.
+/// assert!(file.read()?.is_empty());
+/// offsets.send(Commit { offsets: Offsets::new() }).await?;
+/// assert_eq!(file.read()?.get(&queue), Some(&QueueOffset(7)));
+/// # Ok(())
+/// # }
+/// ```
 pub struct OffsetStoreActor {
     member: Arc<Member>,
     offsets: Offsets,

@@ -1,8 +1,8 @@
 //! Pulls one queue, has its messages consumed, and says how far that has come.
 //!
-//! Takes [`GiveUp`], [`Locked`], [`Suspend`] and [`Resume`] from the RebalanceActor, and [`CallsEnded`] from whoever
-//! consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from where it was
-//! stored last.
+//! Takes [`GiveUp`], [`Locked`], [`Suspend`], [`Resume`] and [`StateOfQueue`] from the RebalanceActor, and `CallsEnded` from
+//! whoever consumes. Sends [`Progress`] to the OffsetStoreActor. When it dies, the RebalanceActor takes the queue anew from
+//! where it was stored last.
 //!
 //! ```text
 //!   broker ── pull ──► ProcessQueue ── take ──► call of the listener ── verdict ──► done: Progress
@@ -10,6 +10,7 @@
 //!                          └──────── put back, if it cannot be sent back ◄─┴──► sent back to the broker
 //! ```
 
+mod orders;
 mod settle;
 
 use std::collections::HashMap;
@@ -17,12 +18,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{
-    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Message, MessageResult, Recipient,
-    ResponseFuture,
-};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
 use tokio::sync::oneshot;
 
+pub use self::orders::{GiveUp, Locked, QueueState, Resume, StateOfQueue, Suspend};
 use super::offset_store_actor::Progress;
 use crate::client::calls::{Call, Calls, CallsEnded};
 use crate::client::error::ClientError;
@@ -33,7 +32,6 @@ use crate::client::pull::{PullRequest, PullStatus, Pulled, Puller, Wants};
 use crate::client::subscription::{Disagreement, wants};
 use crate::client::tally::{Counts, Tally};
 use crate::net::mailbox::notify;
-use crate::protocol::body::consumer::ProcessQueueInfo;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::route::MASTER_ID;
 use crate::protocol::codes::response;
@@ -52,47 +50,9 @@ const BUSY_FOR: Duration = Duration::from_millis(20);
 /// How long a lock is trusted that was not renewed; at the broker it stands for a minute.
 pub const LOCK_TRUSTED: Duration = Duration::from_secs(30);
 
-/// The queue is not the member's any more: no call begins, and those under way are waited for so long. Done when nothing
-/// more comes of it.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct GiveUp {
-    /// How long.
-    pub limit: Duration,
-}
-
-/// The member has the queue's lock, as of now.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Locked;
-
-/// No more messages are to be pulled and consumed for now.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Suspend;
-
-/// They are again.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "()")]
-pub struct Resume;
-
-/// How the consumer is with the queue.
-#[derive(Clone, Copy, Debug, Message)]
-#[rtype(result = "QueueState")]
-pub struct StateOfQueue;
-
-/// How a consumer is with a queue.
-#[derive(Clone, Debug)]
-pub struct QueueState {
-    /// The queue.
-    pub queue: MessageQueue,
-    /// What is held of it.
-    pub held: ProcessQueueInfo,
-    /// How it went lately.
-    pub last_minute: Counts,
-}
-
 /// What a PullActor is made of.
+///
+/// See the example of [`PullActor`].
 pub struct PullParts {
     /// The queue.
     pub queue: Arc<MessageQueue>,
@@ -111,6 +71,92 @@ pub struct PullParts {
 }
 
 /// One queue.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::sync::Arc;
+/// use actix::Actor;
+/// use ferromq::client::Verdict;
+/// use ferromq::client::actors::offset_store_actor::Progress;
+/// use ferromq::client::actors::pull_actor::{PullActor, PullParts, QueueState, StateOfQueue};
+/// use ferromq::client::calls::{Call, Calls};
+/// use ferromq::client::tally::Counts;
+/// use ferromq::protocol::units::QueueOffset;
+/// use tokio::sync::mpsc;
+/// # use ferromq::client::member::{Kind, Member, MemberParts, Subscriptions};
+/// # use ferromq::client::membership::Membership;
+/// # use ferromq::client::namespace::Namespace;
+/// # use ferromq::client::route_cache::RouteCache;
+/// # use ferromq::client::{Client, ClientOptions, Connections, ConsumerOptions, OutgoingMessage, Routes, Wanted};
+/// # use ferromq::protocol::body::{Body, heartbeat::HeartbeatData, queue_table::MessageQueue};
+/// # use ferromq::protocol::codes::request;
+/// # use ferromq::protocol::command::Command;
+/// # use ferromq::protocol::names::{GroupName, Topic};
+/// # use ferromq::time::SystemClock;
+/// # struct Offsets(mpsc::UnboundedSender<QueueOffset>);
+/// # impl Actor for Offsets {
+/// #     type Context = actix::Context<Self>;
+/// # }
+/// # impl actix::Handler<Progress> for Offsets {
+/// #     type Result = ();
+/// #     fn handle(&mut self, progress: Progress, _: &mut actix::Context<Self>) {
+/// #         let _ = self.0.send(progress.offset);
+/// #     }
+/// # }
+/// # let producer = Client::new(ClientOptions::of(&name_servers)).await?.producer("billing").start().await?;
+/// # let receipt = producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let (connections, clock, topic) = (Connections::default(), SystemClock::shared(), Topic::parse("Invoices")?);
+/// # let routes = Arc::new(RouteCache::new(Routes::new(connections.clone(), &name_servers)?, Arc::clone(&clock)));
+/// # let parts = MemberParts {
+/// #     kind: Kind::Polled { commits_itself: false },
+/// #     options: ConsumerOptions::default(),
+/// #     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+/// #     routes: Arc::clone(&routes),
+/// #     namespace: Namespace::default(),
+/// #     connections,
+/// #     clock,
+/// # };
+/// # let wanted = Arc::new(Wanted::All.subscription(&topic, 0)?);
+/// # let member = Arc::new(Member::new(parts, Subscriptions::from([(topic.clone(), wanted)]))?);
+/// # while routes.of(&topic).await.is_err() {}
+/// # let queue_id = receipt.queue_id.0 as i32;
+/// # let queue = MessageQueue { broker_name: receipt.broker_name.to_string(), queue_id, topic: "Invoices".into() };
+/// # let (seen, mut progress) = mpsc::unbounded_channel();
+/// # let store = Offsets(seen).start();
+/// # let (client_id, consumer_data_set) = ("10.0.0.9@7".into(), vec![member.heartbeat()]);
+/// # let heartbeat = HeartbeatData { client_id, consumer_data_set, ..HeartbeatData::default() };
+/// # let heartbeat = Command::request(request::HEART_BEAT).with_body(heartbeat.encode());
+/// # let connection = member.connections.to(&receipt.broker_address).await?;
+/// # connection.call(heartbeat, std::time::Duration::from_secs(3)).await?;
+///
+/// // The broker has heard of the group, as an InstanceActor sees to it.
+/// let (ready, mut calls) = mpsc::unbounded_channel::<Call>();
+/// let pull = PullActor::new(PullParts {
+///     queue: Arc::new(queue),
+///     topic,
+///     start: QueueOffset(0),
+///     member,
+///     calls: Calls::Polled(ready),
+///     is_suspended: false,
+///     // An actor of the application's own, which takes the place of the OffsetStoreActor.
+///     progress: store.recipient(),
+/// });
+/// let pull = pull.start();
+/// let call = calls.recv().await.expect("the actor is there");
+/// assert_eq!(call.delivery.messages[0].body, "number 1");
+/// call.ended(Verdict::Consumed);
+/// while progress.recv().await.expect("the actor is there") < QueueOffset(1) {}
+/// let QueueState { last_minute: Counts { pulled, consumed, .. }, .. } = pull.send(StateOfQueue).await?;
+/// assert_eq!((pulled, consumed), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 pub struct PullActor {
     parts: PullParts,
     puller: Puller,
@@ -373,64 +419,5 @@ impl Handler<CallsEnded> for PullActor {
         self.progressed();
         self.feed(ctx);
         self.end_if_idle(ctx);
-    }
-}
-
-impl Handler<GiveUp> for PullActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, give_up: GiveUp, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        let (ended, end) = oneshot::channel();
-        self.waits = Some(ended);
-        self.owner = None;
-        if give_up.limit.is_zero() {
-            self.end(ctx);
-        } else {
-            ctx.run_later(give_up.limit, Self::end);
-            self.end_if_idle(ctx);
-        }
-        // An end that comes without a word is one, too.
-        Box::pin(async move { drop(end.await) })
-    }
-}
-
-impl Handler<StateOfQueue> for PullActor {
-    type Result = MessageResult<StateOfQueue>;
-
-    fn handle(&mut self, _: StateOfQueue, _: &mut Context<Self>) -> Self::Result {
-        let now = self.parts.member.clock.elapsed();
-        let is_trusted = self.owner.as_ref().is_some_and(|owner| owner.is_trusted());
-        let is_locked = self.parts.member.wants_locks() && is_trusted;
-        let held = ProcessQueueInfo { locked: is_locked, ..self.held.info() };
-        let last_minute = self.tally.last_minute(now);
-        MessageResult(QueueState { queue: MessageQueue::clone(&self.parts.queue), held, last_minute })
-    }
-}
-
-impl Handler<Locked> for PullActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Locked, ctx: &mut Context<Self>) {
-        if let Some(owner) = &self.owner {
-            owner.trust_until(self.parts.member.clock.elapsed() + LOCK_TRUSTED);
-        }
-        self.feed(ctx);
-    }
-}
-
-impl Handler<Suspend> for PullActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Suspend, _: &mut Context<Self>) {
-        self.is_suspended = true;
-    }
-}
-
-impl Handler<Resume> for PullActor {
-    type Result = ();
-
-    fn handle(&mut self, _: Resume, ctx: &mut Context<Self>) {
-        self.is_suspended = false;
-        self.feed(ctx);
     }
 }

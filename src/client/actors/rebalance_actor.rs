@@ -2,13 +2,14 @@
 //! and gives them up.
 //!
 //! Takes [`Rebalance`] and [`ResetOffsets`] from the InstanceActor, [`Resubscribe`], [`Assign`], [`Pause`],
-//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor where to begin, and has it store where that ended.
-//! Tells the InstanceActor to beat when its share has changed. When it dies the consumer is at its end.
+//! [`SuspendAll`], [`ResumeAll`] and [`Stop`] from the application. Starts a PullActor per queue; asks the OffsetStoreActor
+//! where to begin, and has it store where that ended. Tells the InstanceActor to beat when its share has changed. When it dies
+//! the consumer is at its end.
 
 mod orders;
 mod shares;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,12 +18,11 @@ use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture,
 };
 use tokio::sync::{oneshot, watch};
-use tokio::task::JoinSet;
 
-pub use self::orders::{Assign, Pause, Rest, Resubscribe, ResumeAll, Stop, SuspendAll};
+pub use self::orders::{Assign, Pause, ResetOffsets, Rest, Resubscribe, ResumeAll, Stop, SuspendAll};
 use self::shares::{Share, shares, start_of};
 use super::instance_actor::Beats;
-use super::offset_store_actor::{Forget, MoveTo, OffsetOf, OffsetStoreActor, Progress};
+use super::offset_store_actor::{Forget, OffsetPorts};
 use super::pull_actor::{GiveUp, Locked, PullActor, PullParts, QueueState, StateOfQueue};
 use crate::client::calls::Calls;
 use crate::client::member::{Locks, Member};
@@ -45,46 +45,14 @@ const HAND_OVER: Duration = Duration::from_secs(10);
 #[rtype(result = "()")]
 pub struct Rebalance;
 
-/// The group is to go on elsewhere; done when that is stored.
-#[derive(Clone, Debug, Message)]
-#[rtype(result = "()")]
-pub struct ResetOffsets {
-    /// The topic that is meant.
-    pub topic: String,
-    /// Where to go on, by queue.
-    pub offsets: BTreeMap<MessageQueue, i64>,
-}
-
 /// How the consumer is with each of its queues.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "Vec<QueueState>")]
 pub struct StateOfAll;
 
-/// How to reach an OffsetStoreActor, or what stands in for one.
-#[derive(Clone)]
-pub struct OffsetPorts {
-    /// How far a queue has come.
-    pub progress: Recipient<Progress>,
-    /// Where to go on.
-    pub of: Recipient<OffsetOf>,
-    /// A queue is somebody else's.
-    pub forget: Recipient<Forget>,
-    /// A queue goes on elsewhere.
-    pub move_to: Recipient<MoveTo>,
-}
-
-impl From<Addr<OffsetStoreActor>> for OffsetPorts {
-    fn from(offsets: Addr<OffsetStoreActor>) -> Self {
-        Self {
-            progress: offsets.clone().recipient(),
-            of: offsets.clone().recipient(),
-            forget: offsets.clone().recipient(),
-            move_to: offsets.recipient(),
-        }
-    }
-}
-
 /// What a RebalanceActor is made of.
+///
+/// See the example of [`RebalanceActor`].
 pub struct RebalanceParts {
     /// The consumer.
     pub member: Arc<Member>,
@@ -99,6 +67,99 @@ pub struct RebalanceParts {
 }
 
 /// One consumer.
+///
+/// # Example
+/// ```
+/// # #[actix::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// # tokio::time::timeout(std::time::Duration::from_secs(60), async {
+/// use std::collections::BTreeSet;
+/// use std::sync::Arc;
+/// use actix::Actor;
+/// use ferromq::client::actors::instance_actor::{AddConsumer, ConsumerPorts, InstanceActor};
+/// use ferromq::client::actors::offset_store_actor::{OffsetPorts, OffsetStoreActor};
+/// use ferromq::client::actors::rebalance_actor::{Pause, Rebalance, RebalanceActor, RebalanceParts, Rest};
+/// use ferromq::client::calls::Calls;
+/// use ferromq::client::{OutgoingMessage, Verdict};
+/// use tokio::sync::{mpsc, watch};
+/// # use std::time::Duration;
+/// # use ferromq::client::actors::instance_actor::InstanceParts;
+/// # use ferromq::client::member::{Kind, Member, MemberParts, Subscriptions};
+/// # use ferromq::client::membership::Membership;
+/// # use ferromq::client::namespace::Namespace;
+/// # use ferromq::client::route_cache::RouteCache;
+/// # use ferromq::client::{Begin, Client, ClientOptions, ConnectionOptions, Connections, ConsumerOptions, Routes, Wanted};
+/// # use ferromq::protocol::names::{GroupName, Topic};
+/// # use ferromq::time::SystemClock;
+/// # let producer = Client::new(ClientOptions::of(&name_servers)).await?.producer("billing").start().await?;
+/// # producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// # let (pushed, pushes) = mpsc::channel(16);
+/// # let connections = Connections::new(ConnectionOptions { pushes: Some(pushed), ..ConnectionOptions::default() });
+/// # let (clock, topic) = (SystemClock::shared(), Topic::parse("Invoices")?);
+/// # let routes = Arc::new(RouteCache::new(Routes::new(connections.clone(), &name_servers)?, Arc::clone(&clock)));
+/// # let instance = InstanceActor::new(InstanceParts {
+/// #     client_id: "10.0.0.9@7".into(),
+/// #     connections: connections.clone(),
+/// #     pushes,
+/// #     routes: Arc::clone(&routes),
+/// #     replies: Arc::default(),
+/// #     address_server: None,
+/// #     heartbeat_interval: Duration::from_secs(30),
+/// # });
+/// # let parts = MemberParts {
+/// #     kind: Kind::Polled { commits_itself: true },
+/// #     options: ConsumerOptions { begin: Begin::First, ..ConsumerOptions::default() },
+/// #     membership: Membership::new(connections.clone(), "10.0.0.9@7", GroupName::parse("bookkeeping")?),
+/// #     routes: Arc::clone(&routes),
+/// #     namespace: Namespace::default(),
+/// #     connections,
+/// #     clock,
+/// # };
+/// # let wanted = Arc::new(Wanted::All.subscription(&topic, 0)?);
+/// # let member = Arc::new(Member::new(parts, Subscriptions::from([(topic, wanted)]))?);
+///
+/// // A consumer put together by hand: an actor of the application's own may be in the place of the first or the second.
+/// let instance = instance.start();
+/// let offsets = OffsetStoreActor::new(Arc::clone(&member), None)?.start();
+/// let (ready, mut delivered) = mpsc::unbounded_channel();
+/// let (owned, mut queues) = watch::channel(BTreeSet::new());
+/// let rebalance = RebalanceActor::new(RebalanceParts {
+///     member: Arc::clone(&member),
+///     calls: Calls::Polled(ready.clone()),
+///     offsets: OffsetPorts::from(offsets.clone()),
+///     beat: instance.clone().recipient(),
+///     owned,
+/// });
+/// let rebalance = rebalance.start();
+/// let ports = ConsumerPorts {
+///     member,
+///     rebalance: rebalance.clone().recipient(),
+///     reset: rebalance.clone().recipient(),
+///     offsets: offsets.recipient(),
+///     state: rebalance.clone().recipient(),
+///     calls: Calls::Polled(ready),
+/// };
+/// instance.send(AddConsumer { ports }).await??;
+/// rebalance.send(Rebalance).await?;
+/// queues.wait_for(|queues| queues.len() == 4).await?;
+/// let call = delivered.recv().await.expect("the actors are there");
+/// assert_eq!(call.delivery.messages[0].body, "number 1");
+/// call.ended(Verdict::Consumed);
+///
+/// // Queues that rest bring nothing, whatever comes.
+/// let all: Vec<_> = queues.borrow().iter().cloned().collect();
+/// rebalance.send(Pause { queues: all.clone(), rest: Rest::On }).await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 2")?).await?;
+/// assert!(tokio::time::timeout(Duration::from_millis(100), delivered.recv()).await.is_err());
+/// rebalance.send(Pause { queues: all, rest: Rest::Off }).await?;
+/// let call = delivered.recv().await.expect("the actors are there");
+/// assert_eq!(call.delivery.messages[0].body, "number 2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # }).await?
+/// # }
+/// ```
 pub struct RebalanceActor {
     parts: RebalanceParts,
     owned: OwnedQueues,
@@ -298,32 +359,6 @@ impl RebalanceActor {
         }
     }
 
-    /// Has the queues given up where they are, and takes them anew from elsewhere.
-    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> impl Future<Output = ()> + use<> {
-        let mut moved = JoinSet::new();
-        for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
-            if !self.owned.take_anew(&queue) {
-                continue;
-            }
-            let ended = self.give_up(queue.clone(), self.hand_over());
-            let move_to = self.parts.offsets.move_to.clone();
-            let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
-            let (tell, told) = oneshot::channel();
-            let moving = async move {
-                ended.await;
-                // Without an OffsetStoreActor there is no beginning anew either, which says so.
-                let _ = move_to.send(to).await;
-            };
-            ctx.spawn(wrap_future::<_, Self>(moving).map(move |(), actor, ctx| {
-                // Who waits may have given up.
-                let _ = tell.send(());
-                actor.given_up(&queue, ctx);
-            }));
-            moved.spawn_local(told);
-        }
-        async move { while moved.join_next().await.is_some() {} }
-    }
-
     /// Tells whoever looks which queues the consumer has.
     fn publish(&self) {
         self.parts.owned.send_replace(self.owned.owned().cloned().collect());
@@ -368,13 +403,5 @@ impl Handler<StateOfAll> for RebalanceActor {
             }
             states
         })
-    }
-}
-
-impl Handler<ResetOffsets> for RebalanceActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> ResponseFuture<()> {
-        Box::pin(self.reset(reset, ctx))
     }
 }

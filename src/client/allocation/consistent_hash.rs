@@ -10,6 +10,22 @@ use super::{Allocation, MessageQueue};
 const POINTS: usize = 10;
 
 /// Each queue to the member that has the next point on a ring: `CONSISTENT_HASH`.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{ConsistentHash, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |queue_id| MessageQueue { broker_name: "a".into(), queue_id, topic: "Invoices".into() };
+/// let share = |own, members: &[&str]| {
+///     let members = members.iter().map(|member| (*member).into()).collect();
+///     share_of(own, members, (0..64).map(queue).collect(), &ConsistentHash::default())
+/// };
+/// let (before, after) = (share("first", &["first", "second"]), share("first", &["first", "second", "third"]));
+/// // A third member takes queues of those who are there, between whom none changes hands.
+/// assert!(after.len() < before.len());
+/// assert!(after.iter().all(|queue| before.contains(queue)));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct ConsistentHash {
     /// How many points each member has on the ring.

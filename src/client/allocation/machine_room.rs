@@ -7,6 +7,19 @@ use std::sync::Arc;
 use super::{Allocation, MessageQueue};
 
 /// The queues of some rooms only, the broker names being `room@name`: `MACHINE_ROOM`.
+///
+/// # Example
+/// ```
+/// use ferromq::client::allocation::{MachineRoom, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let queue = |broker: &str| MessageQueue { broker_name: broker.into(), queue_id: 0, topic: "Invoices".into() };
+/// let queues = vec![queue("east@a"), queue("east@b"), queue("west@a")];
+/// let strategy = MachineRoom { rooms: ["east".into()].into() };
+/// let share = |own| share_of(own, vec!["first".into(), "second".into()], queues.clone(), &strategy);
+/// assert_eq!(share("first"), [queue("east@a")]);
+/// assert_eq!(share("second"), [queue("east@b")]);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MachineRoom {
     /// The rooms whose queues the group reads.
@@ -39,6 +52,26 @@ pub type RoomOfMember = Arc<dyn Fn(&str) -> String + Send + Sync>;
 
 /// The queues of the own room, among those who stand there; those of rooms where nobody stands among all:
 /// `MACHINE_ROOM_NEARBY`.
+///
+/// # Example
+/// ```
+/// use std::sync::Arc;
+/// use ferromq::client::allocation::{Average, MachineRoomNearby, share_of};
+/// use ferromq::protocol::body::queue_table::MessageQueue;
+///
+/// let room_of = |name: &str| name.split('@').next().unwrap_or_default().to_owned();
+/// let strategy = MachineRoomNearby {
+///     within: Arc::new(Average),
+///     room_of_queue: Arc::new(move |queue| room_of(&queue.broker_name)),
+///     room_of_member: Arc::new(room_of),
+/// };
+/// let queue = |broker: &str| MessageQueue { broker_name: broker.into(), queue_id: 0, topic: "Invoices".into() };
+/// let queues = vec![queue("east@a"), queue("north@a"), queue("west@a")];
+/// let share = |own| share_of(own, vec!["east@1".into(), "west@1".into()], queues.clone(), &strategy);
+/// // Nobody stands in the north, whose queue is shared among all.
+/// assert_eq!(share("east@1"), [queue("east@a"), queue("north@a")]);
+/// assert_eq!(share("west@1"), [queue("west@a")]);
+/// ```
 #[derive(Clone)]
 pub struct MachineRoomNearby {
     /// How the queues of a room are shared.

@@ -6,6 +6,26 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// An error of a spool.
+///
+/// # Example
+/// ```
+/// use ferromq::client::SpoolOptions;
+/// use ferromq::client::spool::{Spool, SpoolError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let options = SpoolOptions::at(folder.path());
+/// let first = Spool::open(&options)?;
+/// match Spool::open(&options) {
+///     // Each producer of a machine has a directory of its own.
+///     Err(SpoolError::Taken { directory }) => assert_eq!(directory, options.directory),
+///     // Letters would be lost: somebody has to look.
+///     Err(error @ (SpoolError::Damaged { .. } | SpoolError::Version { .. })) => panic!("{error}"),
+///     other => panic!("{other:?}"),
+/// }
+/// drop(first);
+/// assert!(Spool::open(&options).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpoolError {

@@ -23,6 +23,8 @@ use crate::client::producer::{Producer, ProducerBuilder};
 use crate::client::receipt::SendReceipt;
 
 /// What became of a message.
+///
+/// See the example of [`SpooledProducer`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// A broker has it.
@@ -40,6 +42,29 @@ pub enum Sent {
 /// Each message carries the property `IDEMPOTENCE_KEY`: the application's own if it set one, the message's unique id otherwise.
 /// So what is sent from the spool though its first try was stored after all, or a second time after a crash, is stored once by
 /// brokers that suppress duplicates of its topic, as long as their window lasts; others store it twice.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use ferromq::client::{OutgoingMessage, Sent, SpoolOptions, SpooledProducer};
+/// # use ferromq::client::{Client, ClientOptions};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let options = SpoolOptions::at(folder.path());
+/// // Nobody is there.
+/// let client = Client::new(ClientOptions::of("127.0.0.1:1")).await?;
+/// let producer: SpooledProducer = client.producer("billing").start_spooled(options).await?;
+/// match producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await? {
+///     Sent::Stored(receipt) => panic!("{receipt:?}"),
+///     // It is on the disk, and goes when a broker is there; in another process, if need be.
+///     Sent::Spooled { unique_id } => assert!(!unique_id.is_empty()),
+/// }
+/// assert_eq!(producer.waiting().messages, 1);
+/// producer.stop().await?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct SpooledProducer {
     producer: Producer,
     spool: SpoolPort,

@@ -10,6 +10,36 @@ pub const BODY_BYTES_MAX: usize = 128_000;
 pub const KEYS_BYTES_MAX: usize = 30_000;
 
 /// A record, and with what others it may travel.
+///
+/// # Example
+/// ```
+/// use ferromq::client::TraceRecord;
+/// use ferromq::client::trace::MessageKind;
+/// use ferromq::client::trace::messages::{TraceMessage, Traced, messages};
+///
+/// let sent = |id: &str| Traced {
+///     topic: "Invoices".into(),
+///     region: "DefaultRegion".into(),
+///     record: TraceRecord::Sent {
+///         time_ms: 1_700_000_000_000,
+///         region: "DefaultRegion".into(),
+///         group: "billing".into(),
+///         topic: "Invoices".into(),
+///         message_id: id.into(),
+///         tag: None,
+///         keys: Some("Ada".into()),
+///         broker: "10.0.0.1:10911".into(),
+///         body_bytes: 8,
+///         cost_ms: 3,
+///         kind: MessageKind::Normal,
+///         offset_id: None,
+///         is_stored: true,
+///     },
+/// };
+/// // Both travel in one message, which is found by either id and by the key.
+/// let [message]: [TraceMessage; 1] = messages(&[sent("0A01"), sent("0A02")]).try_into().expect("they fit");
+/// assert_eq!((message.records, message.keys_text().as_str()), (2, "0A01 0A02 Ada"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traced {
     /// The topic of the message that it is about.
@@ -21,6 +51,8 @@ pub struct Traced {
 }
 
 /// A message of records.
+///
+/// See the example of [`Traced`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TraceMessage {
     /// The ids and keys of all messages that it is about.

@@ -22,6 +22,27 @@ use crate::protocol::names::{GROUP_LENGTH_MAX, GroupName, NameError, Topic};
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// Whether and where producers and consumers leave traces. [`TraceOptions::default`] are RocketMQ's.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// # let name_servers = cluster.name_servers();
+/// use ferromq::client::{OutgoingMessage, TraceCounts, TraceOptions};
+/// # use ferromq::client::{Client, ClientOptions};
+/// # use std::time::Duration;
+///
+/// # let client = Client::new(ClientOptions::of(name_servers)).await?;
+/// let producer = client.producer("billing").trace(TraceOptions::to("Traces")).start().await?;
+/// producer.send(&OutgoingMessage::to("Invoices", "number 1")?).await?;
+/// // The record is sent in the background; stopping waits for it.
+/// let own = producer.clone();
+/// producer.stop().await?;
+/// assert_eq!(own.traces(), Some(TraceCounts { sent: 1, dropped: 0, failed: 0 }));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TraceOptions {
     /// The topic of the records, as the cluster calls it. RocketMQ's brokers have it from the start with `traceTopicEnable`.
@@ -59,6 +80,8 @@ impl TraceOptions {
 }
 
 /// What became of records.
+///
+/// See the example of [`TraceOptions`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TraceCounts {
     /// Sent.

@@ -1,11 +1,15 @@
-//! What an application orders its consumer to do: to want something else, to rest, to come to its end.
+//! What an application, or a broker, orders a consumer to do: to want something else, to go on elsewhere, to rest, to come to its
+//! end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use actix::{AsyncContext, Context, Handler, Message, ResponseFuture};
+use actix::fut::wrap_future;
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use super::super::instance_actor::Beats;
+use super::super::offset_store_actor::MoveTo;
 use super::super::pull_actor::{PullActor, Resume, Suspend};
 use super::{Rebalance, RebalanceActor};
 use crate::client::error::ClientError;
@@ -13,6 +17,7 @@ use crate::client::member::Subscriptions;
 use crate::client::owned_queues::Change;
 use crate::net::mailbox::notify;
 use crate::protocol::body::queue_table::MessageQueue;
+use crate::protocol::units::QueueOffset;
 
 /// The consumer wants something else from now on; done when brokers have been told.
 #[derive(Clone, Debug, Message)]
@@ -20,6 +25,16 @@ use crate::protocol::body::queue_table::MessageQueue;
 pub struct Resubscribe {
     /// All that it wants.
     pub subscriptions: Subscriptions,
+}
+
+/// The group is to go on elsewhere; done when that is stored.
+#[derive(Clone, Debug, Message)]
+#[rtype(result = "()")]
+pub struct ResetOffsets {
+    /// The topic that is meant.
+    pub topic: String,
+    /// Where to go on, by queue.
+    pub offsets: BTreeMap<MessageQueue, i64>,
 }
 
 /// No more messages are to be consumed for now.
@@ -57,6 +72,8 @@ pub struct Pause {
 }
 
 /// Whether a queue rests.
+///
+/// See the example of [`RebalanceActor`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// It does.
@@ -66,6 +83,32 @@ pub enum Rest {
 }
 
 impl RebalanceActor {
+    /// Has the queues given up where they are, and takes them anew from elsewhere.
+    fn reset(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> impl Future<Output = ()> + use<> {
+        let mut moved = JoinSet::new();
+        for (queue, offset) in reset.offsets.into_iter().filter(|(queue, _)| queue.topic == reset.topic) {
+            if !self.owned.take_anew(&queue) {
+                continue;
+            }
+            let ended = self.give_up(queue.clone(), self.hand_over());
+            let move_to = self.parts.offsets.move_to.clone();
+            let to = MoveTo { queue: queue.clone(), offset: QueueOffset(offset.max(0).unsigned_abs()) };
+            let (tell, told) = oneshot::channel();
+            let moving = async move {
+                ended.await;
+                // Without an OffsetStoreActor there is no beginning anew either, which says so.
+                let _ = move_to.send(to).await;
+            };
+            ctx.spawn(wrap_future::<_, Self>(moving).map(move |(), actor, ctx| {
+                // Who waits may have given up.
+                let _ = tell.send(());
+                actor.given_up(&queue, ctx);
+            }));
+            moved.spawn_local(told);
+        }
+        async move { while moved.join_next().await.is_some() {} }
+    }
+
     fn tell_all<M>(&self, message: M)
     where
         M: Message<Result = ()> + Copy + Send + 'static,
@@ -86,6 +129,14 @@ impl Handler<Resubscribe> for RebalanceActor {
             let _ = beat.send(Beats::ToAll).await;
             notify(&own, Rebalance);
         })
+    }
+}
+
+impl Handler<ResetOffsets> for RebalanceActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, reset: ResetOffsets, ctx: &mut Context<Self>) -> ResponseFuture<()> {
+        Box::pin(self.reset(reset, ctx))
     }
 }
 
