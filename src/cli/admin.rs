@@ -30,9 +30,10 @@ use thiserror::Error;
 
 use self::brokers::Cleaning;
 use self::page::{Cell, Page};
+use super::access::{Access, AccessArgs};
 use super::unless_reader_left;
 use crate::admin::Admin;
-use crate::client::{Client, ClientError, ClientOptions, Producer};
+use crate::client::{Client, ClientError, Producer};
 use crate::time::{SharedClock, SystemClock};
 
 /// The environment's word on name servers, as for mqadmin.
@@ -63,6 +64,8 @@ pub(super) struct AdminArgs {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    access: AccessArgs,
     #[command(subcommand)]
     command: AdminCommand,
 }
@@ -189,6 +192,7 @@ impl AdminCommand {
 /// What every command works with.
 struct Context {
     admin: Admin,
+    access: Access,
     /// As they were named.
     name_servers: String,
     clock: SharedClock,
@@ -198,7 +202,7 @@ struct Context {
 
 impl Context {
     async fn producer(&self) -> Result<Producer, ClientError> {
-        let client = Client::new(ClientOptions::of(&self.name_servers)).await?;
+        let client = Client::new(self.access.client_options(&self.name_servers)).await?;
         client.producer(SENDING_GROUP).start().await
     }
 }
@@ -218,10 +222,12 @@ pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
     let named =
         args.namesrv_addr.clone().or_else(|| std::env::var(NAMESRV_ADDR).ok().filter(|named| !named.is_empty()));
     let name_servers = named.unwrap_or_else(|| NAMESRV_DEFAULT.into());
-    let context =
-        Context { admin: Admin::new(&name_servers)?, name_servers, clock: SystemClock::shared(), json: args.json };
+    let access = args.access.read()?;
+    let admin = Admin::on(access.connections(), &name_servers)?;
+    let context = Context { admin, access, name_servers, clock: SystemClock::shared(), json: args.json };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    unless_reader_left(runtime.block_on(async { args.command.run(&context).await?.print(args.json) }))
+    let outcome = runtime.block_on(async { args.command.run(&context).await?.print(args.json) });
+    context.access.explain(unless_reader_left(outcome))
 }
 
 /// What a value of an enumeration is called on the wire.

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::spool::SpoolError;
 use super::subscription::SubscriptionError;
+use super::tls::TlsAdvice;
 use crate::broker::name_servers::NoList;
 use crate::protocol::body::BodyError;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -37,7 +38,7 @@ pub enum ClientError {
         /// What is wrong.
         source: io::Error,
         /// What to do about it.
-        advice: &'static str,
+        advice: TlsAdvice,
     },
     /// What is said about encryption cannot be done.
     #[error("connections cannot be encrypted as the options say: {0}")]

@@ -18,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n\
     diskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100\n";
 
+/// What of the environment the binary heeds.
+const HEEDED: [&str; 6] =
+    ["NAMESRV_ADDR", "RUST_LOG", "ROCKETMQ_HOME", "FERROMQ_ACCESS_KEY", "FERROMQ_SECRET_KEY", "FERROMQ_SECURITY_TOKEN"];
+
 /// What one run left behind.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -135,7 +139,8 @@ impl Ferromq {
 
     fn command(&self, program: &Path, arguments: &str) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.path()).env("HOME", self.path()).env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");
+        command.current_dir(self.path()).env("HOME", self.path());
+        HEEDED.iter().for_each(|variable| _ = command.env_remove(variable));
         command.args(arguments.split_whitespace());
         command
     }
