@@ -3,6 +3,7 @@
 //! A command has its arguments, asks through [`Admin`], and returns a [`Page`]; printing it is done here. A file holds a small
 //! family of commands. What mqadmin has and these lack is what the brokers here do not have: ACL files, traces, monitoring.
 
+mod acl;
 mod brokers;
 mod clusters;
 mod connections;
@@ -131,6 +132,13 @@ enum AdminCommand {
     ConsumeMessage(read::ConsumeMessageArgs),
     ExportMetadata(export::ExportMetadataArgs),
     ExportConfigs(export::ExportConfigsArgs),
+    UpdateAclConfig(acl::UpdateAclConfigArgs),
+    #[command(alias = "deleteAccessConfig")]
+    DeleteAclConfig(acl::DeleteAclConfigArgs),
+    ClusterAclConfigVersion(acl::ClusterAclConfigVersionArgs),
+    UpdateGlobalWhiteAddr(acl::UpdateGlobalWhiteAddrArgs),
+    #[command(alias = "getAccessConfigSubCommand")]
+    GetAclConfig(acl::GetAclConfigArgs),
 }
 
 impl AdminCommand {
@@ -185,6 +193,11 @@ impl AdminCommand {
             Self::ConsumeMessage(args) => args.run(context).await,
             Self::ExportMetadata(args) => args.run(context).await,
             Self::ExportConfigs(args) => args.run(context).await,
+            Self::UpdateAclConfig(args) => args.run(context).await,
+            Self::DeleteAclConfig(args) => args.run(context).await,
+            Self::ClusterAclConfigVersion(args) => args.run(context).await,
+            Self::UpdateGlobalWhiteAddr(args) => args.run(context).await,
+            Self::GetAclConfig(args) => args.run(context).await,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! of `ferromq admin` as a user runs them.
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod accounts_are_told_of_and_changed;
 mod brokers_and_name_servers_tell_and_take_settings;
 mod consumers_and_producers_are_told_of;
 mod fixtures;
@@ -21,6 +22,8 @@ mod binary;
 #[allow(dead_code, reason = "the tests of what brokers answer say more with it")]
 #[path = "../admin/consumer.rs"]
 mod consumer;
+#[path = "../support/fake_broker.rs"]
+mod fake_broker;
 #[path = "../support/raw.rs"]
 mod raw;
 #[path = "../support/mod.rs"]

@@ -71,7 +71,17 @@ impl Ferromq {
     pub(crate) fn run_in_environment(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
         let mut command = self.command(&self.program, arguments);
         command.envs(environment.iter().copied());
-        let Output { status, stdout, stderr } = assert_cmd::Command::from_std(command).timeout(LIMIT).output().unwrap();
+        Self::ran(command, "", arguments)
+    }
+
+    /// Runs a command that is given this on its standard input.
+    pub(crate) fn run_with_input(&self, arguments: &str, input: &'static str) -> Ran {
+        Self::ran(self.command(&self.program, arguments), input, arguments)
+    }
+
+    fn ran(command: Command, input: &'static str, arguments: &str) -> Ran {
+        let mut command = assert_cmd::Command::from_std(command);
+        let Output { status, stdout, stderr } = command.write_stdin(input).timeout(LIMIT).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(stdout), text(stderr));
         let code = status.code().unwrap_or_else(|| panic!("{arguments}: {status} within {LIMIT:?}, after {out}{err}"));
