@@ -29,7 +29,7 @@ pub struct AclVersions {
 
 impl Admin {
     /// Makes an account at a broker, or changes it: UPDATE_AND_CREATE_ACL_CONFIG. What is `None` or empty stays as it is, but
-    /// for `admin`, which is set in any case.
+    /// for `admin`, which is set in any case, and for the secret, without which 4.9.7 refuses.
     ///
     /// # Errors
     /// The broker cannot be asked, refuses, or has no access control. `access` names no account.

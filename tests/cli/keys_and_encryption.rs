@@ -29,7 +29,7 @@ async fn guarded() -> Site {
     })
     .await;
     routed.lock().unwrap().clone_from(&broker.address);
-    Site { address: broker.address.clone(), routed, ferromq: Arc::new(Ferromq::new().with_file("keys.yml", KEYS)) }
+    Site { address: broker.address, routed, ferromq: Arc::new(Ferromq::new().with_file("keys.yml", KEYS)) }
 }
 
 fn answer(command: &Command, address: &str) -> Command {
