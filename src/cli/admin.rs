@@ -1,7 +1,7 @@
 //! `ferromq admin`: what mqadmin does, by its names.
 //!
 //! A command has its arguments, asks through [`Admin`], and returns a [`Page`]; printing it is done here. A file holds a small
-//! family of commands. What mqadmin has and these lack is what the brokers here do not have: ACL files, traces, monitoring.
+//! family of commands. What mqadmin has and these lack: monitoring, and the export of metrics.
 
 mod acl;
 mod brokers;
@@ -23,6 +23,7 @@ mod send;
 mod target;
 mod topic_lists;
 mod topics;
+mod trace;
 mod track;
 
 use clap::{Args, Subcommand};
@@ -88,6 +89,8 @@ enum AdminCommand {
     QueryMsgByKey(find::QueryMsgByKeyArgs),
     QueryMsgByUniqueKey(find::QueryMsgByUniqueKeyArgs),
     QueryMsgByOffset(find::QueryMsgByOffsetArgs),
+    #[command(alias = "QueryMsgTraceById")]
+    QueryMsgTraceById(trace::QueryMsgTraceByIdArgs),
     PrintMsg(read::PrintMsgArgs),
     PrintMsgByQueue(read::PrintMsgByQueueArgs),
     SendMsgStatus(send::SendMsgStatusArgs),
@@ -158,6 +161,7 @@ impl AdminCommand {
             Self::QueryMsgByKey(args) => args.run(context).await,
             Self::QueryMsgByUniqueKey(args) => args.run(context).await,
             Self::QueryMsgByOffset(args) => args.run(context).await,
+            Self::QueryMsgTraceById(args) => args.run(context).await,
             Self::PrintMsg(args) => args.run(context).await,
             Self::PrintMsgByQueue(args) => args.run(context).await,
             Self::SendMsgStatus(args) => args.run(context).await,

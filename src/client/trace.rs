@@ -242,7 +242,12 @@ impl TraceRecord {
     /// # Errors
     /// One of them is none. What newer clients write behind the fields of today is passed over.
     pub fn decode_all(text: &str) -> Result<Vec<Self>, TraceError> {
-        text.split(RECORD_END).filter(|record| !record.is_empty()).map(Self::decode).collect()
+        Self::decode_each(text).collect()
+    }
+
+    /// The same where those that are none are to stop nobody: newer clients write kinds that are not known here.
+    pub fn decode_each(text: &str) -> impl Iterator<Item = Result<Self, TraceError>> {
+        text.split(RECORD_END).filter(|record| !record.is_empty()).map(Self::decode)
     }
 
     fn decode(text: &str) -> Result<Self, TraceError> {

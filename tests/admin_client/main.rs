@@ -15,6 +15,7 @@ mod shell_asks_consumers;
 mod shell_changes_and_shows;
 mod shell_reads_and_sends;
 mod shell_says_what_is_wrong;
+mod shell_shows_traces;
 mod topics_come_and_go;
 
 #[path = "../support/binary.rs"]
