@@ -104,6 +104,7 @@ async fn open(run: &Run) -> ExitCode {
     checks.add("transaction_is_asked_about", producers::transaction_is_asked_about(run)).await;
     checks.add("offsets_are_reset", administrators::offsets_are_reset(run)).await;
     checks.add("state_is_told", administrators::state_is_told(run)).await;
+    checks.add("accounts_are_not_there", administrators::accounts_are_not_there(run)).await;
     checks.end()
 }
 
