@@ -58,8 +58,10 @@ fn table(id: &str, found: Vec<Found>) -> Rows {
     let mut timed = Vec::new();
     let mut calls: BTreeMap<String, Call> = BTreeMap::new();
     for Found { record, client_host } in found {
-        // A batch has one record for all its messages.
-        if !record.message_id().split(',').any(|one| one == id) {
+        // A batch has one record for all its messages. Java's clients make one key of all their ids as well, so that whoever
+        // looks for such a batch has to name them all.
+        let ids = record.message_id();
+        if ids != id && !ids.split(',').any(|one| one == id) {
             continue;
         }
         match record {
@@ -184,12 +186,16 @@ mod tests {
         }
     }
 
-    /// The rows that are made of records.
+    /// The rows that are made of records, for a message with the id `ID`.
     fn check(records: Vec<TraceRecord>, expected: Vec<Vec<Cell>>) {
+        check_of("ID", records, expected);
+    }
+
+    fn check_of(id: &str, records: Vec<TraceRecord>, expected: Vec<Vec<Cell>>) {
         let found = records.into_iter().map(|record| Found { record, client_host: "10.0.0.1".into() }).collect();
         let mut rows = Rows::new(COLUMNS);
         expected.into_iter().for_each(|row| rows.add(row));
-        assert_eq!(table("ID", found), rows);
+        assert_eq!(table(id, found), rows);
     }
 
     #[test]
@@ -224,5 +230,6 @@ mod tests {
     fn a_batch_is_of_each_of_its_messages_and_others_are_passed_over() {
         let row = || row!["Pub", Cell::time(AT_MS), "P", "10.0.0.1", 7, "success", Cell::Nothing, "T", "b:1", "O"];
         check(vec![sent("A,ID,B"), sent("IDA"), sent("A")], vec![row()]);
+        check_of("A,ID", vec![sent("A,ID"), sent("A,ID,B"), sent("A")], vec![row()]);
     }
 }
