@@ -1,7 +1,7 @@
 //! `ferromq admin`: what mqadmin does, by its names.
 //!
 //! A command has its arguments, asks through [`Admin`], and returns a [`Page`]; printing it is done here. A file holds a small
-//! family of commands. What mqadmin has and these lack: monitoring, and the export of metrics.
+//! family of commands. What mqadmin has and these lack: monitoring.
 
 mod acl;
 mod brokers;
@@ -11,6 +11,7 @@ mod consumer_status;
 mod export;
 mod find;
 mod groups;
+mod metrics;
 mod moment;
 mod name_servers;
 mod offsets;
@@ -135,6 +136,7 @@ enum AdminCommand {
     ConsumeMessage(read::ConsumeMessageArgs),
     ExportMetadata(export::ExportMetadataArgs),
     ExportConfigs(export::ExportConfigsArgs),
+    ExportMetrics(metrics::ExportMetricsArgs),
     UpdateAclConfig(acl::UpdateAclConfigArgs),
     #[command(alias = "deleteAccessConfig")]
     DeleteAclConfig(acl::DeleteAclConfigArgs),
@@ -197,6 +199,7 @@ impl AdminCommand {
             Self::ConsumeMessage(args) => args.run(context).await,
             Self::ExportMetadata(args) => args.run(context).await,
             Self::ExportConfigs(args) => args.run(context).await,
+            Self::ExportMetrics(args) => args.run(context).await,
             Self::UpdateAclConfig(args) => args.run(context).await,
             Self::DeleteAclConfig(args) => args.run(context).await,
             Self::ClusterAclConfigVersion(args) => args.run(context).await,
