@@ -34,6 +34,17 @@ pub enum AdminError {
     /// A server cannot be asked, or refuses.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// A broker has no accounts that could be asked for or changed.
+    #[error(
+        "{broker} seems to have no access control: {source}. RocketMQ's brokers have it with aclEnable=true; those of ferromq do \
+        not have it yet"
+    )]
+    NoAccessControl {
+        /// Its address.
+        broker: String,
+        /// What it has answered, or not.
+        source: ClientError,
+    },
     /// No broker of a cluster is registered.
     #[error("no cluster {name:?} is known to the name servers; there are: {}", list(known))]
     UnknownCluster {
@@ -65,7 +76,7 @@ impl AdminError {
     #[must_use]
     pub fn refusal(&self) -> Option<i32> {
         match self {
-            Self::Client(error) => error.refusal(),
+            Self::Client(error) | Self::NoAccessControl { source: error, .. } => error.refusal(),
             _ => None,
         }
     }

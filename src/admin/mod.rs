@@ -6,6 +6,7 @@
 //!   ├ topics  groups  offsets  messages  queues      what is stored
 //!   ├ consumers  producers                           who is there
 //!   ├ brokers  name_servers                          the servers themselves
+//!   ├ acl                                            who may do what there
 //!   └ selection                                      which brokers: by address, by cluster, by what is stored there
 //! ```
 //!
@@ -15,6 +16,7 @@
 //!
 //! What is deliberately absent: words and tables, which are the business of `cli::admin`.
 
+mod acl;
 mod brokers;
 mod consumers;
 mod error;
@@ -32,7 +34,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 
+pub use self::acl::AclVersions;
 pub use self::consumers::StatusOf;
 pub use self::error::AdminError;
 pub use self::messages::MessageQuery;
@@ -42,7 +46,7 @@ pub use self::topics::UnitTopics;
 use crate::client::membership::Membership;
 use crate::client::pull::Puller;
 use crate::client::{ClientError, Connection, Connections, Routes};
-use crate::protocol::body::Body;
+use crate::protocol::body::{Body, lenient};
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, ExtFields};
 use crate::protocol::error::ProtocolError;
@@ -164,6 +168,11 @@ impl Reply {
     /// The body.
     fn body<T: Body>(&self) -> Result<T, ClientError> {
         T::decode(&self.command.body).map_err(|source| self.connection.unreadable_body(source))
+    }
+
+    /// What a field says in JSON.
+    fn json<T: DeserializeOwned>(&self, text: &str) -> Result<T, ClientError> {
+        lenient::read(text.as_bytes()).map_err(|source| self.connection.unreadable_body(source))
     }
 
     /// The body as text.

@@ -1,8 +1,9 @@
 //! `ferromq admin`: what mqadmin does, by its names.
 //!
 //! A command has its arguments, asks through [`Admin`], and returns a [`Page`]; printing it is done here. A file holds a small
-//! family of commands. What mqadmin has and these lack is what the brokers here do not have: ACL files, traces, monitoring.
+//! family of commands. What mqadmin has and these lack: monitoring.
 
+mod acl;
 mod brokers;
 mod clusters;
 mod connections;
@@ -10,6 +11,7 @@ mod consumer_status;
 mod export;
 mod find;
 mod groups;
+mod metrics;
 mod moment;
 mod name_servers;
 mod offsets;
@@ -22,6 +24,7 @@ mod send;
 mod target;
 mod topic_lists;
 mod topics;
+mod trace;
 mod track;
 
 use clap::{Args, Subcommand};
@@ -30,9 +33,10 @@ use thiserror::Error;
 
 use self::brokers::Cleaning;
 use self::page::{Cell, Page};
+use super::access::{Access, AccessArgs};
 use super::unless_reader_left;
 use crate::admin::Admin;
-use crate::client::{Client, ClientError, ClientOptions, ProducerBuilder};
+use crate::client::{Client, ClientError, ProducerBuilder};
 use crate::time::{SharedClock, SystemClock};
 
 /// The environment's word on name servers, as for mqadmin.
@@ -63,6 +67,8 @@ pub(super) struct AdminArgs {
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    access: AccessArgs,
     #[command(subcommand)]
     command: AdminCommand,
 }
@@ -84,6 +90,8 @@ enum AdminCommand {
     QueryMsgByKey(find::QueryMsgByKeyArgs),
     QueryMsgByUniqueKey(find::QueryMsgByUniqueKeyArgs),
     QueryMsgByOffset(find::QueryMsgByOffsetArgs),
+    #[command(alias = "QueryMsgTraceById")]
+    QueryMsgTraceById(trace::QueryMsgTraceByIdArgs),
     PrintMsg(read::PrintMsgArgs),
     PrintMsgByQueue(read::PrintMsgByQueueArgs),
     SendMsgStatus(send::SendMsgStatusArgs),
@@ -128,6 +136,14 @@ enum AdminCommand {
     ConsumeMessage(read::ConsumeMessageArgs),
     ExportMetadata(export::ExportMetadataArgs),
     ExportConfigs(export::ExportConfigsArgs),
+    ExportMetrics(metrics::ExportMetricsArgs),
+    UpdateAclConfig(acl::UpdateAclConfigArgs),
+    #[command(alias = "deleteAccessConfig")]
+    DeleteAclConfig(acl::DeleteAclConfigArgs),
+    ClusterAclConfigVersion(acl::ClusterAclConfigVersionArgs),
+    UpdateGlobalWhiteAddr(acl::UpdateGlobalWhiteAddrArgs),
+    #[command(alias = "getAccessConfigSubCommand")]
+    GetAclConfig(acl::GetAclConfigArgs),
 }
 
 impl AdminCommand {
@@ -147,6 +163,7 @@ impl AdminCommand {
             Self::QueryMsgByKey(args) => args.run(context).await,
             Self::QueryMsgByUniqueKey(args) => args.run(context).await,
             Self::QueryMsgByOffset(args) => args.run(context).await,
+            Self::QueryMsgTraceById(args) => args.run(context).await,
             Self::PrintMsg(args) => args.run(context).await,
             Self::PrintMsgByQueue(args) => args.run(context).await,
             Self::SendMsgStatus(args) => args.run(context).await,
@@ -182,6 +199,12 @@ impl AdminCommand {
             Self::ConsumeMessage(args) => args.run(context).await,
             Self::ExportMetadata(args) => args.run(context).await,
             Self::ExportConfigs(args) => args.run(context).await,
+            Self::ExportMetrics(args) => args.run(context).await,
+            Self::UpdateAclConfig(args) => args.run(context).await,
+            Self::DeleteAclConfig(args) => args.run(context).await,
+            Self::ClusterAclConfigVersion(args) => args.run(context).await,
+            Self::UpdateGlobalWhiteAddr(args) => args.run(context).await,
+            Self::GetAclConfig(args) => args.run(context).await,
         }
     }
 }
@@ -189,6 +212,7 @@ impl AdminCommand {
 /// What every command works with.
 struct Context {
     admin: Admin,
+    access: Access,
     /// As they were named.
     name_servers: String,
     clock: SharedClock,
@@ -199,7 +223,7 @@ struct Context {
 impl Context {
     /// A producer that is yet to be started.
     async fn producer(&self) -> Result<ProducerBuilder, ClientError> {
-        let client = Client::new(ClientOptions::of(&self.name_servers)).await?;
+        let client = Client::new(self.access.client_options(&self.name_servers)).await?;
         Ok(client.producer(SENDING_GROUP))
     }
 }
@@ -221,10 +245,12 @@ pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
     let named =
         args.namesrv_addr.clone().or_else(|| std::env::var(NAMESRV_ADDR).ok().filter(|named| !named.is_empty()));
     let name_servers = named.unwrap_or_else(|| NAMESRV_DEFAULT.into());
-    let context =
-        Context { admin: Admin::new(&name_servers)?, name_servers, clock: SystemClock::shared(), json: args.json };
+    let access = args.access.read()?;
+    let admin = Admin::on(access.connections(), &name_servers)?;
+    let context = Context { admin, access, name_servers, clock: SystemClock::shared(), json: args.json };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    unless_reader_left(runtime.block_on(async { args.command.run(&context).await?.print(args.json) }))
+    let outcome = runtime.block_on(async { args.command.run(&context).await?.print(args.json) });
+    context.access.explain(unless_reader_left(outcome))
 }
 
 /// Warns of brokers that have failed, so that they hide nothing of what others have told; if that is nothing, the first of them is

@@ -10,10 +10,11 @@ use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::access::AccessArgs;
 use super::message_json::as_json;
 use super::produce::progress;
 use super::unless_reader_left;
-use crate::client::{ClientError, Connections, Limits, PullStatus, Pulled, Puller, Queue, Routes, route};
+use crate::client::{ClientError, PullStatus, Pulled, Puller, Queue, Routes, route};
 use crate::protocol::codes::response;
 use crate::protocol::message::Message;
 use crate::protocol::names::{GroupName, Topic};
@@ -60,6 +61,9 @@ pub struct ConsumeArgs {
     /// Print one line of JSON for each message, not just its body.
     #[arg(long)]
     pub json: bool,
+    /// Keys and encryption.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// Where reading begins.
@@ -95,9 +99,10 @@ impl FromStr for From {
 pub fn run(args: &ConsumeArgs) -> Result<()> {
     let topic = Topic::parse(&args.topic)?;
     let group = GroupName::parse(&args.group)?;
+    let access = args.access.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    unless_reader_left(runtime.block_on(async {
-        let connections = Connections::new(Limits::default());
+    access.explain(unless_reader_left(runtime.block_on(async {
+        let connections = access.connections();
         let route = Routes::new(connections.clone(), &args.namesrv)?.of(&topic).await?;
         let puller = Puller::new(connections, group, topic);
         let (sender, pulls) = mpsc::channel(PULLS_WAITING);
@@ -123,7 +128,7 @@ pub fn run(args: &ConsumeArgs) -> Result<()> {
                 printed = &mut printing => return printed.and(failure),
             }
         }
-    }))
+    })))
 }
 
 /// Reads one queue to its end, or on and on, until nobody takes the messages any more.

@@ -3,6 +3,7 @@
 //! Standard output carries results and the line that says that a server is ready; everything else, the log included,
 //! goes to standard error. What a command does beyond reading its arguments is the business of `actors` and `client`.
 
+pub mod access;
 mod admin;
 pub mod bench;
 mod broker;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+use self::access::AccessError;
 use self::config_file::ConfigFileError;
 use self::logging::LogLevel;
 use crate::properties_file::SettingsError;
@@ -128,19 +130,28 @@ fn explain(error: &clap::Error, usage: u8) -> ExitCode {
     }
 }
 
-/// Prints an error with its causes in one line. Many an error names its cause itself, which is not said again then.
+/// Prints an error.
 fn report(error: &anyhow::Error) {
-    let mut line = String::from("error");
-    for cause in error.chain().map(ToString::to_string) {
+    eprintln!("error: {}", told(error));
+}
+
+/// An error with its causes in one line. Many an error names its cause itself, which is not said again then.
+fn told(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
         if !line.ends_with(&cause) {
             line = line + ": " + &cause;
         }
     }
-    eprintln!("{line}");
+    line
 }
 
 fn is_usage(error: &anyhow::Error) -> bool {
-    error.is::<SettingsError>() || error.is::<ConfigFileError>() || store::is_usage(error) || admin::is_usage(error)
+    error.is::<SettingsError>()
+        || error.is::<ConfigFileError>()
+        || error.is::<AccessError>()
+        || store::is_usage(error)
+        || admin::is_usage(error)
 }
 
 /// Prints a text, and ends in peace when nobody reads it to its end.

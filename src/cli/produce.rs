@@ -8,8 +8,9 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::access::AccessArgs;
 use super::unless_reader_left;
-use crate::client::{Client, ClientOptions, OutgoingMessage, Producer, SendReceipt};
+use crate::client::{Client, OutgoingMessage, Producer, SendReceipt};
 use crate::protocol::names::Topic;
 use crate::protocol::properties::keys;
 
@@ -60,6 +61,9 @@ pub struct ProduceArgs {
     /// Print one line of JSON for each message.
     #[arg(long)]
     pub json: bool,
+    /// Keys and encryption.
+    #[command(flatten)]
+    pub access: AccessArgs,
 }
 
 /// Runs the command.
@@ -68,9 +72,10 @@ pub struct ProduceArgs {
 /// Names that are none, files that cannot be read, and messages that could not be sent.
 pub fn run(args: &ProduceArgs) -> Result<()> {
     let topic = Topic::parse(&args.topic)?;
+    let access = args.access.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    unless_reader_left(runtime.block_on(async {
-        let client = Client::new(ClientOptions::of(&args.namesrv)).await?;
+    access.explain(unless_reader_left(runtime.block_on(async {
+        let client = Client::new(access.client_options(&args.namesrv)).await?;
         let producer = client.producer(&args.group).start().await?;
         let mut sending = Sending::new(args, &producer, topic);
         match (&args.body, &args.file) {
@@ -88,7 +93,7 @@ pub fn run(args: &ProduceArgs) -> Result<()> {
             }
         }
         sending.finish()
-    }))
+    })))
 }
 
 /// What is sent so far.

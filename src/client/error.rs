@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::spool::SpoolError;
 use super::subscription::SubscriptionError;
+use super::tls::TlsAdvice;
 use crate::broker::name_servers::NoList;
 use crate::protocol::body::BodyError;
 use crate::protocol::body::queue_table::MessageQueue;
@@ -35,7 +36,7 @@ use crate::protocol::names::NameError;
 /// }
 ///
 /// let address = "10.0.0.1:10911".to_owned();
-/// assert!(advice(&ClientError::Closed { address: address.clone() }).starts_with("send it again"));
+/// assert!(advice(&ClientError::Closed { address: address.clone(), how: "was closed".into() }).starts_with("send it again"));
 /// let busy = ClientError::Refused { address, code: response::SYSTEM_BUSY, remark: "too many requests".into() };
 /// assert_eq!(advice(&busy), "send less");
 /// assert_eq!(advice(&ClientError::Batch("it is empty".into())), "mend the message, or who sends it");
@@ -59,7 +60,7 @@ pub enum ClientError {
         /// What is wrong.
         source: io::Error,
         /// What to do about it.
-        advice: &'static str,
+        advice: TlsAdvice,
     },
     /// What is said about encryption cannot be done.
     #[error("connections cannot be encrypted as the options say: {0}")]

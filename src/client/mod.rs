@@ -126,7 +126,7 @@ pub use send_hooks::{EndedTransaction, SendHook, SentMessage};
 pub use spool::producer::{Sent, SpooledProducer};
 pub use spool::{SpoolOptions, Waiting};
 pub use subscription::Wanted;
-pub use tls::{Identity, Tls, TlsOptions, Trust};
+pub use tls::{Identity, Tls, TlsAdvice, TlsOptions, Trust};
 pub use trace::TraceRecord;
 pub use trace::tracer::{TraceCounts, TraceOptions};
 pub use transactions::{TransactionListener, TransactionProducer, TransactionState};

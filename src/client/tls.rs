@@ -84,6 +84,43 @@ pub struct Identity {
     pub key: PathBuf,
 }
 
+/// What to do about a connection that could not be encrypted. Its words are those of [`TlsOptions`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsAdvice {
+    /// The server does not speak TLS.
+    SpeakPlain,
+    /// Nobody who is trusted vouches for the server.
+    TrustItsAuthority,
+    /// The certificate is of another server.
+    SayItsName,
+    /// The certificate is expired, or for something else.
+    MendItsCertificate,
+    /// The server ended it.
+    SayWhoYouAre,
+    /// Anything else.
+    CompareSettings,
+}
+
+impl fmt::Display for TlsAdvice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::SpeakPlain => {
+                "it seems to take plain connections only: leave `tls` out of the client's options, or switch TLS on there"
+            }
+            Self::TrustItsAuthority => {
+                "nobody who is trusted vouches for it: name the authority's certificate with `Trust::AuthoritiesIn`"
+            }
+            Self::SayItsName => "its certificate is another's: set `server_name` to a name that is in it",
+            Self::MendItsCertificate => "its certificate is not in order: it needs another one",
+            Self::SayWhoYouAre => {
+                "it refused: it may want the client's certificate, see `identity`, or another version of TLS"
+            }
+            Self::CompareSettings => "look at the settings of both sides",
+        })
+    }
+}
+
 /// Makes connections encrypted, in the way that options say; clones share what was read.
 ///
 /// See the example of [`TlsOptions`].
@@ -139,7 +176,7 @@ impl Tls {
         let shaken = self.connector.connect(name, stream).await;
         shaken.map_err(|source| ClientError::Tls {
             address: address.into(),
-            advice: advice_on(&source).unwrap_or(NO_TLS),
+            advice: advice_on(&source).unwrap_or(TlsAdvice::SpeakPlain),
             source,
         })
     }
@@ -188,27 +225,21 @@ fn wrong(error: RustlsError) -> ClientError {
     ClientError::TlsOptions(error.to_string())
 }
 
-/// What a connection that could not be encrypted shows a server to be that has not heard of TLS.
-const NO_TLS: &str =
-    "it seems to take plain connections only: leave `tls` out of the client's options, or switch TLS on there";
-
 /// What to do about an error of an encrypted connection, if it is one of encryption.
-pub(super) fn advice_on(error: &io::Error) -> Option<&'static str> {
+pub(super) fn advice_on(error: &io::Error) -> Option<TlsAdvice> {
     let error = error.get_ref().and_then(|error| error.downcast_ref::<RustlsError>())?;
     Some(match error {
         // An authority of the name of one that is trusted is still another one.
         RustlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "nobody who is trusted vouches for it: name the authority's certificate with `Trust::AuthoritiesIn`"
+            TlsAdvice::TrustItsAuthority
         }
         RustlsError::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "its certificate is another's: set `server_name` to a name that is in it",
-        RustlsError::InvalidCertificate(_) => "its certificate is not in order: it needs another one",
-        RustlsError::InvalidMessage(_) => NO_TLS,
-        RustlsError::AlertReceived(_) => {
-            "it refused: it may want the client's certificate, see `identity`, or another version of TLS"
-        }
-        _ => "look at the settings of both sides",
+        ) => TlsAdvice::SayItsName,
+        RustlsError::InvalidCertificate(_) => TlsAdvice::MendItsCertificate,
+        RustlsError::InvalidMessage(_) => TlsAdvice::SpeakPlain,
+        RustlsError::AlertReceived(_) => TlsAdvice::SayWhoYouAre,
+        _ => TlsAdvice::CompareSettings,
     })
 }
 

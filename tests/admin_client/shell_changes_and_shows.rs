@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ferromq::client::{Client, ClientOptions, Delivery, Verdict, Wanted};
 use serde_json::{Value, json};
 
 use crate::binary::contains;
@@ -180,4 +181,27 @@ fn what_is_configured_is_written_to_files() {
     let written = written("exportConfigs -c DefaultCluster", "configs.json");
     assert!(written["brokerConfigs"][shell.broker_name()]["fileReservedTime"].is_string(), "{written}");
     assert_eq!(written["clusterScale"], json!({"namesrvSize": 1, "masterBrokerSize": 1, "slaveBrokerSize": 0}));
+}
+
+#[actix::test]
+async fn how_a_cluster_does_is_written_to_a_file() {
+    let shell = Shell::start();
+    shell.json("updateTopic -c DefaultCluster -t orders");
+    shell.json("updateSubGroup -c DefaultCluster -g billing");
+    // What it does is done on a thread of its own.
+    let client = Client::new(ClientOptions::of(&*shell.name_server)).await.unwrap();
+    let listener = |_: Delivery| std::future::ready(Verdict::Consumed);
+    let consumer = client.push_consumer("billing").subscribe("orders", Wanted::All).start(listener).await.unwrap();
+    shell.json_until("consumerConnection -g billing", |found| found["connections"].is_array());
+    shell.json("exportMetrics -c DefaultCluster -f out");
+    let written: Value = serde_json::from_str(&shell.file("out/metrics.json")).unwrap();
+    let report = &written["evaluateReport"][shell.broker_name()];
+    let quota = &report["runtimeQuota"];
+    assert_eq!((&quota["topicSize"], &quota["groupSize"]), (&json!(1), &json!(1)), "{written:#}");
+    assert!(quota["diskRatio"]["commitLogDiskRatio"].is_string(), "{quota:#}");
+    let version = json!({"rocketmqVersion": "V4_9_7", "clientInfo": ["RUST%407"]});
+    assert_eq!(report["runtimeVersion"], version);
+    assert_eq!(quota["oneDayNum"], written["totalData"]["totalOneDayNum"]);
+    assert!(shell.fails("exportMetrics -c nope").contains("no cluster \"nope\""));
+    consumer.stop().await.unwrap();
 }

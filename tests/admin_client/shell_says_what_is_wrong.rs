@@ -95,6 +95,23 @@ fn the_names_are_those_of_mqadmin() {
         ("checkMsgSendRT", &["-a, --amount", "-n, --namesrvAddr"]),
         ("allocateMQ", &["-i, --ipList"]),
         ("cleanExpiredCQ", &["-b, --brokerAddr"]),
+        (
+            "updateAclConfig",
+            &[
+                "-a, --accessKey",
+                "-s, --secretKey",
+                "-w, --whiteRemoteAddress",
+                "-i, --defaultTopicPerm",
+                "-u, --defaultGroupPerm",
+                "-t, --topicPerms",
+                "-g, --groupPerms",
+                "-m, --admin",
+            ],
+        ),
+        ("deleteAclConfig", &["-a, --accessKey", "-b, --brokerAddr", "-c, --clusterName"]),
+        ("updateGlobalWhiteAddr", &["-g, --globalWhiteRemoteAddresses", "-p, --aclFileFullPath"]),
+        ("clusterAclConfigVersion", &["-b, --brokerAddr", "-c, --clusterName"]),
+        ("getAclConfig", &["-b, --brokerAddr", "-c, --clusterName"]),
     ] {
         let help = Ferromq::new().run(&format!("admin {command} --help")).out;
         options.iter().for_each(|option| contains(&help, option));

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use ferromq::protocol::body::Body;
+use ferromq::protocol::body::acl::AclConfig;
 use ferromq::protocol::body::cluster::ClusterInfo;
 use ferromq::protocol::body::connection::{ConsumerConnection, ProducerConnection, ProducerTableInfo};
 use ferromq::protocol::body::consume_queue::ConsumeQueuePage;
@@ -50,7 +51,8 @@ const fn route(name: &'static str) -> Kind {
     Kind { read: read_route, ..kind::<TopicRouteData>(name, ValuesAfter(with_both_names_of_the_flag)) }
 }
 
-pub(crate) const KINDS: [Kind; 38] = [
+pub(crate) const KINDS: [Kind; 39] = [
+    kind::<AclConfig>("acl_config", SameText),
     kind::<BrokerStatsData>("broker_stats", SameText),
     kind::<CheckClientRequestBody>("check_client", SameText),
     kind::<ClusterInfo>("cluster_info", SameValues),

@@ -1,6 +1,5 @@
 //! Connections over TLS: who is believed, and what is said when it does not work.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,115 +9,21 @@ use ferromq::client::{
 };
 use ferromq::protocol::codes::{request, response};
 use ferromq::protocol::command::{Command, ExtFields};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tempfile::TempDir;
-use tokio::io::{AsyncWriteExt, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::authority::{Authority, each_connection};
 use crate::fake_broker::{FakeBroker, reply, route_reply};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// An authority, whose certificates lie as PEM files in a directory.
-struct Authority {
-    issuer: CertifiedIssuer<'static, KeyPair>,
-    directory: TempDir,
-}
-
-/// What the authority vouches for.
-struct Certified {
-    certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
-    files: Identity,
-}
-
-impl Authority {
-    fn new() -> Self {
-        Self::named("authority")
-    }
-
-    fn named(name: &str) -> Self {
-        let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let authority = Self { issuer, directory: tempfile::tempdir().unwrap() };
-        authority.file("authority", &authority.issuer.pem());
-        authority
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.directory.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn certify(&self, name: &str) -> Certified {
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
-        let certificates = self.file(&format!("{name} certificate"), &certificate.pem());
-        let files = Identity { certificates, key: self.file(&format!("{name} key"), &key.serialize_pem()) };
-        Certified { certificate: certificate.into(), key: key.into(), files }
-    }
-
-    /// Believes this one alone.
-    fn trusted(&self) -> TlsOptions {
-        TlsOptions { trust: Trust::AuthoritiesIn(self.directory.path().join("authority")), ..TlsOptions::default() }
-    }
-
-    /// Encrypts what goes to and comes from a server that speaks plain text; gives the address of what does so.
-    async fn before(&self, server: &str, own: Certified, wants_clients_known: bool) -> String {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_safe_default_protocol_versions().unwrap();
-        let builder = if wants_clients_known {
-            let mut roots = RootCertStore::empty();
-            roots.add(self.issuer.der().clone()).unwrap();
-            let known = WebPkiClientVerifier::builder_with_provider(roots.into(), provider).build().unwrap();
-            builder.with_client_cert_verifier(known)
-        } else {
-            builder.with_no_client_auth()
-        };
-        let config = builder.with_single_cert(vec![own.certificate], own.key).unwrap();
-        let (acceptor, server) = (TlsAcceptor::from(Arc::new(config)), server.to_owned());
-        each_connection(move |stream| {
-            let (acceptor, server) = (acceptor.clone(), server.clone());
-            async move {
-                let mut encrypted = match acceptor.accept(stream).into_fallible().await {
-                    Ok(encrypted) => encrypted,
-                    // What is closed before it is read to its end may take back what it said.
-                    Err((_, mut refused)) => return drop(tokio::io::copy(&mut refused, &mut tokio::io::sink()).await),
-                };
-                let mut plain = TcpStream::connect(server).await.unwrap();
-                let _ = copy_bidirectional(&mut encrypted, &mut plain).await;
-            }
-        })
-        .await
-    }
-}
-
-/// A server that does this with each connection.
-async fn each_connection<F: Future<Output = ()> + Send + 'static>(
-    serve: impl Fn(TcpStream) -> F + Send + 'static,
-) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve(stream));
-        }
-    });
-    address
-}
-
 async fn echo() -> FakeBroker {
     FakeBroker::start(|command, _| Some(vec![reply(command, response::SUCCESS).with_body(command.body.clone())])).await
+}
+
+/// Believes the authority alone.
+fn trusted(authority: &Authority) -> TlsOptions {
+    TlsOptions { trust: Trust::AuthoritiesIn(authority.pem()), ..TlsOptions::default() }
 }
 
 async fn open(address: &str, options: &TlsOptions) -> Result<Connection, ClientError> {
@@ -147,7 +52,7 @@ async fn check_refused(address: &str, options: &TlsOptions, reason: &str) {
 async fn to_a_server_of_a_trusted_authority() {
     let (authority, broker) = (Authority::new(), echo().await);
     let address = authority.before(&broker.address, authority.certify("127.0.0.1"), false).await;
-    check_talks(&open(&address, &authority.trusted()).await.unwrap()).await;
+    check_talks(&open(&address, &trusted(&authority)).await.unwrap()).await;
 }
 
 #[actix::test]
@@ -166,7 +71,7 @@ async fn of_everything_that_a_client_talks_to() {
     .await;
     let front = authority.before(&broker.address, authority.certify("127.0.0.1"), false).await;
     routed.lock().unwrap().clone_from(&front);
-    let options = ClientOptions { tls: Some(authority.trusted()), ..ClientOptions::of(&*front) };
+    let options = ClientOptions { tls: Some(trusted(&authority)), ..ClientOptions::of(&*front) };
     let producer = Client::new(options).await.unwrap().producer("writers").start().await.unwrap();
     producer.send(&OutgoingMessage::to("Orders", "secret").unwrap()).await.unwrap();
     assert_eq!(broker.received(request::SEND_MESSAGE_V2).len(), 1);
@@ -177,7 +82,7 @@ async fn not_to_a_server_whose_authority_nobody_knows() {
     let (ours, broker) = (Authority::named("ours"), echo().await);
     for theirs in [Authority::named("theirs"), Authority::named("ours")] {
         let address = theirs.before(&broker.address, theirs.certify("127.0.0.1"), false).await;
-        check_refused(&address, &ours.trusted(), "name the authority's certificate with `Trust::AuthoritiesIn`").await;
+        check_refused(&address, &trusted(&ours), "name the authority's certificate with `Trust::AuthoritiesIn`").await;
     }
 }
 
@@ -185,7 +90,7 @@ async fn not_to_a_server_whose_authority_nobody_knows() {
 async fn not_to_a_server_of_another_name_unless_that_is_said() {
     let (authority, broker) = (Authority::new(), echo().await);
     let address = authority.before(&broker.address, authority.certify("broker.example"), false).await;
-    let mut options = authority.trusted();
+    let mut options = trusted(&authority);
     check_refused(&address, &options, "set `server_name` to a name that is in it").await;
     options.server_name = Some("other.example".into());
     check_refused(&address, &options, "set `server_name` to a name that is in it").await;
@@ -212,7 +117,7 @@ async fn not_to_servers_that_speak_plain_text() {
     })
     .await;
     for address in [closes, talks] {
-        check_refused(&address, &authority.trusted(), "leave `tls` out of the client's options").await;
+        check_refused(&address, &trusted(&authority), "leave `tls` out of the client's options").await;
     }
 }
 
@@ -223,7 +128,7 @@ async fn not_to_a_server_that_says_nothing() {
     })
     .await;
     let limits = Limits { connect_timeout: Duration::from_millis(50), ..Limits::default() };
-    let tls = Some(Tls::new(&Authority::new().trusted()).unwrap());
+    let tls = Some(Tls::new(&trusted(&Authority::new())).unwrap());
     let opening = Connection::open(&silent, ConnectionOptions { limits, tls, ..ConnectionOptions::default() });
     let opened = timeout(LIMIT, opening).await.unwrap();
     assert!(matches!(opened, Err(ClientError::Connect { .. })), "{opened:?}");
@@ -233,10 +138,10 @@ async fn not_to_a_server_that_says_nothing() {
 async fn to_a_server_that_wants_to_know_its_clients() {
     let (authority, broker) = (Authority::new(), echo().await);
     let address = authority.before(&broker.address, authority.certify("127.0.0.1"), true).await;
-    let known = TlsOptions { identity: Some(authority.certify("client").files), ..authority.trusted() };
+    let known = TlsOptions { identity: Some(authority.certify("client").files), ..trusted(&authority) };
     check_talks(&open(&address, &known).await.unwrap()).await;
     // Since TLS 1.3 a client learns after its first words that it was refused.
-    let unknown = open(&address, &authority.trusted()).await.unwrap();
+    let unknown = open(&address, &trusted(&authority)).await.unwrap();
     let refused = unknown.request(Command::request(request::HEART_BEAT), LIMIT).await.unwrap_err();
     assert!(matches!(refused, ClientError::Closed { .. }), "{refused:?}");
     let text = refused.to_string();
@@ -255,14 +160,14 @@ fn check_unusable(options: &TlsOptions, reason: &str) {
 fn options_that_cannot_be_used_are_told() {
     let authority = Authority::new();
     let with = |trust: Trust| TlsOptions { trust, ..TlsOptions::default() };
-    let (missing, empty) = (authority.directory.path().join("missing"), authority.file("empty", "nothing"));
+    let (missing, empty) = (authority.path("missing"), authority.file("empty", "nothing"));
     check_unusable(&with(Trust::AuthoritiesIn(missing)), "missing: ");
     check_unusable(&with(Trust::AuthoritiesIn(empty.clone())), "empty: there is none");
     let (one, other) = (authority.certify("one").files, authority.certify("other").files);
     let keyless = Identity { key: empty, ..one.clone() };
-    check_unusable(&TlsOptions { identity: Some(keyless), ..authority.trusted() }, "no key can be taken from");
+    check_unusable(&TlsOptions { identity: Some(keyless), ..trusted(&authority) }, "no key can be taken from");
     let mixed = Identity { key: other.key, ..one };
-    check_unusable(&TlsOptions { identity: Some(mixed), ..authority.trusted() }, "keys may not be consistent");
-    let nameless = TlsOptions { server_name: Some("no name".into()), ..authority.trusted() };
+    check_unusable(&TlsOptions { identity: Some(mixed), ..trusted(&authority) }, "keys may not be consistent");
+    let nameless = TlsOptions { server_name: Some("no name".into()), ..trusted(&authority) };
     check_unusable(&nameless, r#""no name" is no server name"#);
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod a_group_has_an_offset_or_none;
+#[path = "../support/authority.rs"]
+mod authority;
 mod brokers_that_do_badly_are_passed_over;
 mod connections_are_encrypted;
 #[path = "../support/fake_broker.rs"]

@@ -3,7 +3,6 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
 
 use ferromq::actors::broker::Broker;
 use ferromq::actors::namesrv::Namesrv;

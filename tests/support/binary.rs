@@ -18,6 +18,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 const SMALL_STORE: &str = "mappedFileSizeCommitLog=1048576\nmaxHashSlotNum=1000\nmaxIndexNum=4000\n\
     diskSpaceCleanForciblyRatio=100\ndiskSpaceWarningLevelRatio=100\n";
 
+/// What of the environment the binary heeds.
+const HEEDED: [&str; 6] =
+    ["NAMESRV_ADDR", "RUST_LOG", "ROCKETMQ_HOME", "FERROMQ_ACCESS_KEY", "FERROMQ_SECRET_KEY", "FERROMQ_SECURITY_TOKEN"];
+
 /// What one run left behind.
 #[derive(Debug)]
 pub(crate) struct Ran {
@@ -67,7 +71,17 @@ impl Ferromq {
     pub(crate) fn run_in_environment(&self, arguments: &str, environment: &[(&str, &str)]) -> Ran {
         let mut command = self.command(&self.program, arguments);
         command.envs(environment.iter().copied());
-        let Output { status, stdout, stderr } = assert_cmd::Command::from_std(command).timeout(LIMIT).output().unwrap();
+        Self::ran(command, "", arguments)
+    }
+
+    /// Runs a command that is given this on its standard input.
+    pub(crate) fn run_with_input(&self, arguments: &str, input: &'static str) -> Ran {
+        Self::ran(self.command(&self.program, arguments), input, arguments)
+    }
+
+    fn ran(command: Command, input: &'static str, arguments: &str) -> Ran {
+        let mut command = assert_cmd::Command::from_std(command);
+        let Output { status, stdout, stderr } = command.write_stdin(input).timeout(LIMIT).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         let (out, err) = (text(stdout), text(stderr));
         let code = status.code().unwrap_or_else(|| panic!("{arguments}: {status} within {LIMIT:?}, after {out}{err}"));
@@ -135,7 +149,8 @@ impl Ferromq {
 
     fn command(&self, program: &Path, arguments: &str) -> Command {
         let mut command = Command::new(program);
-        command.current_dir(self.path()).env("HOME", self.path()).env_remove("NAMESRV_ADDR").env_remove("RUST_LOG");
+        command.current_dir(self.path()).env("HOME", self.path());
+        HEEDED.iter().for_each(|variable| _ = command.env_remove(variable));
         command.args(arguments.split_whitespace());
         command
     }

@@ -18,7 +18,7 @@ use crate::protocol::body::topic_config::TopicConfig;
 use crate::protocol::names::is_of_a_group;
 
 /// Where files are written unless told otherwise, as by mqadmin.
-const DIRECTORY: &str = "/tmp/rocketmq/export";
+pub(super) const DIRECTORY: &str = "/tmp/rocketmq/export";
 
 /// Write the topics and groups of a broker to a file, or those of a cluster's masters together, with as many queues as they all
 /// have.
@@ -140,7 +140,7 @@ impl ExportConfigsArgs {
     }
 }
 
-fn written(directory: &Path, name: &str, content: &Value) -> Result<Page> {
+pub(super) fn written(directory: &Path, name: &str, content: &Value) -> Result<Page> {
     let path = directory.join(name);
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     std::fs::write(&path, format!("{content:#}\n")).with_context(|| format!("cannot write {}", path.display()))?;

@@ -179,7 +179,7 @@ impl QueryMsgByUniqueKeyArgs {
 }
 
 /// The messages that a query finds at the brokers of its topic, each with its broker.
-async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
+pub(super) async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
     let (mut found, mut failures) = (Vec::new(), Vec::new());
     for broker in context.admin.masters_of_topic(&query.topic).await? {
         match context.admin.query_messages(&broker.address, query).await {

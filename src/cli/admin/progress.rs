@@ -122,7 +122,8 @@ pub(super) struct BrokerConsumeStatsArgs {
 
 impl BrokerConsumeStatsArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let admin = Admin::new(&context.name_servers)?.with_limit(Duration::from_millis(self.timeout_millis));
+        let limit = Duration::from_millis(self.timeout_millis);
+        let admin = Admin::on(context.access.connections(), &context.name_servers)?.with_limit(limit);
         let told = admin.broker_consume_stats(&self.broker_addr, self.order).await?;
         let columns =
             &["topic", "consumerGroup", "broker", "queue", "brokerOffset", "consumerOffset", "diff", "lastTime"];

@@ -9,6 +9,7 @@
 //! Names inside bodies are plain texts: the reference never checked them, and a host name with a dot is a topic of its
 //! own start-up table. What creates something from such a text checks it.
 
+pub mod acl;
 pub mod cluster;
 pub mod connection;
 pub mod consume_queue;

@@ -3,6 +3,7 @@
 //! `parse` reads what a peer sent, `write` makes what we send. A field that is missing or no number is an error that
 //! names it; what a value means is for the reader to judge.
 
+pub mod acl;
 pub mod client;
 pub mod consumer;
 pub mod namesrv;

@@ -83,14 +83,15 @@ class Ferromq:
 class Reference:
     """NameServer and Broker of Apache RocketMQ 4.9.7, from the jars that Maven fetched.
 
-    `settings` are further lines of broker.conf, as "key=value"; `heap` are the heap options of the broker's JVM.
+    `settings` are further lines of broker.conf, as "key=value"; `heap` are the heap options of the broker's JVM, `java_options`
+    further ones of both.
     """
 
     title = "Apache RocketMQ 4.9.7"
 
-    def __init__(self, jars, data, logs, ports, settings=(), heap=("-Xms256m", "-Xmx1g")):
+    def __init__(self, jars, data, logs, ports, settings=(), heap=("-Xms256m", "-Xmx1g"), java_options=()):
         self.jars, self.data, self.logs, self.ports = jars, data, logs, ports
-        self.settings, self.heap = list(settings), list(heap)
+        self.settings, self.heap, self.java_options = list(settings), list(heap), list(java_options)
         self._namesrv = self._broker = None
 
     def start(self):
@@ -125,7 +126,7 @@ class Reference:
                    "--add-opens", "java.base/java.nio=ALL-UNNAMED", "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED",
                    "--add-opens", "java.base/jdk.internal.ref=ALL-UNNAMED",
                    *ON_ANY_DISK_JAVA, f"-Drocketmq.home.dir={self.data}", f"-Duser.home={self.data}",
-                   "-cp", f"{self.jars}/*", main, "-c", f"{self.data}/conf/{name}.conf"]
+                   *self.java_options, "-cp", f"{self.jars}/*", main, "-c", f"{self.data}/conf/{name}.conf"]
         return Process(name, command, self.logs / f"{name}.log")
 
     def _write_configuration(self):

@@ -92,9 +92,9 @@ class RustProgram:
         names = sorted(source.stem for source in (self._root / "examples").glob("*.rs"))
         return {name: self._command(name) for name in names if name not in self._others}
 
-    def checks(self):
+    def checks(self, *arguments):
         """The command of the checks."""
-        return self._command("interop")
+        return [*self._command("interop"), *arguments]
 
     def _command(self, name):
         return [self._root / "target" / "debug" / "examples" / name]

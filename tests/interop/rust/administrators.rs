@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferromq::admin::{Admin, Reset, ResetTo};
+use ferromq::admin::{Admin, AdminError, Reset, ResetTo};
 use ferromq::client::discovery::NAME_SERVERS_VARIABLE;
 use ferromq::client::{Client, ConsumerOptions};
 use ferromq::protocol::body::consumer::ConsumeOutcome;
@@ -51,4 +51,19 @@ pub(crate) async fn state_is_told(run: &Run) -> Outcome {
     expect(result.consume_result == ConsumeOutcome::Success, || format!("{result:?}"))?;
     inbox.holds(21).await;
     Ok(consumer.stop().await?)
+}
+
+/// The broker has `aclEnable=false`.
+pub(crate) async fn accounts_are_not_there(run: &Run) -> Outcome {
+    let (admin, broker) = site(&run.client().await?, &run.name("NoAccounts")).await?;
+    // Two of the requests are never answered.
+    let admin = admin.with_limit(Duration::from_secs(2));
+    let outcomes = [
+        admin.delete_access(&broker, "somebody").await,
+        admin.update_global_addresses(&broker, &["10.0.0.1".into()], None).await,
+        admin.acl_config(&broker).await.map(drop),
+        admin.acl_versions(&broker).await.map(drop),
+    ];
+    let are_told = outcomes.iter().all(|outcome| matches!(outcome, Err(AdminError::NoAccessControl { .. })));
+    expect(are_told, || format!("{outcomes:?}"))
 }
