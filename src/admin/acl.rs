@@ -13,6 +13,24 @@ use crate::protocol::command::Command;
 use crate::protocol::headers::acl::{AclVersionsReply, DeleteAccess, UpdateAccess, UpdateGlobalAddresses};
 
 /// How current a broker's files are.
+///
+/// # Example
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let cluster = ferromq::actors::local_cluster::LocalCluster::start()?;
+/// use ferromq::admin::{AclVersions, Admin, AdminError};
+///
+/// let current = |versions: &AclVersions| versions.files.values().all(|file| file.counter >= versions.version.counter);
+/// let admin = Admin::new(&cluster.name_servers())?;
+/// match admin.acl_versions(&cluster.broker().to_string()).await {
+///     Ok(versions) => assert!(current(&versions)),
+///     // Brokers without accounts say so.
+///     Err(error) => assert!(matches!(error, AdminError::NoAccessControl { .. })),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AclVersions {
     /// The broker's cluster.

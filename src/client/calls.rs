@@ -27,7 +27,7 @@ const GATHERED_FOR: Duration = Duration::from_millis(2);
 const OVERDUE_LEVEL: u32 = 3;
 
 /// Verdicts on deliveries, by the numbers that their queue has given them; none on what nobody was called with.
-type Verdicts = Vec<(u64, Option<Verdict>)>;
+type Verdicts = Vec<(usize, Option<Verdict>)>;
 
 /// Deliveries have come to their end.
 #[derive(Debug, Message)]
@@ -50,14 +50,14 @@ pub struct Call {
 /// Where the verdict on a delivery goes. One that is dropped says that nobody was called with it.
 #[derive(Debug)]
 struct End {
-    number: u64,
-    to: Option<Recipient<CallsEnded>>,
+    number: usize,
+    to: Option<Arc<Recipient<CallsEnded>>>,
 }
 
 impl Call {
     /// A delivery of this number, whose queue hears the verdict.
     #[must_use]
-    pub(super) fn new(delivery: Delivery, number: u64, to: Recipient<CallsEnded>) -> Self {
+    pub(super) fn new(delivery: Delivery, number: usize, to: Arc<Recipient<CallsEnded>>) -> Self {
         Self { delivery, end: End { number, to: Some(to) } }
     }
 
@@ -278,11 +278,11 @@ impl Lanes {
                 tokio::time::sleep(GATHERED_FOR).await;
             }
             let ended = std::mem::take(&mut *lock(&self.ended));
-            let mut of_one: Option<(Recipient<CallsEnded>, Verdicts)> = None;
+            let mut of_one: Option<(Arc<Recipient<CallsEnded>>, Verdicts)> = None;
             for (mut end, verdict) in ended {
                 let Some(to) = end.to.take() else { continue };
                 match &mut of_one {
-                    Some((queue, own)) if *queue == to => own.push((end.number, Some(verdict))),
+                    Some((queue, own)) if Arc::ptr_eq(queue, &to) => own.push((end.number, Some(verdict))),
                     _ => {
                         if let Some((queue, ended)) = of_one.replace((to, vec![(end.number, Some(verdict))])) {
                             notify(&queue, CallsEnded { ended });

@@ -51,7 +51,8 @@ impl Letter {
         options: &ProducerOptions,
     ) -> Result<Self, ClientError> {
         let properties = message.properties_text(&unique_id, more);
-        let is_half = properties::find(&properties, keys::TRAN_MSG) == Some("true");
+        let given = message.properties.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let is_half = more.iter().copied().chain(given).any(|pair| pair == (keys::TRAN_MSG, "true"));
         let mut letter = Self::plain(topic, unique_id, properties, &message.body, message.flag, options)?;
         if is_half {
             letter.sys_flag = sys_flag::with_transaction_type(letter.sys_flag, sys_flag::TRANSACTION_PREPARED);

@@ -3,7 +3,7 @@
 //! Each call is a request or two; when they are made is up to the actors.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 
@@ -12,6 +12,7 @@ use super::error::ClientError;
 use super::membership::Membership;
 use super::namespace::Namespace;
 use super::pool::Connections;
+use super::producer_options::ProducerOptions;
 use super::pull::Puller;
 use super::route::Queue;
 use super::route_cache::{RouteCache, TopicRoute};
@@ -80,8 +81,6 @@ pub struct MemberParts {
     pub clock: SharedClock,
     /// What its names are within.
     pub namespace: Namespace,
-    /// Sends what brokers do not take back.
-    pub(super) sender: Sender,
 }
 
 /// A consumer; what acts for it shares it.
@@ -140,6 +139,7 @@ pub struct Member {
     pub namespace: Namespace,
     /// When it began, in milliseconds since the epoch.
     pub started_ms: i64,
+    /// Sends what brokers do not take back.
     sender: Sender,
     retry_topic: Topic,
     subscriptions: ArcSwap<Subscriptions>,
@@ -152,8 +152,17 @@ impl Member {
     /// # Errors
     /// The group's name is too long to name that topic.
     pub fn new(parts: MemberParts, subscriptions: Subscriptions) -> Result<Self, ClientError> {
-        let MemberParts { kind, options, membership, connections, routes, clock, namespace, sender } = parts;
+        let MemberParts { kind, options, membership, connections, routes, clock, namespace } = parts;
         let retry_topic = Topic::retry_of(membership.group())?;
+        let sender = Sender {
+            group: GroupName::parse(send_back::SENDING_GROUP)?,
+            connections: connections.clone(),
+            vip_channel: false,
+            routes: Arc::clone(&routes),
+            clock: Arc::clone(&clock),
+            options: ProducerOptions::default(),
+            faults: Mutex::default(),
+        };
         let member = Self {
             kind,
             options,
@@ -376,7 +385,8 @@ impl Member {
     /// namespace.
     #[must_use]
     pub fn as_sent(&self, mut message: Message) -> Message {
-        let first = message.property(keys::RETRY_TOPIC).filter(|_| message.topic.starts_with(RETRY_PREFIX));
+        let is_retry = message.topic.starts_with(RETRY_PREFIX);
+        let first = if is_retry { message.property(keys::RETRY_TOPIC) } else { None };
         let topic = self.namespace.stripped(first.unwrap_or(&message.topic));
         if message.topic != *topic {
             message.topic = Text::from(&*topic);

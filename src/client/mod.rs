@@ -9,7 +9,7 @@
 //! | files | what they are |
 //! |---|---|
 //! | [`instance`] | the client: one identity, and what everything in its name shares |
-//! | [`producer`], [`transactions`], [`spooled_producer`], [`requests`]; [`push_consumer`], [`pull_consumer`] | what it makes |
+//! | [`producer`], [`transactions`], [`spool::producer`], [`requests`]; [`push_consumer`], [`pull_consumer`] | what it makes |
 //! | [`outgoing`], [`receipt`], [`listener`], [`error`](mod@error) | what applications give and get |
 //! | [`producer_options`], [`consumer_options`], [`discovery`], [`namespace`], [`tls`] | settings |
 //! | [`send_hooks`], [`consume_hooks`], [`trace`] | who hears of all that |
@@ -17,7 +17,7 @@
 //! | [`selector`], [`letter`], [`spool`], `latency_faults` | decisions of producers: which queue, what travels, what waits on the disk, who was slow |
 //! | [`pull`], [`membership`], [`route`] | requests, each with its answer |
 //! | [`route_cache`], [`pool`], [`connection`], [`pushed`] | the ways to servers, and what these ask unasked |
-//! | `sender`, `gatherer`, `spool_thread`, `spool_drain`, [`calls`], [`member`] | what carries out: sends, batches, spools, calls of listeners, the requests of one consumer |
+//! | `sender`, `gatherer`, `spool::thread`, `spool::drain`, [`calls`], [`member`] | what carries out: sends, batches, spools, calls of listeners, the requests of one consumer |
 //! | [`actors`] | what is done without being asked: heartbeats, rebalances, pulls, offsets |
 //!
 //! Decisions know no socket, no actor and no runtime: times are arguments.

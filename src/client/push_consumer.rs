@@ -23,8 +23,6 @@ use super::listener::Listener;
 use super::member::{Kind, Member, MemberParts, Subscriptions};
 use super::membership::Membership;
 use super::offset_file::OffsetFile;
-use super::producer_options::ProducerOptions;
-use super::send_back;
 use super::subscription::Wanted;
 use super::trace::hooks::TraceHook;
 use super::trace::tracer::{TraceCounts, TraceOptions, Tracer};
@@ -185,7 +183,6 @@ impl PushConsumerBuilder {
             routes: Arc::clone(&shared.routes),
             clock: Arc::clone(&shared.clock),
             namespace: shared.namespace.clone(),
-            sender: self.client.sender(GroupName::parse(send_back::SENDING_GROUP)?, ProducerOptions::default()),
         };
         Member::new(parts, subscriptions)
     }

@@ -268,7 +268,7 @@ impl Spool {
         }
     }
 
-    /// The first letter that is not sent; it stays the first until it is [sent](Self::sent) or [refused](Self::refused).
+    /// The first letter that is not sent; it stays the first until it is [sent](Self::sent).
     ///
     /// # Errors
     /// It cannot be read any more.

@@ -85,6 +85,21 @@ pub struct Identity {
 }
 
 /// What to do about a connection that could not be encrypted. Its words are those of [`TlsOptions`].
+///
+/// # Example
+/// ```
+/// use ferromq::client::TlsAdvice;
+///
+/// // A tool has other names for its options than a program, and gives advice in its own words.
+/// let option = |advice: TlsAdvice| match advice {
+///     TlsAdvice::TrustItsAuthority => "--tls-trust",
+///     TlsAdvice::SayItsName => "--tls-server-name",
+///     TlsAdvice::SayWhoYouAre => "--tls-certificate",
+///     _ => "--tls",
+/// };
+/// assert_eq!(option(TlsAdvice::SayItsName), "--tls-server-name");
+/// assert!(TlsAdvice::SayItsName.to_string().contains("set `server_name`"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsAdvice {

@@ -13,12 +13,12 @@
 mod orders;
 mod settle;
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, Recipient};
+use slab::Slab;
 use tokio::sync::oneshot;
 
 pub use self::orders::{GiveUp, Locked, QueueState, Resume, StateOfQueue, Suspend};
@@ -167,8 +167,10 @@ pub struct PullActor {
     /// The broker of the set to pull from.
     broker_id: i64,
     /// The deliveries that are being consumed, by their numbers.
-    calls: HashMap<u64, Vec<Arc<message::Message>>>,
-    calls_begun: u64,
+    calls: Slab<Vec<Arc<message::Message>>>,
+    /// Where verdicts come in, shared by the calls that are under way: a Recipient costs three allocations. They alone hold it, so
+    /// that the actor ends with the last one who knows it.
+    verdicts: Weak<Recipient<CallsEnded>>,
     /// Messages that are on their way back.
     settling: usize,
     tally: Tally,
@@ -198,8 +200,8 @@ impl PullActor {
             next,
             queue_end: next,
             broker_id: MASTER_ID,
-            calls: HashMap::new(),
-            calls_begun: 0,
+            calls: Slab::new(),
+            verdicts: Weak::new(),
             settling: 0,
             tally: Tally::default(),
             is_pressed: false,
@@ -346,13 +348,23 @@ impl PullActor {
 
     /// Has everything consumed that may be.
     fn feed(&mut self, ctx: &mut Context<Self>) {
+        if !self.may_feed() {
+            return;
+        }
+        let verdicts = self.verdicts(ctx);
         let mut calls = Vec::new();
         while self.may_feed() {
-            calls.push(self.next_call(ctx));
+            calls.push(self.next_call(&verdicts));
         }
-        if !calls.is_empty() {
-            self.parts.calls.begin(calls);
-        }
+        self.parts.calls.begin(calls);
+    }
+
+    fn verdicts(&mut self, ctx: &Context<Self>) -> Arc<Recipient<CallsEnded>> {
+        self.verdicts.upgrade().unwrap_or_else(|| {
+            let verdicts = Arc::new(ctx.address().recipient());
+            self.verdicts = Arc::downgrade(&verdicts);
+            verdicts
+        })
     }
 
     fn may_feed(&self) -> bool {
@@ -365,15 +377,13 @@ impl PullActor {
         is_open && self.held.has_waiting() && (!member.is_one_at_a_time() || in_order())
     }
 
-    fn next_call(&mut self, ctx: &mut Context<Self>) -> Call {
+    fn next_call(&mut self, verdicts: &Arc<Recipient<CallsEnded>>) -> Call {
         let messages = self.held.take(self.parts.member.options.messages_per_delivery.max(1));
-        let number = self.calls_begun;
-        self.calls_begun += 1;
-        self.calls.insert(number, messages.clone());
+        let number = self.calls.insert(messages.clone());
         let (queue, owner) =
             (Arc::clone(&self.parts.queue), self.owner.as_ref().map_or_else(Weak::new, Arc::downgrade));
         let delivery = Delivery { messages, queue, queue_end: self.queue_end, owner };
-        Call::new(delivery, number, ctx.address().recipient())
+        Call::new(delivery, number, Arc::clone(verdicts))
     }
 
     /// Says how far the group has come with the queue.
@@ -410,7 +420,7 @@ impl Handler<CallsEnded> for PullActor {
 
     fn handle(&mut self, ended: CallsEnded, ctx: &mut Context<Self>) {
         for (number, verdict) in ended.ended {
-            match (self.calls.remove(&number), verdict) {
+            match (self.calls.try_remove(number), verdict) {
                 (Some(messages), Some(verdict)) => self.settle(&messages, verdict, ctx),
                 (Some(messages), None) => self.held.untake(messages.iter().map(|message| message.queue_offset)),
                 (None, _) => {}
