@@ -117,32 +117,19 @@ impl Membership {
         }
     }
 
-    /// Stores how far the group has come. The broker does not answer; what is lost is stored the next time.
-    ///
-    /// # Errors
-    /// The connection is closed.
-    pub async fn commit(&self, topic: &Topic, queue: &Queue, offset: QueueOffset) -> Result<(), ClientError> {
-        let command = self.commit_command(topic, queue, offset);
-        self.connections.to(&queue.address).await?.send_oneway(command, OFFSET_TIMEOUT).await
-    }
-
-    /// The same, and waits until the broker has it: for whoever asks next.
+    /// Stores how far the group has come, and waits until the broker has it: for whoever asks next.
     ///
     /// # Errors
     /// As [`Membership::members`].
-    pub async fn commit_surely(&self, topic: &Topic, queue: &Queue, offset: QueueOffset) -> Result<(), ClientError> {
-        let command = self.commit_command(topic, queue, offset);
-        self.connections.to(&queue.address).await?.call(command, OFFSET_TIMEOUT).await.map(drop)
-    }
-
-    fn commit_command(&self, topic: &Topic, queue: &Queue, offset: QueueOffset) -> Command {
+    pub async fn commit(&self, topic: &Topic, queue: &Queue, offset: QueueOffset) -> Result<(), ClientError> {
         let header = UpdateConsumerOffset {
             consumer_group: self.group.to_string(),
             topic: topic.to_string(),
             queue_id: queue.id.0 as i32,
             commit_offset: i64::try_from(offset.0).unwrap_or(i64::MAX),
         };
-        Command::request(request::UPDATE_CONSUMER_OFFSET).with_ext(header.to_ext())
+        let command = Command::request(request::UPDATE_CONSUMER_OFFSET).with_ext(header.to_ext());
+        self.connections.to(&queue.address).await?.call(command, OFFSET_TIMEOUT).await.map(drop)
     }
 
     /// Brings a message back to the broker that has it, to be tried again later.

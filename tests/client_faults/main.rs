@@ -21,4 +21,5 @@ mod panics;
 mod raw;
 #[path = "../support/mod.rs"]
 mod support;
+mod the_last_offset_is_stored_last;
 mod what_is_wanted_anew_is_newer_whatever_the_clock_says;

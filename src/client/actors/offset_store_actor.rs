@@ -4,9 +4,11 @@
 //! InstanceActor, [`Commit`] from applications that store it themselves. Stores what has changed every so often: with the
 //! brokers, or in a file where each member gets all messages. When it dies, its group goes on from what was stored last.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
+use tokio::sync::watch;
 
 use crate::client::error::ClientError;
 use crate::client::member::Member;
@@ -146,15 +148,8 @@ pub struct OffsetStoreActor {
     file: Option<OffsetFile>,
     /// Whether the file is behind.
     is_changed: bool,
-}
-
-/// How brokers are told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Word {
-    /// And no more.
-    Given,
-    /// And they say that they have it: somebody else may be about to ask for it.
-    Confirmed,
+    /// Closed when what is stored every so often has come to its end.
+    is_persisting: Option<watch::Receiver<()>>,
 }
 
 impl OffsetStoreActor {
@@ -164,11 +159,11 @@ impl OffsetStoreActor {
     /// The file cannot be read.
     pub fn new(member: Arc<Member>, file: Option<OffsetFile>) -> Result<Self, ClientError> {
         let offsets = file.as_ref().map_or_else(|| Ok(Offsets::new()), OffsetFile::read)?;
-        Ok(Self { member, offsets, file, is_changed: false })
+        Ok(Self { member, offsets, file, is_changed: false, is_persisting: None })
     }
 
     /// Stores the offsets of all queues, or of one. Brokers that do not confirm them are told again what has not changed.
-    fn persist(&mut self, only: Option<&MessageQueue>, word: Word) -> impl Future<Output = ()> + use<> {
+    fn persist(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
         let due = match &self.file {
             Some(file) => {
                 if self.is_changed {
@@ -185,14 +180,49 @@ impl OffsetStoreActor {
                     .collect()
             }
         };
-        let (member, surely) = (Arc::clone(&self.member), word == Word::Confirmed);
+        let member = Arc::clone(&self.member);
         async move {
+            let mut silent = BTreeSet::new();
             for (queue, offset) in due {
-                if let Err(error) = commit(&member, &queue, offset, surely).await {
+                if silent.contains(&queue.broker_name) {
+                    continue;
+                }
+                if let Err(error) = commit(&member, &queue, offset).await {
                     let (group, number) = (member.group(), queue.queue_id);
                     tracing::warn!(%group, queue.topic, number, %offset, %error, "cannot store an offset yet");
+                    // It is not waited for with each of its queues.
+                    if error.is_of_transport() {
+                        silent.insert(queue.broker_name);
+                    }
                 }
             }
+        }
+    }
+
+    /// Has everything stored, unless that is still under way since the last time.
+    fn persist_regularly(&mut self) {
+        if self.is_persisting.as_ref().is_some_and(|under_way| under_way.has_changed().is_ok()) {
+            return;
+        }
+        let (end, under_way) = watch::channel(());
+        self.is_persisting = Some(under_way);
+        let stored = self.persist(None);
+        actix_rt::spawn(async move {
+            stored.await;
+            drop(end);
+        });
+    }
+
+    /// The same for what has to be there when it is done, since somebody else may be about to ask for it: brokers serve the requests
+    /// of one connection apart, so that an older offset that is still on its way might come after it.
+    fn persist_after_all(&mut self, only: Option<&MessageQueue>) -> impl Future<Output = ()> + use<> {
+        let (stored, before) = (self.persist(only), self.is_persisting.clone());
+        async move {
+            if let Some(mut before) = before {
+                // Nothing is ever sent: it ends.
+                let _ = before.changed().await;
+            }
+            stored.await;
         }
     }
 
@@ -207,13 +237,8 @@ impl OffsetStoreActor {
     }
 }
 
-async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset, surely: bool) -> Result<(), ClientError> {
-    let (topic, at) = (Topic::parse(&queue.topic)?, member.at_master(queue)?);
-    if surely {
-        member.membership.commit_surely(&topic, &at, offset).await
-    } else {
-        member.membership.commit(&topic, &at, offset).await
-    }
+async fn commit(member: &Member, queue: &MessageQueue, offset: QueueOffset) -> Result<(), ClientError> {
+    member.membership.commit(&Topic::parse(&queue.topic)?, &member.at_master(queue)?, offset).await
 }
 
 impl Actor for OffsetStoreActor {
@@ -221,9 +246,7 @@ impl Actor for OffsetStoreActor {
 
     fn started(&mut self, ctx: &mut Context<Self>) {
         if self.member.commits_itself() {
-            ctx.run_interval(self.member.options.persist_interval, |actor, _| {
-                actix_rt::spawn(actor.persist(None, Word::Given));
-            });
+            ctx.run_interval(self.member.options.persist_interval, |actor, _| actor.persist_regularly());
         }
     }
 }
@@ -253,7 +276,7 @@ impl Handler<Forget> for OffsetStoreActor {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, forget: Forget, _: &mut Context<Self>) -> ResponseFuture<()> {
-        let stored = self.member.commits_itself().then(|| self.persist(Some(&forget.queue), Word::Confirmed));
+        let stored = self.member.commits_itself().then(|| self.persist_after_all(Some(&forget.queue)));
         // In the file every queue stays: the member takes it up again where it was.
         if self.file.is_none() {
             self.offsets.remove(&forget.queue);
@@ -273,7 +296,7 @@ impl Handler<Commit> for OffsetStoreActor {
         for (queue, offset) in commit.offsets {
             self.advance(&queue, offset);
         }
-        Box::pin(self.persist(None, Word::Confirmed))
+        Box::pin(self.persist_after_all(None))
     }
 }
 
@@ -282,7 +305,7 @@ impl Handler<MoveTo> for OffsetStoreActor {
 
     fn handle(&mut self, to: MoveTo, _: &mut Context<Self>) -> ResponseFuture<()> {
         self.advance(&to.queue, to.offset);
-        Box::pin(self.persist(Some(&to.queue), Word::Confirmed))
+        Box::pin(self.persist_after_all(Some(&to.queue)))
     }
 }
 
