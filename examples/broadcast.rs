@@ -5,14 +5,15 @@
 //! ```
 
 use std::error::Error;
+use std::path::Path;
 use std::time::Duration;
 
 use ferromq::client::{Client, ClientOptions, ConsumerOptions, Delivery, OutgoingMessage, PushConsumer, Wanted};
 use ferromq::protocol::body::heartbeat::MessageModel;
 use tokio::sync::mpsc;
 
-/// A member, and the ids of the messages that it gets.
-async fn member() -> Result<(PushConsumer, mpsc::UnboundedReceiver<String>), Box<dyn Error>> {
+/// A member that keeps in a folder how far it has come, and the ids of the messages that it gets.
+async fn member(folder: &Path) -> Result<(PushConsumer, mpsc::UnboundedReceiver<String>), Box<dyn Error>> {
     let client = Client::new(ClientOptions::of_environment()?).await?;
     let options = ConsumerOptions { model: MessageModel::Broadcasting, ..ConsumerOptions::default() };
     let (seen, ids) = mpsc::unbounded_channel();
@@ -23,19 +24,27 @@ async fn member() -> Result<(PushConsumer, mpsc::UnboundedReceiver<String>), Box
         }
         std::future::ready(())
     };
-    // How far a member has come is kept by itself: here only as long as it lives.
-    let folder = std::env::temp_dir().join(format!("ferromq-broadcast-{}", client.id()));
+    // Members on one machine would share the place otherwise.
+    let folder = folder.join(client.id());
     let builder = client.push_consumer("broadcast-consumer").options(options).subscribe("News", Wanted::All);
     Ok((builder.offsets_folder(folder).start(listener).await?, ids))
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::temp_dir().join(format!("ferromq-broadcast-{}", std::process::id()));
+    let outcome = run(&folder).await;
+    // It is not there if nothing has begun.
+    let _ = std::fs::remove_dir_all(&folder);
+    outcome
+}
+
+async fn run(folder: &Path) -> Result<(), Box<dyn Error>> {
     let client = Client::new(ClientOptions::of_environment()?).await?;
     let producer = client.producer("broadcast-producer").start().await?;
     // The topic is there from the first message on; members begin with what comes later.
     producer.send(&OutgoingMessage::to("News", "an old hat")?).await?;
-    let mut members = [member().await?, member().await?];
+    let mut members = [member(folder).await?, member(folder).await?];
 
     let limit = Duration::from_secs(50);
     let mut unheard = vec![None; members.len()];

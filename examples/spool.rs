@@ -20,7 +20,8 @@ const MESSAGES: usize = 20;
 async fn main() -> Result<(), Box<dyn Error>> {
     let directory = std::env::temp_dir().join(format!("ferromq-spool-{}", std::process::id()));
     let outcome = run(&SpoolOptions::at(&directory)).await;
-    std::fs::remove_dir_all(&directory)?;
+    // It is not there if nothing has begun.
+    let _ = std::fs::remove_dir_all(&directory);
     outcome
 }
 
