@@ -13,6 +13,7 @@ use ferromq::client::{
 };
 use ferromq::protocol::body::acl::AccessConfig;
 use ferromq::protocol::body::topic_config::{Permission, TopicConfig};
+use ferromq::protocol::names::Topic;
 use ferromq::protocol::signature::Credentials;
 
 use crate::Outcome;
@@ -98,8 +99,9 @@ impl Guard {
         consumer.stop().await?;
         expect(inbox.bodies() == bodies, || format!("{:?}", inbox.bodies()))?;
         let (admin, broker) = self.admin(Some(APPLICATION)).await?;
-        let info = admin.runtime_info(&broker).await?;
-        expect(info.contains_key("brokerVersionDesc"), || format!("{info:?}"))
+        let stats = admin.topic_stats(&broker, &Topic::parse("Served")?).await?;
+        let stored: i64 = stats.offset_table.values().map(|queue| queue.max_offset).sum();
+        expect(stored == 20, || format!("{stats:?}"))
     }
 
     pub(crate) async fn no_administrator_is_refused(&self) -> Outcome {
