@@ -5,6 +5,7 @@ mod a_broker_that_contradicts_itself_is_asked_calmly;
 mod a_broker_that_dies_in_the_middle;
 mod a_broker_that_restarts_loses_nothing;
 mod a_call_ends_within_its_time;
+mod a_consumer_stops_at_any_moment;
 mod a_delivery_that_waited_for_too_long_is_not_made;
 mod a_listener_that_panics_leaves_the_others_their_turn;
 mod a_message_that_cannot_be_sent_back;

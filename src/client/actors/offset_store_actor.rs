@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use crate::client::error::ClientError;
 use crate::client::member::Member;
@@ -150,6 +150,9 @@ pub struct OffsetStoreActor {
     is_changed: bool,
     /// Closed when what is stored every so often has come to its end.
     is_persisting: Option<watch::Receiver<()>>,
+    /// Offsets are stored one after the other: of the first ones of a group that come together RocketMQ's broker keeps one alone
+    /// (`ConsumerOffsetManager.commitOffset` 4.9.7, read and seen). Holds the brokers that have not answered lately.
+    turn: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl OffsetStoreActor {
@@ -159,7 +162,7 @@ impl OffsetStoreActor {
     /// The file cannot be read.
     pub fn new(member: Arc<Member>, file: Option<OffsetFile>) -> Result<Self, ClientError> {
         let offsets = file.as_ref().map_or_else(|| Ok(Offsets::new()), OffsetFile::read)?;
-        Ok(Self { member, offsets, file, is_changed: false, is_persisting: None })
+        Ok(Self { member, offsets, file, is_changed: false, is_persisting: None, turn: Arc::default() })
     }
 
     /// Stores the offsets of all queues, or of one. Brokers that do not confirm them are told again what has not changed.
@@ -180,10 +183,10 @@ impl OffsetStoreActor {
                     .collect()
             }
         };
-        let member = Arc::clone(&self.member);
+        let (member, turn) = (Arc::clone(&self.member), Arc::clone(&self.turn));
         async move {
-            let mut silent = BTreeSet::new();
             for (queue, offset) in due {
+                let mut silent = turn.lock().await;
                 if silent.contains(&queue.broker_name) {
                     continue;
                 }
@@ -206,9 +209,11 @@ impl OffsetStoreActor {
         }
         let (end, under_way) = watch::channel(());
         self.is_persisting = Some(under_way);
-        let stored = self.persist(None);
+        let (stored, turn) = (self.persist(None), Arc::clone(&self.turn));
         actix_rt::spawn(async move {
             stored.await;
+            // What comes now is tried anew.
+            turn.lock().await.clear();
             drop(end);
         });
     }

@@ -419,6 +419,7 @@ impl Handler<CallsEnded> for PullActor {
     type Result = ();
 
     fn handle(&mut self, ended: CallsEnded, ctx: &mut Context<Self>) {
+        let was_called = ended.ended.iter().any(|(_, verdict)| verdict.is_some());
         for (number, verdict) in ended.ended {
             match (self.calls.try_remove(number), verdict) {
                 (Some(messages), Some(verdict)) => self.settle(&messages, verdict, ctx),
@@ -427,7 +428,12 @@ impl Handler<CallsEnded> for PullActor {
             }
         }
         self.progressed();
-        self.feed(ctx);
+        if was_called {
+            self.feed(ctx);
+        } else {
+            // Where nobody takes calls any more, they would come back at once and for ever, and no order would be heard.
+            ctx.run_later(FAILED_FOR, Self::feed);
+        }
         self.end_if_idle(ctx);
     }
 }
