@@ -38,3 +38,25 @@ async fn behind_one_that_is_under_way() {
     // A request for an offset has five seconds.
     assert!(took > Duration::from_secs(2), "the last was sent beside it: {took:?}");
 }
+
+/// An application that stores offsets itself tries again when it commits again, whatever became of the commit before.
+#[tokio::test]
+async fn after_one_that_was_not_stored() {
+    let stored = AtomicUsize::new(0);
+    let cluster = FakeCluster::start(1, move |command, _| match command.code {
+        request::PULL_MESSAGE if command.ext.int64("queueOffset") == Ok(0) => {
+            Some(vec![pulled(command, response::SUCCESS, 1, record(0, "first"))])
+        }
+        request::UPDATE_CONSUMER_OFFSET if stored.fetch_add(1, Ordering::SeqCst) == 0 => Some(Vec::new()),
+        _ => None,
+    })
+    .await;
+    let builder = cluster.client().await.pull_consumer("readers").options(from_the_first()).commit_by_hand();
+    let mut consumer = builder.subscribe("T", Wanted::All).start().await.unwrap();
+    assert_eq!(consumer.poll(LIMIT).await.unwrap().len(), 1);
+    for commits in 1..=2 {
+        consumer.commit().await.unwrap();
+        assert_eq!(cluster.broker.received(request::UPDATE_CONSUMER_OFFSET).len(), commits);
+    }
+    consumer.stop().await.unwrap();
+}

@@ -4,8 +4,9 @@
 //! InstanceActor, [`Commit`] from applications that store it themselves. Stores what has changed every so often: with the
 //! brokers, or in a file where each member gets all messages. When it dies, its group goes on from what was stored last.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture};
 use tokio::sync::{Mutex, watch};
@@ -151,8 +152,8 @@ pub struct OffsetStoreActor {
     /// Closed when what is stored every so often has come to its end.
     is_persisting: Option<watch::Receiver<()>>,
     /// Offsets are stored one after the other: of the first ones of a group that come together RocketMQ's broker keeps one alone
-    /// (`ConsumerOffsetManager.commitOffset` 4.9.7, read and seen). Holds the brokers that have not answered lately.
-    turn: Arc<Mutex<BTreeSet<String>>>,
+    /// (`ConsumerOffsetManager.commitOffset` 4.9.7, read and seen). Holds when brokers last failed to answer.
+    turn: Arc<Mutex<BTreeMap<String, Duration>>>,
 }
 
 impl OffsetStoreActor {
@@ -185,17 +186,18 @@ impl OffsetStoreActor {
         };
         let (member, turn) = (Arc::clone(&self.member), Arc::clone(&self.turn));
         async move {
+            let began = member.clock.elapsed();
             for (queue, offset) in due {
-                let mut silent = turn.lock().await;
-                if silent.contains(&queue.broker_name) {
+                let mut failed_at = turn.lock().await;
+                // Who waited behind one that was not answered does not wait once more; who comes later tries anew.
+                if failed_at.get(&queue.broker_name).is_some_and(|at| *at > began) {
                     continue;
                 }
                 if let Err(error) = commit(&member, &queue, offset).await {
                     let (group, number) = (member.group(), queue.queue_id);
                     tracing::warn!(%group, queue.topic, number, %offset, %error, "cannot store an offset yet");
-                    // It is not waited for with each of its queues.
                     if error.is_of_transport() {
-                        silent.insert(queue.broker_name);
+                        failed_at.insert(queue.broker_name, member.clock.elapsed());
                     }
                 }
             }
@@ -209,11 +211,9 @@ impl OffsetStoreActor {
         }
         let (end, under_way) = watch::channel(());
         self.is_persisting = Some(under_way);
-        let (stored, turn) = (self.persist(None), Arc::clone(&self.turn));
+        let stored = self.persist(None);
         actix_rt::spawn(async move {
             stored.await;
-            // What comes now is tried anew.
-            turn.lock().await.clear();
             drop(end);
         });
     }
