@@ -21,6 +21,10 @@
 //! | [`admin`] | every request of administrators, as a function | actors; words for people |
 //! | [`cli`] | the commands of the binary | decisions: it reads arguments and starts actors |
 
+// A future is as large as all that it may ever have to wait for, and moved as a whole when it is spawned: what is seldom waited
+// for goes into a box. `clippy.toml` has the size.
+#![warn(clippy::large_futures)]
+
 pub mod actors;
 pub mod admin;
 pub mod broker;

@@ -224,7 +224,8 @@ impl BrokerBuilder {
     /// See [`StartError`]; nothing goes on running then.
     pub async fn start(self) -> Result<Broker, StartError> {
         let arbiters = Arbiters::start(self.options.layout, self.options.connection_threads);
-        wiring::start(self, arbiters).await
+        // In a box, since what starts a broker would make the future of whoever embeds one ten kilobytes large.
+        Box::pin(wiring::start(self, arbiters)).await
     }
 }
 

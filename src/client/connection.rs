@@ -3,19 +3,21 @@
 //! It does not reconnect, choose servers or try again: when the socket ends, every waiting call fails with
 //! [`ClientError::Closed`] and so does each later one.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod waiting;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 
+use self::waiting::Waiting;
 use super::error::ClientError;
 use super::pushed::{Answer, Pushed};
 use super::tls::{self, Tls};
@@ -23,7 +25,7 @@ use crate::protocol::body::BodyError;
 use crate::protocol::codes::response;
 use crate::protocol::command::{Command, Serialization};
 use crate::protocol::error::ProtocolError;
-use crate::protocol::frame::{self, FRAME_BYTES_MAX, Frame};
+use crate::protocol::frame::{self, FRAME_BYTES_MAX, Frame, HeaderScratch};
 use crate::protocol::signature::Credentials;
 use crate::protocol::units::Opaque;
 
@@ -31,6 +33,9 @@ use crate::protocol::units::Opaque;
 const READ_BYTES: usize = 64 * 1024;
 /// Most frames that leave in one write.
 const FRAMES_PER_WRITE: usize = 256;
+
+/// Most room that is kept for joining frames until the next write.
+const JOINED_BYTES_KEPT: usize = 256 * 1024;
 
 /// What a connection may use.
 ///
@@ -213,17 +218,23 @@ impl Connection {
     /// The connection is or gets closed, or no reply comes within `limit`. In both cases the server may have done what
     /// it was asked to. When nothing at all came meanwhile, the connection is closed: what a firewall has forgotten would
     /// otherwise be used until the system gives up.
-    pub async fn request(&self, command: Command, limit: Duration) -> Result<Command, ClientError> {
-        let code = command.code;
-        let heard = self.shared.waiting.heard.load(Ordering::Relaxed);
-        match timeout(limit, self.exchange(command)).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
+    pub fn request(
+        &self,
+        command: Command,
+        limit: Duration,
+    ) -> impl Future<Output = Result<Command, ClientError>> + Send + use<'_> {
+        // It is written before anybody waits, since the future of each call would hold the command otherwise.
+        let (code, opaque) = (command.code, self.next_opaque());
+        let frame = self.encoded(command.with_opaque(opaque));
+        async move {
+            let heard = self.shared.waiting.heard.load(Ordering::Relaxed);
+            let answer = timeout(limit, self.exchange(opaque, frame)).await;
+            answer.unwrap_or_else(|_| {
                 if self.shared.waiting.heard.load(Ordering::Relaxed) == heard {
                     self.shared.waiting.close();
                 }
                 Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit })
-            }
+            })
         }
     }
 
@@ -242,7 +253,7 @@ impl Connection {
     /// The connection is closed, or so full of what the server does not read that there is no room within `limit`.
     pub async fn send_oneway(&self, command: Command, limit: Duration) -> Result<(), ClientError> {
         let code = command.code;
-        let pushing = self.push(command.with_opaque(self.next_opaque()).oneway());
+        let pushing = self.push(self.encoded(command.with_opaque(self.next_opaque()).oneway()));
         timeout(limit, pushing)
             .await
             .unwrap_or_else(|_| Err(ClientError::Timeout { address: self.shared.address.clone(), code, after: limit }))
@@ -268,22 +279,24 @@ impl Connection {
         ClientError::Body { address: self.shared.address.clone(), source }
     }
 
-    async fn exchange(&self, command: Command) -> Result<Command, ClientError> {
+    async fn exchange(&self, opaque: Opaque, frame: Bytes) -> Result<Command, ClientError> {
         let _permit = self.shared.room.acquire().await.map_err(|_| self.closed())?;
-        let opaque = self.next_opaque();
         let entry = self.shared.waiting.enter(opaque).ok_or_else(|| self.closed())?;
-        self.push(command.with_opaque(opaque)).await?;
+        self.push(frame).await?;
         entry.reply().await.ok_or_else(|| self.closed())
     }
 
-    async fn push(&self, command: Command) -> Result<(), ClientError> {
+    async fn push(&self, frame: Bytes) -> Result<(), ClientError> {
+        self.shared.outgoing.send(frame).await.map_err(|_| self.closed())
+    }
+
+    /// The frame of a command, which is signed if requests are.
+    fn encoded(&self, command: Command) -> Bytes {
         let command = match &self.shared.credentials {
             Some(credentials) => credentials.sign(command),
             None => command,
         };
-        let mut out = BytesMut::new();
-        frame::encode(&command, self.shared.serialization, &mut out);
-        self.shared.outgoing.send(out.freeze()).await.map_err(|_| self.closed())
+        frame::encoded(&command, self.shared.serialization)
     }
 
     fn next_opaque(&self) -> Opaque {
@@ -304,88 +317,27 @@ async fn connect(address: &str) -> Result<TcpStream, ClientError> {
     Ok(stream)
 }
 
-/// Who waits for which reply. `None` once the connection has ended, so that nobody begins to wait in vain.
-#[derive(Debug)]
-struct Waiting {
-    /// Counts what has come from the server.
-    heard: AtomicU64,
-    calls: Mutex<Option<HashMap<Opaque, oneshot::Sender<Command>>>>,
-    is_open: watch::Sender<bool>,
-    /// Why nothing more can be read from it, if it did not just end.
-    failure: OnceLock<String>,
-}
-
-impl Default for Waiting {
-    fn default() -> Self {
-        let calls = Mutex::new(Some(HashMap::new()));
-        Self { heard: AtomicU64::new(0), calls, is_open: watch::Sender::new(true), failure: OnceLock::new() }
-    }
-}
-
-impl Waiting {
-    fn enter(self: &Arc<Self>, opaque: Opaque) -> Option<Entry> {
-        let (sender, receiver) = oneshot::channel();
-        self.with(|calls| calls.as_mut().map(|calls| calls.insert(opaque, sender)))?;
-        Some(Entry { waiting: self.clone(), opaque, receiver })
-    }
-
-    fn complete(&self, reply: Command) {
-        let call = self.with(|calls| calls.as_mut()?.remove(&reply.opaque));
-        if let Some(call) = call {
-            // The caller may have given up in this very moment; nobody misses the reply then.
-            drop(call.send(reply));
-        }
-    }
-
-    fn close(&self) {
-        // Dropping the senders wakes every caller with the news.
-        self.with(Option::take);
-        self.is_open.send_replace(false);
-    }
-
-    fn is_closed(&self) -> bool {
-        self.with(|calls| calls.is_none())
-    }
-
-    /// A std mutex: it is held for one map operation and never across an await. A panic while it is held cannot leave
-    /// the map half changed, so poisoning is passed over.
-    fn with<T>(&self, change: impl FnOnce(&mut Option<HashMap<Opaque, oneshot::Sender<Command>>>) -> T) -> T {
-        change(&mut self.calls.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// One waiting call; when its caller gives up, it is forgotten.
-struct Entry {
-    waiting: Arc<Waiting>,
-    opaque: Opaque,
-    receiver: oneshot::Receiver<Command>,
-}
-
-impl Entry {
-    async fn reply(mut self) -> Option<Command> {
-        (&mut self.receiver).await.ok()
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.waiting.with(|calls| calls.as_mut().and_then(|calls| calls.remove(&self.opaque)));
-    }
-}
-
 /// Writes frames as they come, those that wait already in one go.
 async fn write_frames(mut socket: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>) {
-    let mut batch = Vec::with_capacity(FRAMES_PER_WRITE);
+    let (mut batch, mut joined) = (Vec::with_capacity(FRAMES_PER_WRITE), Vec::new());
     while frames.recv_many(&mut batch, FRAMES_PER_WRITE).await > 0 {
-        let whole = if let [only] = batch.as_slice() { only.clone() } else { batch.concat().into() };
-        batch.clear();
+        let whole = match batch.as_slice() {
+            [only] => only.as_ref(),
+            several => {
+                joined.clear();
+                joined.shrink_to(JOINED_BYTES_KEPT);
+                several.iter().for_each(|frame| joined.extend_from_slice(frame));
+                &joined
+            }
+        };
         // A server that reads nothing would hold the socket for ever, also after everybody has given it up.
         let mut is_open = waiting.is_open.subscribe();
         let written = tokio::select! {
             // What encrypts keeps bytes until it is told to let them go; for others that costs nothing.
-            written = async { socket.write_all(&whole).await?; socket.flush().await } => written.is_ok(),
+            written = async { socket.write_all(whole).await?; socket.flush().await } => written.is_ok(),
             _ = is_open.wait_for(|is_open| !is_open) => false,
         };
+        batch.clear();
         if !written {
             break;
         }
@@ -405,10 +357,11 @@ impl Hears {
     /// Reads replies until the socket ends or brings what is no frame.
     async fn read_frames(self, mut socket: impl AsyncRead + Unpin, frame_bytes: usize) {
         let mut buffer = BytesMut::with_capacity(READ_BYTES);
-        let mut frames = Vec::new();
+        let (mut frames, mut scratch) = (Vec::new(), HeaderScratch::default());
         while self.reads(&mut socket, &mut buffer).await {
             let decoded = frame::decode_all(&mut buffer, frame_bytes, &mut frames);
-            let handled = frames.drain(..).try_for_each(|frame| self.handle(&frame));
+            let handled = frames.drain(..).try_for_each(|frame| self.handle(&frame, &mut scratch));
+            scratch.forget_odd();
             if let Err(error) = decoded.and(handled) {
                 tracing::warn!(address = &*self.address, %error, "closing a connection whose peer sent what cannot be read");
                 break;
@@ -430,8 +383,8 @@ impl Hears {
     }
 
     /// Gives a reply to who waits for it, and a request of the server to who hears those.
-    fn handle(&self, frame: &Frame) -> Result<(), ProtocolError> {
-        let command = frame.command()?;
+    fn handle(&self, frame: &Frame, scratch: &mut HeaderScratch) -> Result<(), ProtocolError> {
+        let command = frame.command_with(scratch)?;
         self.waiting.heard.fetch_add(1, Ordering::Relaxed);
         if command.is_reply() {
             self.waiting.complete(command);

@@ -103,6 +103,7 @@ pub mod tally;
 pub mod tls;
 pub mod trace;
 pub mod transactions;
+mod within;
 
 pub use actors::engine::Threads;
 pub use connection::{Connection, ConnectionOptions, Limits};

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
+
 use super::connection::{Connection, ConnectionOptions};
 use super::error::ClientError;
 
@@ -48,24 +51,38 @@ impl Connections {
     /// As [`Connection::open`].
     pub async fn to(&self, address: &str) -> Result<Connection, ClientError> {
         let slot = self.slot(address);
+        if let Some(connection) = slot.try_lock().ok().as_deref().and_then(working) {
+            return Ok(connection);
+        }
+        // In a box, since connecting takes kilobytes that everybody's future would have room for otherwise.
+        Box::pin(self.connect(slot, address)).await
+    }
+
+    async fn connect(&self, slot: Slot, address: &str) -> Result<Connection, ClientError> {
         let connecting = async {
             let mut slot = slot.lock().await;
-            if let Some(connection) = slot.as_ref().filter(|connection| !connection.is_closed()) {
-                return Ok(connection.clone());
+            if let Some(connection) = working(&slot) {
+                return Ok(connection);
             }
             let connection = Connection::open(address, self.options.clone()).await?;
             *slot = Some(connection.clone());
             Ok(connection)
         };
         // Many who wait for a server that nobody reaches would otherwise wait one after the other.
-        let late = |late: tokio::time::error::Elapsed| {
-            Err(ClientError::Connect { address: address.into(), source: late.into() })
-        };
-        tokio::time::timeout(self.options.limits.connect_timeout, connecting).await.unwrap_or_else(late)
+        let late = |late: Elapsed| Err(ClientError::Connect { address: address.into(), source: late.into() });
+        timeout(self.options.limits.connect_timeout, connecting).await.unwrap_or_else(late)
     }
 
     fn slot(&self, address: &str) -> Slot {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.entry(address.to_owned()).or_default().clone()
+        match slots.get(address) {
+            Some(slot) => Arc::clone(slot),
+            None => Arc::clone(slots.entry(address.to_owned()).or_default()),
+        }
     }
+}
+
+/// The connection in a slot, unless it has ended.
+fn working(slot: &Option<Connection>) -> Option<Connection> {
+    slot.clone().filter(|connection| !connection.is_closed())
 }

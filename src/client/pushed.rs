@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::protocol::codes::response;
@@ -95,10 +95,9 @@ impl Answer {
 
     fn push(&mut self, reply: Command) {
         let Some(opaque) = self.opaque.take() else { return };
-        let mut out = BytesMut::new();
-        frame::encode(&reply.with_opaque(opaque), self.serialization, &mut out);
+        let reply = frame::encoded(&reply.with_opaque(opaque), self.serialization);
         // With a full queue the server's call times out, which costs less than to stop reading its replies.
-        self.outgoing.upgrade().map(|outgoing| outgoing.try_send(out.freeze()));
+        self.outgoing.upgrade().map(|outgoing| outgoing.try_send(reply));
     }
 }
 

@@ -150,7 +150,8 @@ impl RouteCache {
     pub async fn of(&self, topic: &Topic) -> Result<Arc<TopicRoute>, ClientError> {
         match self.believed(topic) {
             Some(route) => Ok(route),
-            None => self.learn(topic, self.routes.of(topic).await),
+            // In a box, as below.
+            None => self.learn(topic, Box::pin(self.routes.of(topic)).await),
         }
     }
 
@@ -161,7 +162,8 @@ impl RouteCache {
     pub async fn of_publishing(&self, topic: &Topic) -> Result<Arc<TopicRoute>, ClientError> {
         match self.believed(topic) {
             Some(route) => Ok(route),
-            None => self.learn(topic, self.routes.of_publishing(topic).await),
+            // In a box, since asking takes kilobytes that the future of every send would have room for otherwise.
+            None => self.learn(topic, Box::pin(self.routes.of_publishing(topic)).await),
         }
     }
 

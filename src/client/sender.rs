@@ -6,8 +6,6 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::time::timeout;
-
 use super::connection::Connection;
 use super::error::ClientError;
 use super::latency_faults::{LatencyFaults, SendOutcome};
@@ -17,6 +15,7 @@ use super::producer_options::ProducerOptions;
 use super::receipt::{SendReceipt, SendStatus};
 use super::route::Queue;
 use super::route_cache::{RouteCache, TopicRoute};
+use super::within::within;
 use crate::protocol::codes::response;
 use crate::protocol::names::GroupName;
 use crate::time::SharedClock;
@@ -55,10 +54,10 @@ impl Sender {
             if left.is_zero() {
                 break;
             }
-            let Ok(route) = timeout(left, self.routes.of_publishing(&letter.topic)).await else { break };
+            let Ok(route) = within(|| left, self.routes.of_publishing(&letter.topic)).await else { break };
             let route = route?;
             let Some(queue) = self.choose(&route, tries.brokers.last()) else { return Err(no_queue(letter)) };
-            match self.attempt(letter, queue, left).await {
+            match self.attempt(letter, queue, began).await {
                 Ok(receipt) if self.options.retry_unless_stored && receipt.status != SendStatus::Stored => {
                     tries.failed(queue, Outcome::NotAsPromised(receipt));
                 }
@@ -74,7 +73,7 @@ impl Sender {
 
     /// Sends the letter to one queue, once.
     pub(super) async fn deliver_to(&self, letter: &Letter, queue: &Queue) -> Result<SendReceipt, ClientError> {
-        self.attempt(letter, queue, self.options.send_timeout).await
+        self.attempt(letter, queue, self.clock.elapsed()).await
     }
 
     /// What is left of the time of a send that began then.
@@ -91,31 +90,27 @@ impl Sender {
         connection.send_oneway(command, self.options.send_timeout).await
     }
 
-    async fn attempt(&self, letter: &Letter, queue: &Queue, left: Duration) -> Result<SendReceipt, ClientError> {
-        let began = self.clock.elapsed();
-        let answer = self.exchange(letter, queue, left, began + left).await;
-        if self.options.fault_tolerance {
-            let now = self.clock.elapsed();
-            let outcome = if answer.is_ok() { SendOutcome::Answered } else { SendOutcome::Failed };
-            self.with_faults(|faults| faults.note(&queue.broker_name, now.saturating_sub(began), outcome, now));
+    /// Sends the letter to one queue within what is left of the time of a send that began then, and notes how long that took.
+    async fn attempt(&self, letter: &Letter, queue: &Queue, began: Duration) -> Result<SendReceipt, ClientError> {
+        if !self.options.fault_tolerance {
+            return self.exchange(letter, queue, began).await;
         }
+        let asked = self.clock.elapsed();
+        let answer = self.exchange(letter, queue, began).await;
+        let now = self.clock.elapsed();
+        let outcome = if answer.is_ok() { SendOutcome::Answered } else { SendOutcome::Failed };
+        self.with_faults(|faults| faults.note(&queue.broker_name, now.saturating_sub(asked), outcome, now));
         answer
     }
 
     /// Connects, which counts as well as waiting for whoever connects already, and asks within what is left then: a connection on
     /// which nothing at all comes meanwhile is given up by its own limit.
-    async fn exchange(
-        &self,
-        letter: &Letter,
-        queue: &Queue,
-        left: Duration,
-        deadline: Duration,
-    ) -> Result<SendReceipt, ClientError> {
-        let late = || ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after: left };
-        let connecting = timeout(left, self.connect(&queue.address));
-        let connection = connecting.await.unwrap_or_else(|_| Err(late()))?;
+    async fn exchange(&self, letter: &Letter, queue: &Queue, began: Duration) -> Result<SendReceipt, ClientError> {
+        let late = |after| ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after };
+        let connecting = within(|| self.left(began), self.connect(&queue.address));
+        let connection = connecting.await.unwrap_or_else(|after| Err(late(after)))?;
         let command = letter.to(queue.id, &self.group, self.clock.now_ms());
-        let reply = connection.request(command, deadline.saturating_sub(self.clock.elapsed())).await?;
+        let reply = connection.request(command, self.left(began)).await?;
         SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
     }
 

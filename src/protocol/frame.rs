@@ -39,6 +39,9 @@ const HEADER_WORD_BYTES: usize = 4;
 /// this; and a header of this size that is passed on in the other encoding, every byte escaped, can still be framed.
 pub const HEADER_BYTES_MAX: usize = 2 << 20;
 
+/// Room for what a header has besides the names and values of its fields.
+const HEADER_BYTES_USUAL: usize = 256;
+
 /// The largest header that the header word has room for.
 const HEADER_BYTES_FRAMED_MAX: usize = (1 << 24) - 1;
 
@@ -103,9 +106,16 @@ impl Frame {
     /// # Errors
     /// As [`FrameRef::command`].
     pub fn command(&self) -> Result<Command, ProtocolError> {
-        let mut scratch = HeaderScratch::default();
+        self.command_with(&mut HeaderScratch::default())
+    }
+
+    /// The same, for one frame of many on one connection.
+    ///
+    /// # Errors
+    /// As [`FrameRef::command`].
+    pub fn command_with(&self, scratch: &mut HeaderScratch) -> Result<Command, ProtocolError> {
         let frame = FrameRef { serialization: self.serialization, header: &self.header, body: &self.body };
-        Ok(frame.command(&mut scratch)?.to_command(self.body.clone()))
+        Ok(frame.command(scratch)?.to_command(self.body.clone()))
     }
 }
 
@@ -188,6 +198,14 @@ pub fn decode_all(buffer: &mut BytesMut, limit: usize, frames: &mut Vec<Frame>) 
         frames.push(Frame { serialization, header: block.slice_ref(header), body: block.slice_ref(body) });
     }
     outcome
+}
+
+/// A whole frame by itself.
+#[must_use]
+pub fn encoded(command: &Command, serialization: Serialization) -> Bytes {
+    let mut out = BytesMut::with_capacity(HEADER_BYTES_USUAL + command.ext.bytes() + command.body.len());
+    encode(command, serialization, &mut out);
+    out.freeze()
 }
 
 /// Appends a whole frame to `out`.

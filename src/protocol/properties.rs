@@ -13,6 +13,9 @@ pub const NAME_VALUE_SEPARATOR: char = '\u{1}';
 /// Stands between pairs.
 pub const PAIR_SEPARATOR: char = '\u{2}';
 
+/// Room for what most messages have: an id, a tag, a key and a few numbers.
+const BYTES_USUAL: usize = 128;
+
 const NAME_END: u8 = NAME_VALUE_SEPARATOR as u8;
 const PAIR_END: u8 = PAIR_SEPARATOR as u8;
 
@@ -199,7 +202,7 @@ pub fn with(text: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
 
 /// Writes pairs as text. Empty values are written, though reading drops them, as the reference does.
 pub fn encode<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(BYTES_USUAL);
     for (name, value) in pairs {
         append(&mut text, name, value);
     }

@@ -96,7 +96,7 @@ impl Own {
         letter: &Letter,
     ) -> Result<SendReceipt, ClientError> {
         let began = self.sender.clock.elapsed();
-        let outcome = self.deliver(letter).await;
+        let outcome = self.deliver(letter, began).await;
         self.told(message, letter, &outcome, began);
         outcome
     }
@@ -114,9 +114,13 @@ impl Own {
         self.hooks.after(&SentMessage { message, outcome, took, is_half });
     }
 
-    /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn.
-    pub(in crate::client) async fn deliver(&self, letter: &Letter) -> Result<SendReceipt, ClientError> {
-        let began = self.sender.clock.elapsed();
+    /// Delivers a letter to the queue of its sharding key, where it is tried once, or to the queues in turn; its time is that of a
+    /// send that began then.
+    pub(in crate::client) async fn deliver(
+        &self,
+        letter: &Letter,
+        began: Duration,
+    ) -> Result<SendReceipt, ClientError> {
         self.meet(&letter.topic).await?;
         let Some(key) = properties::find(&letter.properties, keys::SHARDING_KEY) else {
             return self.sender.deliver(letter, began).await;

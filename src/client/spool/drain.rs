@@ -59,7 +59,7 @@ impl Drain {
                 return false;
             }
         };
-        let Err(error) = self.own.deliver(&letter).await else {
+        let Err(error) = self.own.deliver(&letter, self.own.sender.clock.elapsed()).await else {
             self.patience.taken(&letter.topic);
             self.done().await;
             return true;

@@ -41,6 +41,9 @@ pub struct SendHeader<'a> {
 }
 
 impl<'a> SendHeader<'a> {
+    /// How many fields it has.
+    pub const FIELDS: usize = Name::COUNT;
+
     /// Reads the fields by their long or their short names; no name is both, so the request's code need not be known.
     ///
     /// # Errors
