@@ -21,6 +21,7 @@ mod progress;
 mod queues;
 mod read;
 mod send;
+mod several;
 mod target;
 mod topic_lists;
 mod topics;
@@ -33,6 +34,7 @@ use thiserror::Error;
 
 use self::brokers::Cleaning;
 use self::page::{Cell, Page};
+use self::several::HalfDone;
 use super::access::{Access, AccessArgs};
 use super::unless_reader_left;
 use crate::admin::Admin;
@@ -249,20 +251,9 @@ pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
     let admin = Admin::on(access.connections(), &name_servers)?;
     let context = Context { admin, access, name_servers, clock: SystemClock::shared(), json: args.json };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let outcome = runtime.block_on(async { args.command.run(&context).await?.print(args.json) });
+    let outcome = runtime.block_on(args.command.run(&context)).and_then(|page| page.print(args.json));
+    let outcome = outcome.or_else(|error| error.downcast::<HalfDone>().and_then(|half| half.tell(args.json)));
     context.access.explain(unless_reader_left(outcome))
-}
-
-/// Warns of brokers that have failed, so that they hide nothing of what others have told; if that is nothing, the first of them is
-/// why.
-fn unless_all_failed(failures: Vec<ClientError>, nothing_told: bool) -> Result<(), ClientError> {
-    for failure in failures {
-        if nothing_told {
-            return Err(failure);
-        }
-        tracing::warn!("{failure}");
-    }
-    Ok(())
 }
 
 /// What a value of an enumeration is called on the wire.

@@ -73,6 +73,40 @@ async fn nor_does_it_hide_what_others_say_of_themselves() {
 }
 
 #[actix::test]
+async fn nor_what_they_hold_of_a_topic_or_a_group() {
+    let shell = Shell::start();
+    shell.json("updateTopic -c DefaultCluster -t orders -r 2 -w 2");
+    shell.json("updateSubGroup -c DefaultCluster -g billing");
+    shell.json_until("topicRoute -t orders -l", |rows| rows[0]["readQueueNums"] == 2);
+    let _gone = registered(&shell, GONE, &[("orders", 1)]).await;
+    assert_eq!(shown(&shell, "topicStatus -t orders").as_array().unwrap().len(), 2);
+    assert_eq!(shown(&shell, "getConsumerConfig -g billing")[0]["broker"], shell.broker());
+    contains(&shell.fails("getConsumerConfig -g shipping"), "error: cannot connect to 127.0.0.1:1");
+}
+
+#[actix::test]
+async fn what_was_changed_before_one_failed_is_told() {
+    let shell = Shell::start();
+    // Brokers are changed in the order of their names.
+    let _gone = registered(&shell, Identity { name: "~gone", ..GONE }, &[]).await;
+    for command in [
+        "updateTopic -c DefaultCluster -t orders -r 1 -w 1",
+        "updateSubGroup -c DefaultCluster -g billing",
+        "updateBrokerConfig -c DefaultCluster -k flushDiskType -v ASYNC_FLUSH",
+        "cleanUnusedTopic -c DefaultCluster",
+        "deleteTopic -c DefaultCluster -t orders",
+        "deleteSubGroup -c DefaultCluster -g billing",
+    ] {
+        let ran = shell.run(&format!("{command} --json"));
+        assert_eq!(ran.code, 1, "{command}");
+        contains(&ran.err, "error: done at these brokers only: cannot connect to 127.0.0.1:1");
+        let rows: Value = serde_json::from_str(&ran.out).unwrap();
+        let brokers: Vec<_> = rows.as_array().unwrap().iter().map(|row| &row["broker"]).collect();
+        assert_eq!(brokers, [&shell.broker()], "{command}");
+    }
+}
+
+#[actix::test]
 async fn nor_the_messages_that_others_have() {
     let shell = Shell::start();
     let mut tool = Raw::connect(shell.broker().parse().unwrap()).await;

@@ -7,6 +7,7 @@ use clap::{ArgAction, Args};
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
+use super::several::{HalfDone, ask_each};
 use super::target::Target;
 use crate::protocol::body::acl::AccessConfig;
 
@@ -61,7 +62,7 @@ impl UpdateAclConfigArgs {
         };
         let mut rows = Rows::new(&["broker", "accessKey", "admin"]);
         for broker in context.admin.masters_and_slaves(&self.target.brokers()).await? {
-            context.admin.update_access(&broker, &access).await?;
+            context.admin.update_access(&broker, &access).await.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, &*self.access_key, self.admin]);
         }
         Ok(rows.into())
@@ -94,7 +95,8 @@ impl DeleteAclConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let mut rows = Rows::new(&["broker", "accessKey"]);
         for broker in context.admin.masters_and_slaves(&self.target.brokers()).await? {
-            context.admin.delete_access(&broker, &self.access_key).await?;
+            let deleted = context.admin.delete_access(&broker, &self.access_key).await;
+            deleted.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, &*self.access_key]);
         }
         Ok(rows.into())
@@ -120,7 +122,8 @@ impl UpdateGlobalWhiteAddrArgs {
         let (addresses, file) = (&self.global_white_remote_addresses, self.acl_file_full_path.as_deref());
         let mut rows = Rows::new(&["broker", "globalWhiteRemoteAddresses", "aclFile"]);
         for broker in context.admin.masters_and_slaves(&self.target.brokers()).await? {
-            context.admin.update_global_addresses(&broker, addresses, file).await?;
+            let updated = context.admin.update_global_addresses(&broker, addresses, file).await;
+            updated.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, addresses.join(","), file]);
         }
         Ok(rows.into())
@@ -136,9 +139,12 @@ pub(super) struct ClusterAclConfigVersionArgs {
 
 impl ClusterAclConfigVersionArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut rows = Rows::new(&["cluster", "broker", "address", "aclFile", "version", "changed"]);
-        for broker in context.admin.masters(&self.target.brokers()).await? {
-            let found = context.admin.acl_versions(&broker).await?;
+        let columns = &["cluster", "broker", "address", "aclFile", "version", "changed"];
+        let brokers = context.admin.masters(&self.target.brokers()).await?;
+        let (answers, failures) = ask_each(brokers, async |broker| context.admin.acl_versions(broker).await).await;
+        failures.beside(!answers.is_empty())?;
+        let mut rows = Rows::new(columns);
+        for (_, found) in answers {
             for (file, version) in found.files {
                 let (cluster, name, address) = (&*found.cluster, &*found.broker_name, &*found.address);
                 rows.add(row![cluster, name, address, file, version.counter, Cell::time(version.timestamp)]);
@@ -172,9 +178,11 @@ const COLUMNS: &[&str] = &[
 
 impl GetAclConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let brokers = context.admin.masters(&self.target.brokers()).await?;
+        let (answers, failures) = ask_each(brokers, async |broker| context.admin.acl_config(broker).await).await;
+        failures.beside(!answers.is_empty())?;
         let mut parts = Vec::new();
-        for broker in context.admin.masters(&self.target.brokers()).await? {
-            let config = context.admin.acl_config(&broker).await?;
+        for (broker, config) in answers {
             let mut accounts = Rows::new(COLUMNS);
             for account in config.plain_access_configs {
                 accounts.add(self.row(account));

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use clap::Args;
 
+use super::Context;
 use super::page::{Page, Rows, row};
+use super::several::{HalfDone, ask_each};
 use super::target::{OptionalTarget, Target};
-use super::{Context, unless_all_failed};
 use crate::client::ClientError;
 
 /// Show the settings of brokers, slaves too.
@@ -29,15 +30,10 @@ async fn each(
     target: &Target,
     ask: impl AsyncFn(&str) -> Result<BTreeMap<String, String>, ClientError>,
 ) -> Result<Page> {
-    let (mut parts, mut failures) = (Vec::new(), Vec::new());
-    for broker in context.admin.masters_and_slaves(&target.brokers()).await? {
-        match ask(&broker).await {
-            Ok(told) => parts.push((broker, told.into())),
-            Err(error) => failures.push(error),
-        }
-    }
-    unless_all_failed(failures, parts.is_empty())?;
-    Ok(Page::Parts(parts))
+    let brokers = context.admin.masters_and_slaves(&target.brokers()).await?;
+    let (answers, failures) = ask_each(brokers, async |broker| ask(broker).await).await;
+    failures.beside(!answers.is_empty())?;
+    Ok(Page::Parts(answers.into_iter().map(|(broker, told)| (broker, told.into())).collect()))
 }
 
 /// Give a key of brokers' settings another value.
@@ -59,7 +55,8 @@ impl UpdateBrokerConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let mut rows = Rows::new(&["broker", "key", "value"]);
         for broker in context.admin.masters(&self.target.brokers()).await? {
-            context.admin.update_broker_config(&broker, &[(&self.key, &self.value)]).await?;
+            let update = context.admin.update_broker_config(&broker, &[(&self.key, &self.value)]).await;
+            update.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, &*self.key, &*self.value]);
         }
         Ok(rows.into())
@@ -102,8 +99,8 @@ impl CleanArgs {
                 Cleaning::Queues => context.admin.clean_expired_queues(&broker).await.map(|()| "expired queue files"),
                 Cleaning::Log => context.admin.delete_expired_log(&broker).await.map(|()| "expired log segments"),
                 Cleaning::Topics => context.admin.clean_unused_topics(&broker).await.map(|()| "queues without topic"),
-            }?;
-            rows.add(row![broker, told]);
+            };
+            rows.add(row![broker, told.map_err(HalfDone::behind(&rows))?]);
         }
         Ok(rows.into())
     }

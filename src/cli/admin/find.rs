@@ -6,7 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{ArgAction, Args};
 
 use super::page::{Cell, Page, Rows, row};
-use super::{Context, TOOLS_GROUP, Usage, track, unless_all_failed};
+use super::several::ask_each;
+use super::{Context, TOOLS_GROUP, Usage, track};
 use crate::admin::{BrokerAt, MessageQuery};
 use crate::cli::message_json::as_json;
 use crate::client::{OutgoingMessage, Producer, Queue};
@@ -180,14 +181,12 @@ impl QueryMsgByUniqueKeyArgs {
 
 /// The messages that a query finds at the brokers of its topic, each with its broker.
 pub(super) async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<(BrokerAt, Message)>> {
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
-    for broker in context.admin.masters_of_topic(&query.topic).await? {
-        match context.admin.query_messages(&broker.address, query).await {
-            Ok(messages) => found.extend(messages.into_iter().map(|message| (broker.clone(), message))),
-            Err(error) => failures.push(error),
-        }
-    }
-    unless_all_failed(failures, found.is_empty())?;
+    let brokers = context.admin.masters_of_topic(&query.topic).await?;
+    let ask = async |broker: &BrokerAt| context.admin.query_messages(&broker.address, query).await;
+    let (answers, failures) = ask_each(brokers, ask).await;
+    let of_broker = |(broker, messages): (BrokerAt, Vec<_>)| messages.into_iter().map(move |m| (broker.clone(), m));
+    let mut found: Vec<_> = answers.into_iter().flat_map(of_broker).collect();
+    failures.beside(!found.is_empty())?;
     Ok(found)
 }
 

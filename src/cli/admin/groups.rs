@@ -5,6 +5,7 @@ use clap::{ArgAction, Args};
 
 use super::Context;
 use super::page::{Page, Rows, row};
+use super::several::{HalfDone, ask_each};
 use super::target::Target;
 use super::topics;
 use crate::admin::Brokers;
@@ -76,7 +77,7 @@ impl UpdateSubGroupArgs {
         };
         let mut rows = Rows::new(COLUMNS);
         for broker in context.admin.masters(&self.target.brokers()).await? {
-            context.admin.save_group(&broker, &config).await?;
+            context.admin.save_group(&broker, &config).await.map_err(HalfDone::behind(&rows))?;
             add(&mut rows, &broker, &config);
         }
         Ok(rows.into())
@@ -99,16 +100,16 @@ pub(super) struct DeleteSubGroupArgs {
 
 impl DeleteSubGroupArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut rows = Rows::new(&["broker", "deleted"]);
+        let mut rows = Rows::new(topics::DELETED);
         for broker in context.admin.masters(&self.target.brokers()).await? {
-            context.admin.delete_group(&broker, &self.group_name, self.remove_offset).await?;
+            let deleted = context.admin.delete_group(&broker, &self.group_name, self.remove_offset).await;
+            deleted.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, self.group_name.as_str()]);
         }
         if let Some(cluster) = self.target.cluster() {
             for topic in [Topic::retry_of(&self.group_name)?, Topic::dead_letters_of(&self.group_name)?] {
-                for broker in topics::delete(context, &topic, cluster).await? {
-                    rows.add(row![broker, topic.as_str()]);
-                }
+                let deleted = topics::delete(context, &topic, cluster, &mut rows).await;
+                deleted.map_err(HalfDone::behind(&rows))?;
             }
         }
         Ok(rows.into())
@@ -126,13 +127,14 @@ pub(super) struct GetConsumerConfigArgs {
 
 impl GetConsumerConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
+        let brokers = context.admin.masters(&Brokers::All).await?;
+        let (answers, failures) = ask_each(brokers, async |broker| context.admin.groups(broker).await).await;
         let mut rows = Rows::new(COLUMNS);
-        for broker in context.admin.masters(&Brokers::All).await? {
-            let groups = context.admin.groups(&broker).await?.subscription_group_table;
-            if let Some(config) = groups.get(self.group_name.as_str()) {
-                add(&mut rows, &broker, config);
-            }
+        for (broker, groups) in &answers {
+            let config = groups.subscription_group_table.get(self.group_name.as_str());
+            config.into_iter().for_each(|config| add(&mut rows, broker, config));
         }
+        failures.beside(!rows.is_empty())?;
         ensure!(!rows.is_empty(), "no broker knows a group {}", self.group_name);
         Ok(rows.into())
     }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{ArgAction, Args};
 
 use super::page::{Page, Rows, row};
+use super::several::HalfDone;
 use super::{Context, Usage, moment};
 use crate::admin::{Reset, ResetTo};
 use crate::protocol::codes::response;
@@ -70,12 +71,13 @@ async fn reset(context: &Context, whose: &Whose, reset: Reset) -> Result<Page> {
     for broker in admin.masters_of_topic(topic).await? {
         match admin.reset_offsets(&broker.address, group, topic, reset).await {
             Err(error) if error.refusal() == Some(response::CONSUMER_NOT_ONLINE) => {
-                for (queue, at) in admin.reset_stored_offsets(&broker.address, group, topic, reset).await? {
+                let stored = admin.reset_stored_offsets(&broker.address, group, topic, reset).await;
+                for (queue, at) in stored.map_err(HalfDone::behind(&rows))? {
                     rows.add(row![queue.broker_name, queue.queue_id, at.before.0, at.now.0, "broker"]);
                 }
             }
             told => {
-                for (queue, offset) in told?.0 {
+                for (queue, offset) in told.map_err(HalfDone::behind(&rows))?.0 {
                     rows.add(row![queue.broker_name, queue.queue_id, None::<i64>, offset, "consumers"]);
                 }
             }
@@ -107,7 +109,9 @@ impl CloneGroupOffsetArgs {
         let mut rows = Rows::new(&["broker", "topic", "srcGroup", "destGroup"]);
         for broker in context.admin.masters_of_topic(&self.topic).await? {
             let (source, target) = (&self.src_group, &self.dest_group);
-            context.admin.clone_offsets(&broker.address, source, target, Some(&self.topic), self.offline).await?;
+            let (topic, admin) = (Some(&self.topic), &context.admin);
+            let cloned = admin.clone_offsets(&broker.address, source, target, topic, self.offline).await;
+            cloned.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker.name, self.topic.as_str(), source.as_str(), target.as_str()]);
         }
         Ok(rows.into())

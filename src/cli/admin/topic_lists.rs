@@ -7,7 +7,8 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
-use crate::admin::AdminError;
+use super::several::ask_each;
+use crate::admin::{AdminError, BrokerAt};
 use crate::broker::stats::Counter;
 use crate::client::route::master_address;
 use crate::protocol::names::{GroupName, Topic, is_of_a_group};
@@ -118,8 +119,11 @@ pub(super) struct TopicStatusArgs {
 impl TopicStatusArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let mut rows = Rows::new(&["broker", "queue", "minOffset", "maxOffset", "lastUpdated"]);
-        for broker in context.admin.masters_of_topic(&self.topic).await? {
-            let stats = context.admin.topic_stats(&broker.address, &self.topic).await?;
+        let brokers = context.admin.masters_of_topic(&self.topic).await?;
+        let ask = async |broker: &BrokerAt| context.admin.topic_stats(&broker.address, &self.topic).await;
+        let (answers, failures) = ask_each(brokers, ask).await;
+        failures.beside(!answers.is_empty())?;
+        for (_, stats) in answers {
             for (queue, at) in stats.offset_table.iter() {
                 let stored = Cell::time(at.last_update_timestamp);
                 rows.add(row![&*queue.broker_name, queue.queue_id, at.min_offset, at.max_offset, stored]);

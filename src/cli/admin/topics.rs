@@ -5,6 +5,7 @@ use clap::{ArgAction, Args};
 
 use super::order;
 use super::page::{Page, Rows, row};
+use super::several::HalfDone;
 use super::target::Target;
 use super::{Context, Usage};
 use crate::admin::{AdminError, Brokers};
@@ -59,12 +60,13 @@ impl UpdateTopicArgs {
         let sets = if self.order { order::sets_of(&context.admin, &brokers).await? } else { Vec::new() };
         let mut rows = Rows::new(&["broker", "topic", "readQueueNums", "writeQueueNums", "perm", "order"]);
         for broker in &brokers {
-            context.admin.save_topic(broker, &config).await?;
+            context.admin.save_topic(broker, &config).await.map_err(HalfDone::behind(&rows))?;
             let numbers = (config.read_queue_nums, config.write_queue_nums);
             rows.add(row![&**broker, self.topic.as_str(), numbers.0, numbers.1, config.perm.to_string(), self.order]);
         }
         if self.order {
-            order::keep(&context.admin, &self.topic, &sets, self.write_queue_nums).await?;
+            let kept = order::keep(&context.admin, &self.topic, &sets, self.write_queue_nums).await;
+            kept.map_err(HalfDone::behind(&rows))?;
         }
         Ok(rows.into())
     }
@@ -100,7 +102,7 @@ impl UpdateTopicPermArgs {
                 order: route.order_topic_conf.is_some(),
                 ..TopicConfig::new(self.topic.as_str(), queues.read_queue_nums, self.perm)
             };
-            context.admin.save_topic(broker, &config).await?;
+            context.admin.save_topic(broker, &config).await.map_err(HalfDone::behind(&rows))?;
             rows.add(row![broker, self.topic.as_str(), queues.perm.to_string(), self.perm.to_string()]);
         }
         ensure!(!rows.is_empty(), "topic {} is at none of {}", self.topic, wanted.join(", "));
@@ -124,24 +126,27 @@ pub(super) struct DeleteTopicArgs {
 
 impl DeleteTopicArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let brokers = delete(context, &self.topic, &self.cluster_name).await?;
-        let mut rows = Rows::new(&["broker", "deleted"]);
-        brokers.iter().for_each(|broker| rows.add(row![&**broker, self.topic.as_str()]));
+        let mut rows = Rows::new(DELETED);
+        let deleted = delete(context, &self.topic, &self.cluster_name, &mut rows).await;
+        deleted.map_err(HalfDone::behind(&rows))?;
         Ok(rows.into())
     }
 }
 
-/// Deletes a topic from a cluster; returns the brokers that it was deleted at.
-pub(super) async fn delete(context: &Context, topic: &Topic, cluster: &str) -> Result<Vec<String>, AdminError> {
+/// What is told of what was deleted.
+pub(super) const DELETED: &[&str] = &["broker", "deleted"];
+
+/// Deletes a topic from a cluster; adds the brokers that it was deleted at to the rows.
+pub(super) async fn delete(context: &Context, topic: &Topic, cluster: &str, rows: &mut Rows) -> Result<(), AdminError> {
     let admin = &context.admin;
     let brokers = admin.masters(&Brokers::OfCluster(cluster.into())).await?;
     let sets = order::sets_of(admin, &brokers).await?;
     for broker in &brokers {
         admin.delete_topic(broker, topic).await?;
+        rows.add(row![&**broker, topic.as_str()]);
     }
     admin.delete_route(topic, Some(cluster)).await?;
-    order::forget(admin, topic, &sets).await?;
-    Ok(brokers)
+    order::forget(admin, topic, &sets).await
 }
 
 fn permission(text: &str) -> Result<Permission, Usage> {
