@@ -281,13 +281,16 @@ impl Connection {
 
     async fn exchange(&self, opaque: Opaque, frame: Bytes) -> Result<Command, ClientError> {
         let _permit = self.shared.room.acquire().await.map_err(|_| self.closed())?;
-        let entry = self.shared.waiting.enter(opaque).ok_or_else(|| self.closed())?;
+        let mut entry = self.shared.waiting.enter(opaque).ok_or_else(|| self.closed())?;
         self.push(frame).await?;
         entry.reply().await.ok_or_else(|| self.closed())
     }
 
     async fn push(&self, frame: Bytes) -> Result<(), ClientError> {
-        self.shared.outgoing.send(frame).await.map_err(|_| self.closed())
+        // Room first, as the future would hold the frame twice otherwise.
+        let room = self.shared.outgoing.reserve().await.map_err(|_| self.closed())?;
+        room.send(frame);
+        Ok(())
     }
 
     /// The frame of a command, which is signed if requests are.

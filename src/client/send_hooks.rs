@@ -171,6 +171,10 @@ impl SendHooks {
         self.0.push(hook);
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn before(&self, message: &OutgoingMessage) -> Result<(), ClientError> {
         self.0.iter().try_for_each(|hook| hook.before(message))
     }
@@ -186,7 +190,7 @@ impl SendHooks {
         outcome: &Result<SendReceipt, ClientError>,
         took: Duration,
     ) {
-        if self.0.is_empty() {
+        if self.is_empty() {
             return;
         }
         for (place, message) in messages.iter().enumerate() {

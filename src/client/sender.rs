@@ -36,7 +36,8 @@ pub(super) struct Sender {
 struct Tries {
     began: Duration,
     brokers: Vec<Arc<str>>,
-    last: Option<Outcome>,
+    /// In a box, since hardly any send fails and each has room for it.
+    last: Option<Box<Outcome>>,
 }
 
 /// What a try came to that another one may do better than.
@@ -153,12 +154,12 @@ impl Sender {
 impl Tries {
     fn failed(&mut self, queue: &Queue, outcome: Outcome) {
         self.brokers.push(Arc::clone(&queue.broker_name));
-        self.last = Some(outcome);
+        self.last = Some(Box::new(outcome));
     }
 
     fn end(self, letter: &Letter, now: Duration) -> Result<SendReceipt, ClientError> {
         let after = now.saturating_sub(self.began);
-        match self.last {
+        match self.last.map(|last| *last) {
             Some(Outcome::NotAsPromised(receipt)) => Ok(receipt),
             Some(Outcome::Failed(error)) if self.brokers.len() == 1 => Err(error),
             Some(Outcome::Failed(error)) => Err(ClientError::GaveUp {

@@ -224,14 +224,26 @@ impl<'a> ExtFieldsRef<'a> {
 
     /// The fields in the order of the header, each key once with the value that counts, nulls left out.
     pub fn iter(self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> {
-        // Quadratic, which for at most FIELDS_MAX short keys is cheaper than a map.
+        let are_distinct = self.first_letters_differ();
+        // Quadratic at worst, which for at most FIELDS_MAX short keys is cheaper than a map.
         self.spans.iter().enumerate().filter_map(move |(index, span)| {
             let key = self.key(span);
             let later = self.spans.get(index + 1..).unwrap_or_default();
-            // Most keys differ in their first letter, which is cheaper to see than whether two texts are equal.
-            let is_same = |other: &[u8]| other.first() == key.first() && other == key;
-            let counts = span.kind != ValueKind::Null && !later.iter().any(|other| is_same(self.key(other)));
+            let comes_again = || !are_distinct && later.iter().any(|other| self.key(other) == key);
+            let counts = span.kind != ValueKind::Null && !comes_again();
             counts.then(|| (utf8(key), self.value_of(span).text()))
+        })
+    }
+
+    /// Whether no two keys begin with the same letter, as those of sends, so that they are different ones. Letters that differ in
+    /// their upper bits alone may be taken for the same.
+    fn first_letters_differ(self) -> bool {
+        let mut seen = 0_u64;
+        self.spans.iter().all(|span| {
+            let letter = self.key(span).first().map_or(1, |letter| 1 << (letter & 63));
+            let is_new = seen & letter == 0;
+            seen |= letter;
+            is_new
         })
     }
 
@@ -342,10 +354,24 @@ pub struct ExtFieldsBuilder {
 impl ExtFieldsBuilder {
     /// Adds a field; of a key that is pushed twice, the later value counts.
     pub fn push(&mut self, name: &str, value: impl Display) -> &mut Self {
+        self.push_with(name, |text| write!(text, "{value}").expect("a String takes whatever a Display writes"))
+    }
+
+    /// The same for a text, without the formatter, which costs more than the copy.
+    pub fn push_text(&mut self, name: &str, value: &str) -> &mut Self {
+        self.push_with(name, |text| text.push_str(value))
+    }
+
+    /// The same for a number.
+    pub fn push_number(&mut self, name: &str, value: impl Into<i64>) -> &mut Self {
+        self.push_text(name, itoa::Buffer::new().format(value.into()))
+    }
+
+    fn push_with(&mut self, name: &str, append: impl FnOnce(&mut String)) -> &mut Self {
         let start = self.text.len();
         self.text.push_str(name);
         let middle = self.text.len();
-        write!(self.text, "{value}").expect("a String takes whatever a Display writes");
+        append(&mut self.text);
         let at = |position: usize| u32::try_from(position).expect("fields of our own stay far below 4 GiB");
         self.spans.push(Span {
             key: (at(start), at(middle)),
@@ -386,6 +412,12 @@ mod tests {
     fn the_later_of_two_values_counts() {
         assert_eq!(fields().get("queueId").unwrap(), "four");
         assert_eq!(fields().iter().filter(|(key, _)| *key == "queueId").count(), 1);
+        for twice in ["", "q", "queueId"] {
+            let mut builder = ExtFields::builder();
+            builder.push(twice, 1).push("other", 2).push_text(twice, "three");
+            let fields = builder.build();
+            assert_eq!(fields.iter().collect::<Vec<_>>(), [("other", "2".into()), (twice, "three".into())]);
+        }
     }
 
     #[test]

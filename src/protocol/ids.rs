@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::text::hex_word;
 use crate::protocol::units::PhysicalOffset;
 
 /// The id that tells the broker's address and the place in its log: 32 upper-case hex digits, 56 with IPv6.
@@ -62,7 +63,8 @@ impl UniqueIds {
         }
         let mut id = String::with_capacity(self.prefix.len() + 12);
         id.push_str(&self.prefix);
-        let _ = write!(id, "{:08X}{:04X}", (now_ms - self.month_start_ms) as u32, self.counter);
+        let [.., c1, c2, c3, c4] = hex_word(self.counter.into());
+        id.extend(hex_word((now_ms - self.month_start_ms) as u32).into_iter().chain([c1, c2, c3, c4]).map(char::from));
         self.counter = self.counter.wrapping_add(1);
         id
     }

@@ -56,7 +56,7 @@ impl<'a> Line<'a> {
 
 /// The eight upper-case hex digits of a word, all at once: each half byte is spread to a byte of its own, and those above
 /// nine are moved up to the letters.
-fn hex_word(word: u32) -> [u8; 8] {
+pub(super) fn hex_word(word: u32) -> [u8; 8] {
     let mut digits = u64::from(word);
     digits = (digits | (digits << 16)) & 0x0000_ffff_0000_ffff;
     digits = (digits | (digits << 8)) & 0x00ff_00ff_00ff_00ff;

@@ -185,7 +185,7 @@ pub(super) async fn look(context: &Context, query: &MessageQuery) -> Result<Vec<
     let ask = async |broker: &BrokerAt| context.admin.query_messages(&broker.address, query).await;
     let (answers, failures) = ask_each(brokers, ask).await;
     let of_broker = |(broker, messages): (BrokerAt, Vec<_>)| messages.into_iter().map(move |m| (broker.clone(), m));
-    let mut found: Vec<_> = answers.into_iter().flat_map(of_broker).collect();
+    let found: Vec<_> = answers.into_iter().flat_map(of_broker).collect();
     failures.beside(!found.is_empty())?;
     Ok(found)
 }

@@ -68,7 +68,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) async fn reply(mut self) -> Option<Command> {
+    pub(super) async fn reply(&mut self) -> Option<Command> {
         (&mut self.receiver).await.ok()
     }
 }

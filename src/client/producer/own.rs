@@ -109,6 +109,9 @@ impl Own {
         outcome: &Result<SendReceipt, ClientError>,
         began: Duration,
     ) {
+        if self.hooks.is_empty() {
+            return;
+        }
         let is_half = sys_flag::transaction_type(letter.sys_flag) == sys_flag::TRANSACTION_PREPARED;
         let (outcome, took) = (outcome.as_ref(), self.took(began));
         self.hooks.after(&SentMessage { message, outcome, took, is_half });

@@ -79,15 +79,17 @@ impl<'a> SendHeader<'a> {
     }
 
     fn write_named(&self, name: impl Fn(Name) -> &'static str, ext: &mut ExtFieldsBuilder) {
-        ext.push(name(Name::ProducerGroup), self.producer_group);
-        ext.push(name(Name::Topic), self.topic);
-        ext.push(name(Name::DefaultTopic), self.default_topic);
-        ext.push(name(Name::DefaultTopicQueueNums), self.default_topic_queue_nums);
-        ext.push(name(Name::QueueId), self.queue_id);
-        ext.push(name(Name::SysFlag), self.sys_flag);
-        ext.push(name(Name::BornTimestamp), self.born_timestamp);
-        ext.push(name(Name::Flag), self.flag);
-        ext.push_some(name(Name::Properties), self.properties);
+        ext.push_text(name(Name::ProducerGroup), &self.producer_group.text());
+        ext.push_text(name(Name::Topic), &self.topic.text());
+        ext.push_text(name(Name::DefaultTopic), &self.default_topic.text());
+        ext.push_number(name(Name::DefaultTopicQueueNums), self.default_topic_queue_nums);
+        ext.push_number(name(Name::QueueId), self.queue_id);
+        ext.push_number(name(Name::SysFlag), self.sys_flag);
+        ext.push_number(name(Name::BornTimestamp), self.born_timestamp);
+        ext.push_number(name(Name::Flag), self.flag);
+        if let Some(properties) = self.properties {
+            ext.push_text(name(Name::Properties), &properties.text());
+        }
         ext.push_some(name(Name::ReconsumeTimes), self.reconsume_times);
         ext.push(name(Name::UnitMode), self.unit_mode);
         ext.push_some(name(Name::MaxReconsumeTimes), self.max_reconsume_times);
