@@ -322,16 +322,13 @@ async fn connect(address: &str) -> Result<TcpStream, ClientError> {
 
 /// Writes frames as they come, those that wait already in one go.
 async fn write_frames(mut socket: impl AsyncWrite + Unpin, mut frames: mpsc::Receiver<Bytes>, waiting: Arc<Waiting>) {
-    let (mut batch, mut joined) = (Vec::with_capacity(FRAMES_PER_WRITE), Vec::new());
+    let (mut batch, mut joined) = (Vec::<Bytes>::with_capacity(FRAMES_PER_WRITE), Vec::new());
     while frames.recv_many(&mut batch, FRAMES_PER_WRITE).await > 0 {
-        let whole = match batch.as_slice() {
-            [only] => only.as_ref(),
-            several => {
-                joined.clear();
-                joined.shrink_to(JOINED_BYTES_KEPT);
-                several.iter().for_each(|frame| joined.extend_from_slice(frame));
-                &joined
-            }
+        let whole = if let [only] = batch.as_slice() {
+            only.as_ref()
+        } else {
+            batch.drain(..).for_each(|frame| joined.extend_from_slice(&frame));
+            joined.as_slice()
         };
         // A server that reads nothing would hold the socket for ever, also after everybody has given it up.
         let mut is_open = waiting.is_open.subscribe();
@@ -341,6 +338,8 @@ async fn write_frames(mut socket: impl AsyncWrite + Unpin, mut frames: mpsc::Rec
             _ = is_open.wait_for(|is_open| !is_open) => false,
         };
         batch.clear();
+        joined.clear();
+        joined.shrink_to(JOINED_BYTES_KEPT);
         if !written {
             break;
         }
