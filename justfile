@@ -54,6 +54,11 @@ interop-store *ARGS:
 sim SEEDS:
     FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test sim
 
+# The same of the client: its spool on such a disk, and consumers of one group on a simulated network.
+sim-client SEEDS:
+    FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test client_sim
+    FERROMQ_SIM_SEEDS={{SEEDS}} cargo test --release --locked --test spool every_crash
+
 # Switches off each sync, order and cut of the store in turn, and says whether the simulated disk notices (half an hour).
 mutate *ARGS:
     tests/sim/mutate {{ARGS}}

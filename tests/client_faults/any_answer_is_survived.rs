@@ -1,5 +1,5 @@
 //! Whatever servers answer, with any code, fields and bytes, to whatever a client asks: an answer or an error, soon, and no panic.
-//! `FERROMQ_SEED` has one seed again.
+//! `FERROMQ_SIM_SEEDS` has seeds again, as `FROM..TO`.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -23,6 +23,7 @@ use crate::fake_cluster::{FakeCluster, pulled, record};
 use crate::inbox::{Inbox, from_the_first};
 use crate::panics;
 use crate::raw::LIMIT;
+use crate::seeds::asked_or_first;
 
 /// The fields that a client reads of any answer.
 const FIELDS: [&str; 9] = [
@@ -64,14 +65,6 @@ const CODES: [i32; 12] = [
     response::QUERY_NOT_FOUND,
     i32::MIN,
 ];
-
-/// The seeds of a test: the one that the environment names, or so many.
-fn seeds(count: u64) -> std::ops::Range<u64> {
-    match std::env::var("FERROMQ_SEED") {
-        Ok(seed) => seed.parse().map(|seed| seed..seed + 1).unwrap(),
-        Err(_) => 0..count,
-    }
-}
 
 fn fields(random: &mut Rng) -> ExtFields {
     let mut ext = ExtFields::builder();
@@ -129,12 +122,12 @@ async fn ask_everything(address: &str) {
 #[tokio::test]
 async fn by_everything_that_is_asked_once() {
     panics::watch();
-    for seed in seeds(150) {
+    for seed in asked_or_first(150) {
         let random = Mutex::new(Rng::with_seed(seed));
         let cluster =
             FakeCluster::start(2, move |command, _| Some(vec![any_answer(command, &mut random.lock().unwrap())])).await;
         let asked = timeout(LIMIT, ask_everything(&cluster.broker.address)).await;
-        assert!(asked.is_ok(), "FERROMQ_SEED={seed}: a call hangs");
+        assert!(asked.is_ok(), "seed {seed}: a call hangs");
         panics::none();
     }
 }
@@ -142,7 +135,7 @@ async fn by_everything_that_is_asked_once() {
 #[tokio::test]
 async fn by_a_producer_on_any_route() {
     panics::watch();
-    for seed in seeds(40) {
+    for seed in asked_or_first(40) {
         let random = Mutex::new(Rng::with_seed(seed));
         let cluster = FakeCluster::start(2, move |command, _| {
             let random = &mut *random.lock().unwrap();
@@ -160,7 +153,7 @@ async fn by_a_producer_on_any_route() {
                 let _ = (producer.send(&message).await, producer.send_batch(std::slice::from_ref(&message)).await);
             }
         };
-        assert!(timeout(LIMIT, sends).await.is_ok(), "FERROMQ_SEED={seed}: a send hangs");
+        assert!(timeout(LIMIT, sends).await.is_ok(), "seed {seed}: a send hangs");
         panics::none();
     }
 }
@@ -169,7 +162,7 @@ async fn by_a_producer_on_any_route() {
 #[tokio::test]
 async fn by_a_consumer_which_goes_on_afterwards() {
     panics::watch();
-    for seed in seeds(2) {
+    for seed in asked_or_first(2) {
         let (random, answers) = (Mutex::new(Rng::with_seed(seed)), AtomicUsize::new(0));
         let served = Mutex::new(BTreeSet::new());
         let cluster = FakeCluster::start(4, move |command, _| {
@@ -201,7 +194,7 @@ async fn by_a_consumer_which_goes_on_afterwards() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
-        assert!(all.await.is_ok(), "FERROMQ_SEED={seed}: not all queues go on, {:?}", inbox.len());
+        assert!(all.await.is_ok(), "seed {seed}: not all queues go on, {:?}", inbox.len());
         consumer.stop().await.unwrap();
         panics::none();
     }

@@ -20,6 +20,9 @@ mod name_servers_that_forget_stop_nobody;
 mod panics;
 #[path = "../support/raw.rs"]
 mod raw;
+#[allow(dead_code, reason = "these seeds need a runtime each, and run one after the other")]
+#[path = "../support/seeds.rs"]
+mod seeds;
 #[path = "../support/mod.rs"]
 mod support;
 mod the_last_offset_is_stored_last;

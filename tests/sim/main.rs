@@ -7,90 +7,54 @@ mod disk;
 mod housekeeping;
 mod model;
 mod run;
+#[path = "../support/seeds.rs"]
+mod seeds;
 mod world;
 
-use std::collections::BTreeSet;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::seeds::{asked_or_first, each};
 use crate::world::Crash;
-
-/// So many seeds that fail end a test.
-const FAILURES_TOLD: usize = 5;
 
 /// Which syncs do nothing.
 type Deaf = fn(&Path) -> bool;
 
-/// Those that were asked for, as `FROM..TO` in `FERROMQ_SIM_SEEDS`, or the first ones.
-fn seeds(usual: u64) -> Range<u64> {
-    let Ok(asked) = std::env::var("FERROMQ_SIM_SEEDS") else { return 0..usual };
-    let (from, to) = asked.split_once("..").expect("FERROMQ_SIM_SEEDS is FROM..TO");
-    from.parse().unwrap()..to.parse().unwrap()
-}
-
-/// Runs each seed once, on all cores, and tells those that failed.
-fn each(seeds: Range<u64>, run: impl Fn(u64) + Sync) {
-    let (next, failed) = (AtomicU64::new(seeds.start), Mutex::new(BTreeSet::new()));
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    // Some of them say as much as all.
-                    if seed >= seeds.end || failed.lock().unwrap().len() >= FAILURES_TOLD {
-                        return;
-                    }
-                    if catch_unwind(AssertUnwindSafe(|| run(seed))).is_err() {
-                        eprintln!("seed {seed} failed; it does so again with: just sim {seed}..{}", seed + 1);
-                        failed.lock().unwrap().insert(seed);
-                    }
-                }
-            });
-        }
-    });
-    let failed = failed.into_inner().unwrap();
-    assert!(failed.is_empty(), "of {seeds:?} these failed: {failed:?}");
-}
-
 /// Nothing acknowledged is lost, nothing seen is taken back, and queues, index and log agree, whatever happens when.
 #[test]
 fn crashes_at_any_moment() {
-    each(seeds(700), run::with_crashes);
+    each(asked_or_first(700), run::with_crashes);
 }
 
 #[test]
 fn checkpoints_that_are_forgotten() {
-    each(seeds(150), run::with_forgotten_checkpoints);
+    each(asked_or_first(150), run::with_forgotten_checkpoints);
 }
 
 #[test]
 fn calls_that_fail() {
-    each(seeds(300), run::with_failures);
+    each(asked_or_first(300), run::with_failures);
 }
 
 #[test]
 fn a_disk_that_is_full_for_a_while() {
-    each(seeds(200), run::on_a_small_disk);
+    each(asked_or_first(200), run::on_a_small_disk);
 }
 
 /// Queue and index files are made again, also by a start that is itself cut short.
 #[test]
 fn files_that_are_gone() {
-    each(seeds(150), damage::with_lost_files);
+    each(asked_or_first(150), damage::with_lost_files);
 }
 
 #[test]
 fn bits_that_flip() {
-    each(seeds(300), damage::with_a_flipped_bit);
+    each(asked_or_first(300), damage::with_a_flipped_bit);
 }
 
 #[test]
 fn listings_that_lack_an_entry() {
-    each(seeds(200), damage::with_a_short_listing);
+    each(asked_or_first(200), damage::with_a_short_listing);
 }
 
 /// Each call of a store that is opened, worked with, closed and opened again is the last one once.

@@ -1,8 +1,7 @@
 //! The process is killed, the power goes and the disk fails, at any moment: what was acknowledged is sent, in its order.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
-use std::panic::{RefUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::path::Path;
 
 use fastrand::Rng;
@@ -11,6 +10,7 @@ use ferromq::client::spool::{Spool, SpoolError};
 
 use crate::disk::{Call, Faults, SimDisk};
 use crate::letters::{letter, number, options};
+use crate::seeds::{asked_or_first, each};
 use crate::world::Crash;
 
 /// Small files, so that many are begun and removed.
@@ -122,20 +122,9 @@ impl Application {
     }
 }
 
-/// Runs each seed, those that were asked for as `FROM..TO` in `FERROMQ_SIM_SEEDS`, or the first ones.
-fn each(usual: u64, run: impl Fn(u64) + RefUnwindSafe) {
-    let seeds: Range<u64> = std::env::var("FERROMQ_SIM_SEEDS").map_or(0..usual, |asked| {
-        let (from, to) = asked.split_once("..").expect("FERROMQ_SIM_SEEDS is FROM..TO");
-        from.parse().unwrap()..to.parse().unwrap()
-    });
-    for seed in seeds {
-        assert!(catch_unwind(|| run(seed)).is_ok(), "it fails again with FERROMQ_SIM_SEEDS={seed}..{}", seed + 1);
-    }
-}
-
 #[test]
 fn when_the_process_or_the_power_goes_at_any_moment() {
-    each(600, |seed| {
+    each(asked_or_first(600), |seed| {
         let mut application = Application::new(seed);
         for _ in 0..6 {
             let crash_at = Some(application.rng.u64(1..200));
@@ -152,7 +141,7 @@ fn when_the_process_or_the_power_goes_at_any_moment() {
 #[test]
 fn when_a_call_fails_and_the_power_goes_later() {
     let calls = [Call::Open, Call::Write, Call::Sync, Call::SyncDir, Call::Remove, Call::List];
-    each(600, |seed| {
+    each(asked_or_first(600), |seed| {
         let mut application = Application::new(seed);
         for _ in 0..6 {
             let call = *application.rng.choice(&calls).unwrap();

@@ -18,6 +18,8 @@ mod one_producer_has_a_directory;
 mod place;
 #[path = "../support/raw.rs"]
 mod raw;
+#[path = "../support/seeds.rs"]
+mod seeds;
 #[path = "../support/mod.rs"]
 mod support;
 mod the_page_of_the_format;
