@@ -36,15 +36,11 @@ use self::brokers::Cleaning;
 use self::page::{Cell, Page};
 use self::several::HalfDone;
 use super::access::{Access, AccessArgs};
-use super::unless_reader_left;
+use super::{name_servers, unless_reader_left};
 use crate::admin::Admin;
 use crate::client::{Client, ClientError, ProducerBuilder};
 use crate::time::{SharedClock, SystemClock};
 
-/// The environment's word on name servers, as for mqadmin.
-const NAMESRV_ADDR: &str = "NAMESRV_ADDR";
-/// Where they are when nobody says so.
-const NAMESRV_DEFAULT: &str = "127.0.0.1:9876";
 /// The group in whose name tools read: brokers have it from their start.
 const TOOLS_GROUP: &str = "TOOLS_CONSUMER";
 /// The group in whose name they send.
@@ -244,9 +240,7 @@ pub(super) fn is_usage(error: &anyhow::Error) -> bool {
 
 /// Runs the command.
 pub(super) fn run(args: &AdminArgs) -> anyhow::Result<()> {
-    let named =
-        args.namesrv_addr.clone().or_else(|| std::env::var(NAMESRV_ADDR).ok().filter(|named| !named.is_empty()));
-    let name_servers = named.unwrap_or_else(|| NAMESRV_DEFAULT.into());
+    let name_servers = name_servers(args.namesrv_addr.as_deref());
     let access = args.access.read()?;
     let admin = Admin::on(access.connections(), &name_servers)?;
     let context = Context { admin, access, name_servers, clock: SystemClock::shared(), json: args.json };

@@ -9,11 +9,11 @@ use super::config_file::ConfigFileArgs;
 use super::serve::{self, BrokerStart, Wording};
 use super::{data_dir, machine, print};
 use crate::broker::config::BrokerConfig;
+use crate::client::discovery::NAME_SERVERS_VARIABLE;
 use crate::properties_file::{Origin, Settings};
 
-/// The environment's word on name servers, below the file and the flag, as in RocketMQ,
-const NAMESRV_ADDR: &str = "NAMESRV_ADDR";
-/// and on who is asked for them: RocketMQ reads system properties of these names, which are the Java machine's.
+/// The environment's word on who is asked for name servers. RocketMQ reads system properties of these names, which are the Java
+/// machine's.
 const ADDRESS_SERVER: [(&str, &str); 2] = [
     ("ROCKETMQ_NAMESRV_DOMAIN", "rmqAddressServerDomain"),
     ("ROCKETMQ_NAMESRV_DOMAIN_SUBGROUP", "rmqAddressServerSubGroup"),
@@ -108,7 +108,8 @@ fn settings(args: &BrokerArgs, data_default: &Path) -> anyhow::Result<Settings> 
     }
     default("--host", "brokerIP1", &machine::reachable(args.host).to_string())?;
     default("home directory", "storePathRootDir", &store_in(data_default))?;
-    for (variable, key) in [(NAMESRV_ADDR, "namesrvAddr")].into_iter().chain(ADDRESS_SERVER) {
+    // Below the file and the flag, as in RocketMQ.
+    for (variable, key) in [(NAME_SERVERS_VARIABLE, "namesrvAddr")].into_iter().chain(ADDRESS_SERVER) {
         if let Ok(value) = std::env::var(variable) {
             default(variable, key, &value)?;
         }

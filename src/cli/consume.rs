@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use super::access::AccessArgs;
 use super::message_json::as_json;
 use super::produce::progress;
-use super::unless_reader_left;
+use super::{name_servers, unless_reader_left};
 use crate::client::{ClientError, PullStatus, Pulled, Puller, Queue, Routes, route};
 use crate::protocol::codes::response;
 use crate::protocol::message::Message;
@@ -40,15 +40,15 @@ Examples:
   ferromq consume -n 127.0.0.1:9876 -t orders --from last --follow      what comes from now on
   ferromq consume -n 127.0.0.1:9876 -t orders --json --count 10         ten messages with all that is known of them")]
 pub struct ConsumeArgs {
-    /// Name servers, as host:port;host:port.
-    #[arg(short = 'n', long, value_name = "ADDRESSES", default_value = "127.0.0.1:9876")]
-    pub namesrv: String,
+    /// Name servers, as host:port;host:port [default: the environment's NAMESRV_ADDR, or 127.0.0.1:9876].
+    #[arg(short = 'n', long, value_name = "ADDRESSES")]
+    pub namesrv: Option<String>,
     /// The topic to read.
-    #[arg(short, long)]
-    pub topic: String,
+    #[arg(short, long, value_parser = Topic::parse)]
+    pub topic: Topic,
     /// The group to read as; it matters only to the broker's permissions and statistics.
-    #[arg(short, long, default_value = "ferromq-consume")]
-    pub group: String,
+    #[arg(short, long, value_parser = GroupName::parse, default_value = "ferromq-consume")]
+    pub group: GroupName,
     /// Where to begin in each queue: first, last, or an offset.
     #[arg(long, value_name = "WHERE", default_value = "first")]
     pub from: From,
@@ -95,16 +95,14 @@ impl FromStr for From {
 /// Runs the command.
 ///
 /// # Errors
-/// Names that are none, a topic without a route, and brokers that do not answer.
+/// A topic without a route, and brokers that do not answer.
 pub fn run(args: &ConsumeArgs) -> Result<()> {
-    let topic = Topic::parse(&args.topic)?;
-    let group = GroupName::parse(&args.group)?;
     let access = args.access.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     access.explain(unless_reader_left(runtime.block_on(async {
         let connections = access.connections();
-        let route = Routes::new(connections.clone(), &args.namesrv)?.of(&topic).await?;
-        let puller = Puller::new(connections, group, topic);
+        let route = Routes::new(connections.clone(), &name_servers(args.namesrv.as_deref()))?.of(&args.topic).await?;
+        let puller = Puller::new(connections, args.group.clone(), args.topic.clone());
         let (sender, pulls) = mpsc::channel(PULLS_WAITING);
         let mut readers = JoinSet::new();
         for queue in route::subscribe_queues(&route) {

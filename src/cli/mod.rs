@@ -23,6 +23,7 @@ mod store;
 mod table;
 mod times;
 
+use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::Path;
@@ -34,12 +35,15 @@ use clap::{Parser, Subcommand};
 use self::access::AccessError;
 use self::config_file::ConfigFileError;
 use self::logging::LogLevel;
+use crate::client::discovery::NAME_SERVERS_VARIABLE;
 use crate::properties_file::SettingsError;
 
 /// A command failed while it did what it was asked to.
 const EXIT_FAILURE: u8 = 1;
 /// The command line or a configuration file asks for something that cannot be done.
 const EXIT_USAGE: u8 = 2;
+/// Where name servers are when nobody says so.
+const NAME_SERVER_HERE: &str = "127.0.0.1:9876";
 
 /// FerroMQ: Apache RocketMQ's name server, broker and shell tools in one program.
 ///
@@ -86,7 +90,7 @@ enum Command {
 
 /// Does what the command line says; what `main` is.
 pub fn main() -> ExitCode {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments: Vec<OsString> = env::args_os().collect();
     let program = arguments.first().and_then(|path| Path::new(path).file_name()).and_then(|name| name.to_str());
     match program {
         Some("mqnamesrv") => rocketmq::namesrv(arguments),
@@ -135,11 +139,17 @@ fn report(error: &anyhow::Error) {
     eprintln!("error: {}", told(error));
 }
 
+/// The name servers that a command asks: those that it is given, else those that the environment names, else one on this machine.
+fn name_servers(given: Option<&str>) -> String {
+    let of_environment = || env::var(NAME_SERVERS_VARIABLE).ok().filter(|named| !named.is_empty());
+    given.map(ToOwned::to_owned).or_else(of_environment).unwrap_or_else(|| NAME_SERVER_HERE.into())
+}
+
 /// An error with its causes in one line. Many an error names its cause itself, which is not said again then.
 fn told(error: &anyhow::Error) -> String {
     let mut line = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !line.ends_with(&cause) {
+        if !line.contains(&cause) {
             line = line + ": " + &cause;
         }
     }

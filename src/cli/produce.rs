@@ -9,9 +9,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::access::AccessArgs;
-use super::unless_reader_left;
+use super::{name_servers, unless_reader_left};
 use crate::client::{Client, OutgoingMessage, Producer, SendReceipt};
-use crate::protocol::names::Topic;
+use crate::protocol::names::{GroupName, Topic};
 use crate::protocol::properties::keys;
 
 /// The group that messages are sent as unless another is named.
@@ -31,15 +31,15 @@ Examples:
   ferromq produce -n 127.0.0.1:9876 -t orders --file picture.png        the whole file as one message
   tail -F app.log | ferromq produce -n 127.0.0.1:9876 -t logs           a message per line")]
 pub struct ProduceArgs {
-    /// Name servers, as host:port;host:port.
-    #[arg(short = 'n', long, value_name = "ADDRESSES", default_value = "127.0.0.1:9876")]
-    pub namesrv: String,
+    /// Name servers, as host:port;host:port [default: the environment's NAMESRV_ADDR, or 127.0.0.1:9876].
+    #[arg(short = 'n', long, value_name = "ADDRESSES")]
+    pub namesrv: Option<String>,
     /// The topic to send to.
-    #[arg(short, long)]
-    pub topic: String,
+    #[arg(short, long, value_parser = Topic::parse)]
+    pub topic: Topic,
     /// The producer group to send as.
-    #[arg(short, long, default_value = GROUP)]
-    pub group: String,
+    #[arg(short, long, value_parser = GroupName::parse, default_value = GROUP)]
+    pub group: GroupName,
     /// The message. Without this and --file, each line of standard input is a message.
     #[arg(short, long, value_name = "TEXT", conflicts_with = "file")]
     pub body: Option<String>,
@@ -69,15 +69,14 @@ pub struct ProduceArgs {
 /// Runs the command.
 ///
 /// # Errors
-/// Names that are none, files that cannot be read, and messages that could not be sent.
+/// Files that cannot be read, and messages that could not be sent.
 pub fn run(args: &ProduceArgs) -> Result<()> {
-    let topic = Topic::parse(&args.topic)?;
     let access = args.access.read()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     access.explain(unless_reader_left(runtime.block_on(async {
-        let client = Client::new(access.client_options(&args.namesrv)).await?;
-        let producer = client.producer(&args.group).start().await?;
-        let mut sending = Sending::new(args, &producer, topic);
+        let client = Client::new(access.client_options(&name_servers(args.namesrv.as_deref()))).await?;
+        let producer = client.producer(args.group.as_str()).start().await?;
+        let mut sending = Sending::new(args, &producer);
         match (&args.body, &args.file) {
             (Some(text), _) => sending.send(text.clone().into_bytes()).await?,
             (None, Some(path)) => sending.send(content(path)?).await?,
@@ -100,18 +99,17 @@ pub fn run(args: &ProduceArgs) -> Result<()> {
 struct Sending<'a> {
     args: &'a ProduceArgs,
     producer: &'a Producer,
-    topic: Topic,
     progress: ProgressBar,
     sent: u64,
 }
 
 impl<'a> Sending<'a> {
-    fn new(args: &'a ProduceArgs, producer: &'a Producer, topic: Topic) -> Self {
-        Self { args, producer, topic, progress: progress(), sent: 0 }
+    fn new(args: &'a ProduceArgs, producer: &'a Producer) -> Self {
+        Self { args, producer, progress: progress(), sent: 0 }
     }
 
     async fn send(&mut self, body: Vec<u8>) -> Result<()> {
-        let mut message = OutgoingMessage::new(self.topic.clone(), body);
+        let mut message = OutgoingMessage::new(self.args.topic.clone(), body);
         message.tag.clone_from(&self.args.tag);
         message.keys = (!self.args.keys.is_empty()).then(|| self.args.keys.join(" "));
         message.properties.clone_from(&self.args.properties);
@@ -150,7 +148,8 @@ impl<'a> Sending<'a> {
     fn finish(self) -> Result<()> {
         self.progress.finish_and_clear();
         if !self.args.json && self.args.count > 1 {
-            writeln!(io::stdout().lock(), "{} messages sent to {}", self.sent, self.topic).context("cannot print")?;
+            writeln!(io::stdout().lock(), "{} messages sent to {}", self.sent, self.args.topic)
+                .context("cannot print")?;
         }
         Ok(())
     }

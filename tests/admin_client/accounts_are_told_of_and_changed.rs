@@ -222,6 +222,8 @@ fn in_a_shell_a_broker_of_ours_has_no_accounts() {
         "getAclConfig",
     ] {
         contains(&shell.fails(&format!("{command} -b {}", shell.broker())), error);
-        contains(&shell.fails(&format!("{command} -c DefaultCluster")), error);
+        let told = shell.fails(&format!("{command} -c DefaultCluster"));
+        contains(&told, error);
+        assert_eq!(told.matches("refused with code 3").count(), 1, "the cause is told once: {told}");
     }
 }

@@ -53,9 +53,22 @@ fn mistakes_on_the_command_line_are_usage_errors() {
         ("broker -n 127.0.0.1", "error: --namesrv: namesrvAddr: expected host:port;host:port, found \"127.0.0.1\""),
         ("broker --host :::", "expected an IP address or a host name"),
         ("standalone --log-level loud", "possible values"),
+        ("produce -t a!b --body hello", "invalid value 'a!b' for '--topic <TOPIC>'"),
+        ("produce -t orders -g a!b --body hello", "invalid value 'a!b' for '--group <GROUP>'"),
+        ("consume -t orders -g a!b", "invalid value 'a!b' for '--group <GROUP>'"),
     ] {
         let ran = Ferromq::new().run(arguments);
         assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{arguments}: {}", ran.err);
         contains(&ran.err, part);
+    }
+}
+
+#[test]
+fn the_environment_names_the_name_servers_that_the_command_line_does_not() {
+    let ferromq = Ferromq::new();
+    for command in ["produce -t orders --body hello", "consume -t orders", "admin topicList"] {
+        let ran = |command: &str| ferromq.run_in_environment(command, &[("NAMESRV_ADDR", "127.0.0.1:1")]);
+        contains(&ran(command).err, "cannot connect to 127.0.0.1:1:");
+        contains(&ran(&format!("{command} -n 127.0.0.1:2")).err, "cannot connect to 127.0.0.1:2:");
     }
 }
