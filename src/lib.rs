@@ -22,7 +22,7 @@
 //! | [`cli`] | the commands of the binary | decisions: it reads arguments and starts actors |
 
 // A future is as large as all that it may ever have to wait for, and moved as a whole when it is spawned: what is seldom waited
-// for goes into a box. `clippy.toml` has the size.
+// for goes into a box. `clippy.toml` has the size. Tests, which hold settings of brokers, may be larger.
 #![warn(clippy::large_futures)]
 
 pub mod actors;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::error::Elapsed;
 use tokio::time::timeout;
@@ -34,7 +34,7 @@ const READ_BYTES: usize = 64 * 1024;
 /// Most frames that leave in one write.
 const FRAMES_PER_WRITE: usize = 256;
 
-/// Most room that is kept for joining frames until the next write.
+/// Most room that a connection keeps for joining frames, also while it is idle.
 const JOINED_BYTES_KEPT: usize = 256 * 1024;
 
 /// What a connection may use.
@@ -212,7 +212,8 @@ impl Connection {
         async move { drop(is_open.wait_for(|is_open| !is_open).await) }
     }
 
-    /// Sends a request and waits for its reply, whatever its code.
+    /// Sends a request and waits for its reply, whatever its code. Its frame is made at once, if so few requests are under way that it
+    /// may leave.
     ///
     /// # Errors
     /// The connection is or gets closed, or no reply comes within `limit`. In both cases the server may have done what
@@ -223,12 +224,16 @@ impl Connection {
         command: Command,
         limit: Duration,
     ) -> impl Future<Output = Result<Command, ClientError>> + Send + use<'_> {
-        // It is written before anybody waits, since the future of each call would hold the command otherwise.
-        let (code, opaque) = (command.code, self.next_opaque());
-        let frame = self.encoded(command.with_opaque(opaque));
+        let code = command.code;
+        // The future of each call is as large as what it holds: a frame is smaller than a command. One that has to wait for room keeps
+        // its command, which shares its body with the application's message; a frame has a copy.
+        let asked = match self.shared.room.try_acquire() {
+            Ok(room) => Asked::Framed(self.framed(command, room)),
+            Err(_) => Asked::Waiting(Box::new(command)),
+        };
         async move {
             let heard = self.shared.waiting.heard.load(Ordering::Relaxed);
-            let answer = timeout(limit, self.exchange(opaque, frame)).await;
+            let answer = timeout(limit, self.exchange(asked)).await;
             answer.unwrap_or_else(|_| {
                 if self.shared.waiting.heard.load(Ordering::Relaxed) == heard {
                     self.shared.waiting.close();
@@ -279,18 +284,28 @@ impl Connection {
         ClientError::Body { address: self.shared.address.clone(), source }
     }
 
-    async fn exchange(&self, opaque: Opaque, frame: Bytes) -> Result<Command, ClientError> {
-        let _permit = self.shared.room.acquire().await.map_err(|_| self.closed())?;
+    async fn exchange(&self, asked: Asked<'_>) -> Result<Command, ClientError> {
+        let Framed { opaque, frame, room: _room } = match asked {
+            Asked::Framed(framed) => framed,
+            Asked::Waiting(command) => {
+                self.framed(*command, self.shared.room.acquire().await.map_err(|_| self.closed())?)
+            }
+        };
         let mut entry = self.shared.waiting.enter(opaque).ok_or_else(|| self.closed())?;
         self.push(frame).await?;
         entry.reply().await.ok_or_else(|| self.closed())
     }
 
     async fn push(&self, frame: Bytes) -> Result<(), ClientError> {
-        // Room first, as the future would hold the frame twice otherwise.
-        let room = self.shared.outgoing.reserve().await.map_err(|_| self.closed())?;
-        room.send(frame);
+        // A place first, as the future would hold the frame twice otherwise.
+        let place = self.shared.outgoing.reserve().await.map_err(|_| self.closed())?;
+        place.send(frame);
         Ok(())
+    }
+
+    fn framed<'a>(&self, command: Command, room: SemaphorePermit<'a>) -> Framed<'a> {
+        let opaque = self.next_opaque();
+        Framed { opaque, frame: self.encoded(command.with_opaque(opaque)), room }
     }
 
     /// The frame of a command, which is signed if requests are.
@@ -310,6 +325,20 @@ impl Connection {
         let how = self.shared.waiting.failure.get().map_or_else(|| "was closed".into(), |why| format!("broke: {why}"));
         ClientError::Closed { address: self.shared.address.clone(), how }
     }
+}
+
+/// A request on its way to the socket.
+enum Asked<'a> {
+    Framed(Framed<'a>),
+    /// For others to be answered, as no more may be under way.
+    Waiting(Box<Command>),
+}
+
+/// A request that may leave.
+struct Framed<'a> {
+    opaque: Opaque,
+    frame: Bytes,
+    room: SemaphorePermit<'a>,
 }
 
 async fn connect(address: &str) -> Result<TcpStream, ClientError> {

@@ -18,7 +18,7 @@ use crate::protocol::sys_flag;
 use crate::protocol::units::QueueId;
 
 /// Room for the fields of a send besides its properties.
-const HEADER_BYTES_USUAL: usize = 256;
+const FIELDS_BYTES_USUAL: usize = 256;
 
 /// A message, or several as one, ready to be sent.
 ///
@@ -123,7 +123,7 @@ impl Letter {
             batch: self.code == request::SEND_BATCH_MESSAGE,
             max_reconsume_times: attempts.max,
         };
-        let mut ext = ExtFields::builder_with_room(SendHeader::FIELDS, HEADER_BYTES_USUAL + self.properties.len());
+        let mut ext = ExtFields::builder_with_room(SendHeader::FIELDS, FIELDS_BYTES_USUAL + self.properties.len());
         header.write(&mut ext);
         Command::request(self.code).with_ext(ext.build()).with_body(self.body.clone())
     }

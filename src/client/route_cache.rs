@@ -150,7 +150,7 @@ impl RouteCache {
     pub async fn of(&self, topic: &Topic) -> Result<Arc<TopicRoute>, ClientError> {
         match self.believed(topic) {
             Some(route) => Ok(route),
-            // In a box, as below.
+            // In a box, since asking takes kilobytes that the future of whoever needs a route would have room for otherwise.
             None => self.learn(topic, Box::pin(self.routes.of(topic)).await),
         }
     }
@@ -162,7 +162,6 @@ impl RouteCache {
     pub async fn of_publishing(&self, topic: &Topic) -> Result<Arc<TopicRoute>, ClientError> {
         match self.believed(topic) {
             Some(route) => Ok(route),
-            // In a box, since asking takes kilobytes that the future of every send would have room for otherwise.
             None => self.learn(topic, Box::pin(self.routes.of_publishing(topic)).await),
         }
     }

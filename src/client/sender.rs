@@ -55,8 +55,14 @@ impl Sender {
             if left.is_zero() {
                 break;
             }
-            let Ok(route) = within(|| left, self.routes.of_publishing(&letter.topic)).await else { break };
-            let route = route?;
+            // A broker must have time left, too: if no name server says anything, the route that is known has to do.
+            let route = match within(|| left / 2, self.routes.of_publishing(&letter.topic)).await {
+                Ok(route) => route?,
+                Err(_) => match self.routes.known(&letter.topic) {
+                    Some(route) => route,
+                    None => break,
+                },
+            };
             let Some(queue) = self.choose(&route, tries.brokers.last()) else { return Err(no_queue(letter)) };
             match self.attempt(letter, queue, began).await {
                 Ok(receipt) if self.options.retry_unless_stored && receipt.status != SendStatus::Stored => {
@@ -110,8 +116,12 @@ impl Sender {
         let late = |after| ClientError::Timeout { address: queue.address.to_string(), code: letter.code, after };
         let connecting = within(|| self.left(began), self.connect(&queue.address));
         let connection = connecting.await.unwrap_or_else(|after| Err(late(after)))?;
+        let left = self.left(began);
+        if left.is_zero() {
+            return Err(late(self.options.send_timeout));
+        }
         let command = letter.to(queue.id, &self.group, self.clock.now_ms());
-        let reply = connection.request(command, self.left(began)).await?;
+        let reply = connection.request(command, left).await?;
         SendReceipt::read(&connection, queue, &letter.unique_ids, &reply)
     }
 

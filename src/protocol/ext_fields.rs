@@ -235,8 +235,8 @@ impl<'a> ExtFieldsRef<'a> {
         })
     }
 
-    /// Whether no two keys begin with the same letter, as those of sends, so that they are different ones. Letters that differ in
-    /// their upper bits alone may be taken for the same.
+    /// Whether no two keys begin with the same letter: all of them are different ones then. Letters that differ in their upper bits
+    /// alone count as the same, so that keys may be different ones all the same. The short names of sends have a letter each.
     fn first_letters_differ(self) -> bool {
         let mut seen = 0_u64;
         self.spans.iter().all(|span| {

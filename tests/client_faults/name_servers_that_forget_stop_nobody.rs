@@ -2,10 +2,11 @@
 //! started, or is none.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use ferromq::client::route_cache::ROUTE_AGE_MAX;
-use ferromq::client::{ClientError, OutgoingMessage};
+use ferromq::client::{ClientError, OutgoingMessage, ProducerOptions};
 use ferromq::protocol::body::Body;
 use ferromq::protocol::body::route::TopicRouteData;
 use ferromq::protocol::codes::{request, response};
@@ -46,6 +47,24 @@ async fn check(answer: fn(&Command) -> Command) {
 #[tokio::test]
 async fn one_that_does_not_know_the_topic_any_more() {
     check(|command| reply(command, response::TOPIC_NOT_EXIST)).await;
+}
+
+#[tokio::test]
+async fn one_that_says_nothing_takes_half_of_a_send_and_no_more() {
+    let (routes, sends) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let cluster = FakeCluster::start(2, move |command, _| match command.code {
+        request::GET_ROUTEINFO_BY_TOPIC if routes.fetch_add(1, Ordering::SeqCst) > 0 => Some(Vec::new()),
+        // Whoever is told so asks for the route again, before the message is sent once more.
+        request::SEND_MESSAGE_V2 if sends.fetch_add(1, Ordering::SeqCst) == 0 => {
+            Some(vec![reply(command, response::TOPIC_NOT_EXIST)])
+        }
+        _ => None,
+    })
+    .await;
+    let client = cluster.client().await;
+    let options = ProducerOptions { send_timeout: Duration::from_millis(400), ..ProducerOptions::default() };
+    let producer = client.producer("G").options(options).start().await.unwrap();
+    producer.send(&message()).await.unwrap();
 }
 
 #[tokio::test]

@@ -61,6 +61,16 @@ impl SendHook for Counts {
 }
 
 #[actix::test]
+async fn what_waits_for_an_answer_is_small() {
+    let cluster = Cluster::start().await;
+    let producer = client(&cluster).await.producer("writers").start().await.unwrap();
+    let message = message("1");
+    let sending = size_of_val(&producer.send(&message));
+    assert!(sending <= 1_536, "a send takes {sending} bytes: what it seldom waits for belongs into a box");
+    cluster.stop().await;
+}
+
+#[actix::test]
 async fn messages_that_are_sent_one_by_one_travel_together_and_each_has_its_receipt() {
     let cluster = Cluster::start().await;
     let client = client(&cluster).await;

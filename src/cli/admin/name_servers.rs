@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
+use super::several::{HalfDone, ask_each};
 use crate::client::ClientError;
 
 /// Show the settings of the name servers.
@@ -13,11 +14,11 @@ pub(super) struct GetNamesrvConfigArgs {}
 
 impl GetNamesrvConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let mut parts = Vec::new();
-        for name_server in context.admin.name_servers().iter() {
-            parts.push((name_server.clone(), context.admin.name_server_config(name_server).await?.into()));
-        }
-        Ok(Page::Parts(parts))
+        let name_servers = context.admin.name_servers();
+        let ask = async |name_server: &&String| context.admin.name_server_config(name_server).await;
+        let (answers, failures) = ask_each(name_servers.iter(), ask).await;
+        failures.beside(!answers.is_empty())?;
+        Ok(Page::Parts(answers.into_iter().map(|(name_server, told)| (name_server.clone(), told.into())).collect()))
     }
 }
 
@@ -36,7 +37,8 @@ impl UpdateNamesrvConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let mut rows = Rows::new(&["nameServer", "key", "value"]);
         for name_server in context.admin.name_servers().iter() {
-            context.admin.update_name_server_config(name_server, &[(&self.key, &self.value)]).await?;
+            let updated = context.admin.update_name_server_config(name_server, &[(&self.key, &self.value)]).await;
+            updated.map_err(HalfDone::behind(&rows))?;
             rows.add(row![&**name_server, &*self.key, &*self.value]);
         }
         Ok(rows.into())
@@ -119,7 +121,8 @@ impl WritePermArgs {
     ) -> Result<Page> {
         let mut rows = Rows::new(columns);
         for name_server in context.admin.name_servers().iter() {
-            rows.add(row![&**name_server, &*self.broker_name, change(name_server).await?]);
+            let changed = change(name_server).await.map_err(HalfDone::behind(&rows))?;
+            rows.add(row![&**name_server, &*self.broker_name, changed]);
         }
         Ok(rows.into())
     }

@@ -10,6 +10,7 @@ use super::connections::{by_id, of_group};
 use super::page::{Cell, Page, Rows, row};
 use super::{Context, wire_name};
 use crate::admin::{Admin, AdminError};
+use crate::client::ClientError;
 use crate::protocol::body::queue_table::MessageQueue;
 use crate::protocol::body::stats::ConsumeStats;
 use crate::protocol::names::{GroupName, RETRY_PREFIX};
@@ -81,6 +82,11 @@ async fn readers(context: &Context, group: &GroupName) -> Result<BTreeMap<Messag
     Ok(readers)
 }
 
+/// Whether a broker has said that nobody of a group is there.
+fn is_refusal(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<ClientError>().is_some_and(|error| error.refusal().is_some())
+}
+
 async fn of_all(context: &Context) -> Result<Page> {
     let columns = &["consumerGroup", "clients", "consumeType", "messageModel", "consumeTps", "diffTotal"];
     let mut rows = Rows::new(columns);
@@ -92,9 +98,12 @@ async fn of_all(context: &Context) -> Result<Page> {
         let stats = stats_of(&context.admin, &group).await;
         let stats = stats.inspect_err(|error| tracing::warn!("group {group}: {error}")).ok();
         let (tps, diff) = (stats.as_ref().map(|stats| stats.consume_tps), stats.as_ref().map(ConsumeStats::total_diff));
-        let online = of_group(context, &group, None).await.ok();
-        let clients =
-            online.as_ref().map_or(0, |told| by_id(told.connection_set.clone()).collect::<BTreeMap<_, _>>().len());
+        let online = of_group(context, &group, None).await;
+        let clients = match &online {
+            Ok(told) => Some(by_id(told.connection_set.clone()).collect::<BTreeMap<_, _>>().len()),
+            Err(error) => is_refusal(error).then_some(0),
+        };
+        let online = online.ok();
         let consume_type = online.as_ref().map(|told| wire_name(&told.consume_type));
         let model = online.as_ref().map(|told| wire_name(&told.message_model));
         rows.add(row![group.as_str(), clients, consume_type, model, tps, diff]);

@@ -1,4 +1,4 @@
-//! What is asked of several brokers, or changed at several: one that fails hides neither what others say nor what was done at them.
+//! What is asked of several servers, or changed at several: one that fails hides neither what others say nor what was done at them.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use thiserror::Error;
 
 use super::page::{Page, Rows};
 
-/// What each of several brokers answers, and what those fail with that do not.
+/// What each of several servers answers, and what those fail with that do not.
 pub(super) async fn ask_each<B, T, E>(
     brokers: impl IntoIterator<Item = B>,
     ask: impl AsyncFn(&B) -> Result<T, E>,
@@ -21,7 +21,7 @@ pub(super) async fn ask_each<B, T, E>(
     (answers, Failures(failures))
 }
 
-/// Why some of several brokers have not answered.
+/// Why some of several servers have not answered.
 #[must_use]
 pub(super) struct Failures<E>(Vec<E>);
 
@@ -41,7 +41,7 @@ impl<E: Display> Failures<E> {
     }
 }
 
-/// A change that was made at some brokers, and has failed at the next one.
+/// A change that was made at some servers, and has failed at the next one.
 #[derive(Debug, Error)]
 #[error("{why:#}")]
 pub(super) struct HalfDone {
@@ -64,7 +64,7 @@ impl HalfDone {
     /// Why it is not all, or the printing.
     pub(super) fn tell(self, as_json: bool) -> anyhow::Result<()> {
         Page::from(self.done).print(as_json)?;
-        Err(self.why.context("done at these brokers only"))
+        Err(self.why.context("what is shown is done, the rest is not"))
     }
 }
 

@@ -133,7 +133,7 @@ impl DeleteTopicArgs {
     }
 }
 
-/// What is told of what was deleted.
+/// The columns that tell of what was deleted.
 pub(super) const DELETED: &[&str] = &["broker", "deleted"];
 
 /// Deletes a topic from a cluster; adds the brokers that it was deleted at to the rows.
