@@ -56,13 +56,8 @@ impl Sender {
                 break;
             }
             // A broker must have time left, too: if no name server says anything, the route that is known has to do.
-            let route = match within(|| left / 2, self.routes.of_publishing(&letter.topic)).await {
-                Ok(route) => route?,
-                Err(_) => match self.routes.known(&letter.topic) {
-                    Some(route) => route,
-                    None => break,
-                },
-            };
+            let told = within(|| left / 2, self.routes.of_publishing(&letter.topic)).await.ok().transpose()?;
+            let Some(route) = told.or_else(|| self.routes.known(&letter.topic)) else { break };
             let Some(queue) = self.choose(&route, tries.brokers.last()) else { return Err(no_queue(letter)) };
             match self.attempt(letter, queue, began).await {
                 Ok(receipt) if self.options.retry_unless_stored && receipt.status != SendStatus::Stored => {

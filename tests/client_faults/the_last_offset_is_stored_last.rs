@@ -12,18 +12,23 @@ use crate::inbox::{Inbox, from_the_first};
 use crate::raw::LIMIT;
 use crate::support::wait_until;
 
-/// The broker never answers the first offset: so long as that may still take effect the last one is not sent.
-#[tokio::test]
-async fn behind_one_that_is_under_way() {
+/// One message, and a broker that never answers the first offset.
+async fn silent_about_the_first_offset() -> FakeCluster {
     let stored = AtomicUsize::new(0);
-    let cluster = FakeCluster::start(1, move |command, _| match command.code {
+    FakeCluster::start(1, move |command, _| match command.code {
         request::PULL_MESSAGE if command.ext.int64("queueOffset") == Ok(0) => {
             Some(vec![pulled(command, response::SUCCESS, 1, record(0, "first"))])
         }
         request::UPDATE_CONSUMER_OFFSET if stored.fetch_add(1, Ordering::SeqCst) == 0 => Some(Vec::new()),
         _ => None,
     })
-    .await;
+    .await
+}
+
+/// So long as one that is not answered may still take effect the last one is not sent.
+#[tokio::test]
+async fn behind_one_that_is_under_way() {
+    let cluster = silent_about_the_first_offset().await;
     let inbox = Inbox::default();
     let options = ConsumerOptions { persist_interval: Duration::from_millis(20), ..from_the_first() };
     let builder = cluster.client().await.push_consumer("readers").options(options).subscribe("T", Wanted::All);
@@ -42,15 +47,7 @@ async fn behind_one_that_is_under_way() {
 /// An application that stores offsets itself tries again when it commits again, whatever became of the commit before.
 #[tokio::test]
 async fn after_one_that_was_not_stored() {
-    let stored = AtomicUsize::new(0);
-    let cluster = FakeCluster::start(1, move |command, _| match command.code {
-        request::PULL_MESSAGE if command.ext.int64("queueOffset") == Ok(0) => {
-            Some(vec![pulled(command, response::SUCCESS, 1, record(0, "first"))])
-        }
-        request::UPDATE_CONSUMER_OFFSET if stored.fetch_add(1, Ordering::SeqCst) == 0 => Some(Vec::new()),
-        _ => None,
-    })
-    .await;
+    let cluster = silent_about_the_first_offset().await;
     let builder = cluster.client().await.pull_consumer("readers").options(from_the_first()).commit_by_hand();
     let mut consumer = builder.subscribe("T", Wanted::All).start().await.unwrap();
     assert_eq!(consumer.poll(LIMIT).await.unwrap().len(), 1);

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args};
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
-use super::several::{HalfDone, ask_each};
+use super::several::{HalfDone, told_by_each};
 use super::target::Target;
 use crate::protocol::body::acl::AccessConfig;
 
@@ -139,11 +139,9 @@ pub(super) struct ClusterAclConfigVersionArgs {
 
 impl ClusterAclConfigVersionArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
-        let columns = &["cluster", "broker", "address", "aclFile", "version", "changed"];
         let brokers = context.admin.masters(&self.target.brokers()).await?;
-        let (answers, failures) = ask_each(brokers, async |broker| context.admin.acl_versions(broker).await).await;
-        failures.beside(!answers.is_empty())?;
-        let mut rows = Rows::new(columns);
+        let answers = told_by_each(brokers, async |broker| context.admin.acl_versions(broker).await).await?;
+        let mut rows = Rows::new(&["cluster", "broker", "address", "aclFile", "version", "changed"]);
         for (_, found) in answers {
             for (file, version) in found.files {
                 let (cluster, name, address) = (&*found.cluster, &*found.broker_name, &*found.address);
@@ -179,8 +177,7 @@ const COLUMNS: &[&str] = &[
 impl GetAclConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let brokers = context.admin.masters(&self.target.brokers()).await?;
-        let (answers, failures) = ask_each(brokers, async |broker| context.admin.acl_config(broker).await).await;
-        failures.beside(!answers.is_empty())?;
+        let answers = told_by_each(brokers, async |broker| context.admin.acl_config(broker).await).await?;
         let mut parts = Vec::new();
         for (broker, config) in answers {
             let mut accounts = Rows::new(COLUMNS);

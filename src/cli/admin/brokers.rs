@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Page, Rows, row};
-use super::several::{HalfDone, ask_each};
+use super::several::{HalfDone, told_by_each};
 use super::target::{OptionalTarget, Target};
 use crate::client::ClientError;
 
@@ -31,8 +31,7 @@ async fn each(
     ask: impl AsyncFn(&str) -> Result<BTreeMap<String, String>, ClientError>,
 ) -> Result<Page> {
     let brokers = context.admin.masters_and_slaves(&target.brokers()).await?;
-    let (answers, failures) = ask_each(brokers, async |broker| ask(broker).await).await;
-    failures.beside(!answers.is_empty())?;
+    let answers = told_by_each(brokers, async |broker| ask(broker).await).await?;
     Ok(Page::Parts(answers.into_iter().map(|(broker, told)| (broker, told.into())).collect()))
 }
 

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
-use super::several::{HalfDone, ask_each};
+use super::several::{HalfDone, told_by_each};
 use crate::client::ClientError;
 
 /// Show the settings of the name servers.
@@ -16,8 +16,7 @@ impl GetNamesrvConfigArgs {
     pub(super) async fn run(&self, context: &Context) -> Result<Page> {
         let name_servers = context.admin.name_servers();
         let ask = async |name_server: &&String| context.admin.name_server_config(name_server).await;
-        let (answers, failures) = ask_each(name_servers.iter(), ask).await;
-        failures.beside(!answers.is_empty())?;
+        let answers = told_by_each(name_servers.iter(), ask).await?;
         Ok(Page::Parts(answers.into_iter().map(|(name_server, told)| (name_server.clone(), told.into())).collect()))
     }
 }

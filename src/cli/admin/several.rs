@@ -8,17 +8,30 @@ use super::page::{Page, Rows};
 
 /// What each of several servers answers, and what those fail with that do not.
 pub(super) async fn ask_each<B, T, E>(
-    brokers: impl IntoIterator<Item = B>,
+    servers: impl IntoIterator<Item = B>,
     ask: impl AsyncFn(&B) -> Result<T, E>,
 ) -> (Vec<(B, T)>, Failures<E>) {
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
-    for broker in brokers {
-        match ask(&broker).await {
-            Ok(answer) => answers.push((broker, answer)),
+    for server in servers {
+        match ask(&server).await {
+            Ok(answer) => answers.push((server, answer)),
             Err(error) => failures.push(error),
         }
     }
     (answers, Failures(failures))
+}
+
+/// What each of several servers answers that does, with warnings of the others.
+///
+/// # Errors
+/// None of them does: the first failure.
+pub(super) async fn told_by_each<B, T, E: Display>(
+    servers: impl IntoIterator<Item = B>,
+    ask: impl AsyncFn(&B) -> Result<T, E>,
+) -> Result<Vec<(B, T)>, E> {
+    let (answers, failures) = ask_each(servers, ask).await;
+    failures.beside(!answers.is_empty())?;
+    Ok(answers)
 }
 
 /// Why some of several servers have not answered.

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::Context;
 use super::page::{Cell, Page, Rows, row};
-use super::several::ask_each;
+use super::several::told_by_each;
 use crate::admin::{AdminError, BrokerAt};
 use crate::broker::stats::Counter;
 use crate::client::route::master_address;
@@ -121,8 +121,7 @@ impl TopicStatusArgs {
         let mut rows = Rows::new(&["broker", "queue", "minOffset", "maxOffset", "lastUpdated"]);
         let brokers = context.admin.masters_of_topic(&self.topic).await?;
         let ask = async |broker: &BrokerAt| context.admin.topic_stats(&broker.address, &self.topic).await;
-        let (answers, failures) = ask_each(brokers, ask).await;
-        failures.beside(!answers.is_empty())?;
+        let answers = told_by_each(brokers, ask).await?;
         for (_, stats) in answers {
             for (queue, at) in stats.offset_table.iter() {
                 let stored = Cell::time(at.last_update_timestamp);
